@@ -1,0 +1,55 @@
+#include "base/hash.h"
+
+#include <stdio.h>
+#include <string.h>
+
+uint32_t crc32c(uint32_t crc, const void *p, size_t n)
+{
+    const unsigned char *s = p;
+    crc = ~crc;
+    for (size_t i = 0; i < n; i++) {
+        crc ^= s[i];
+        for (int k = 0; k < 8; k++) {
+            crc = (crc >> 1) ^ (UINT32_C(0x82f63b78) & (0U - (crc & 1U)));
+        }
+    }
+    return ~crc;
+}
+
+uint64_t hash64(const void *p, size_t n)
+{
+    const unsigned char *s = p;
+    uint64_t h = UINT64_C(0xcbf29ce484222325);
+    for (size_t i = 0; i < n; i++) {
+        h = (h ^ s[i]) * UINT64_C(0x100000001b3);
+    }
+    h ^= h >> 32;
+    h *= UINT64_C(0x9fb21c651e98df25);
+    return h ^ (h >> 29);
+}
+
+void digest_init(struct digest *d)
+{
+    d->a = UINT64_C(0x243f6a8885a308d3);
+    d->b = UINT64_C(0x13198a2e03707344);
+}
+
+void digest_add(struct digest *d, const void *p, size_t n)
+{
+    const unsigned char *s = p;
+    while (n >= 8) {
+        uint64_t v;
+        memcpy(&v, s, 8);
+        digest_u64(d, v);
+        s += 8;
+        n -= 8;
+    }
+    uint64_t tail = (uint64_t)n << 56;
+    memcpy(&tail, s, n);
+    digest_u64(d, tail);
+}
+
+void digest_text(const struct digest *d, char buf[33])
+{
+    snprintf(buf, 33, "%016llx%016llx", (unsigned long long)d->a, (unsigned long long)d->b);
+}

@@ -1,0 +1,143 @@
+/*
+ * record.h - what goes to the store besides the events themselves: turns, decisions, orders, and
+ * raw frames.
+ *
+ * Same rules as bus/event.h: plain, copied whole, no pointer, size first. A record starts with
+ * struct rec; events are put into the store's rings as they are (their type is below REC_BASE).
+ */
+#ifndef BUS_RECORD_H
+#define BUS_RECORD_H
+
+#include "bus/event.h"
+
+enum rec_type {
+    REC_BASE = 256,
+    REC_TURN,      /* struct rec_turn: one turn of the actor */
+    REC_DECISION,  /* struct rec_decision */
+    REC_ORDER,     /* struct rec_order: one transition of an order */
+    REC_APPLIED,   /* struct rec_applied_fill: a fill counted by the account, once for each trade id
+                    */
+    REC_RECONCILE, /* struct rec_reconcile: a position read and what it meant */
+    REC_POSITION,  /* struct rec_account: a change of position or cash */
+    REC_RAW,       /* struct rec_raw: a frame kept as it came */
+    REC_GAP,       /* struct rec_gap: something was lost, and where */
+    REC_CONN,      /* struct rec_raw: connection events as text */
+    REC_TYPE_MAX
+};
+
+struct rec {
+    uint32_t size; /* bytes of the whole record, a multiple of 8 */
+    uint16_t type; /* enum rec_type */
+    uint16_t source;
+    uint32_t mkt;
+    uint32_t pad;
+    wall_ns_t wall;
+};
+
+/* One turn of the actor: with the events of each source this gives the one order in which all was
+ * applied. */
+struct rec_turn {
+    struct rec h;
+    uint64_t turn; /* from 1, without holes */
+    mono_ns_t mono;
+    uint32_t taken[EV_SRC_MAX]; /* events taken from each source, in the order of enum ev_source */
+};
+
+#define OBS_SIZE     52
+#define ACTION_COUNT 5
+
+enum action { ACT_HOLD, ACT_BUY_YES, ACT_SELL_YES, ACT_BUY_NO, ACT_SELL_NO };
+
+/* What became of an action. */
+enum verdict {
+    VERDICT_HOLD,      /* action 0 */
+    VERDICT_THROTTLED, /* too soon after the last */
+    VERDICT_BREAKER,   /* the market's circuit breaker is open */
+    VERDICT_REFUSED,   /* a risk check said no; its name is in check */
+    VERDICT_KEPT,      /* the same intent rests already */
+    VERDICT_SENT,      /* an order left for the gateway */
+    VERDICT_ERROR,     /* our own error, named in check */
+    VERDICT_MAX
+};
+
+struct rec_decision {
+    struct rec h;
+    uint64_t turn;
+    uint64_t number;       /* from 1, without holes */
+    uint64_t last_ord;     /* last market event applied before it */
+    uint64_t book_version; /* of the market's book */
+    uint32_t action;       /* enum action */
+    uint32_t verdict;      /* enum verdict */
+    uint32_t shared;       /* changes of this market that share the decision */
+    uint32_t pad;
+    uint64_t order_number; /* VERDICT_SENT: the order, 0 otherwise */
+    uint64_t obs_hash;     /* hash64 of obs */
+    char check[REASON_MAX];
+    float logits[ACTION_COUNT];
+    float probs[ACTION_COUNT];
+    float obs[OBS_SIZE];
+};
+
+/* One transition of an order: the state after it. States are named in orders/. */
+struct rec_order {
+    struct rec h;
+    uint64_t number; /* the order's own number in this session, from 1 */
+    uint32_t from_state, to_state, event;
+    uint32_t outcome; /* enum side acquired */
+    uint32_t is_buy;  /* 1: BUY action, 0: SELL action (of the other outcome's position) */
+    uint32_t pad;
+    px_t yes_px;
+    qty_t qty, filled;
+    usd_t reserved;
+    char ticker[TICKER_MAX];
+    char client_id[CLIENT_ID_MAX];
+    char order_id[ORDER_ID_MAX];
+    char reason[REASON_MAX];
+    char from_name[24], to_name[24], event_name[24];
+    char pad2[4];
+};
+
+struct rec_applied_fill {
+    struct rec h;
+    uint64_t order_number; /* 0: not an order of ours */
+    px_t yes_px;
+    qty_t qty;
+    usd_t fee;
+    uint32_t outcome, is_taker, via, pad; /* via: enum ev_source it came through first */
+    char ticker[TICKER_MAX];
+    char trade_id[ORDER_ID_MAX];
+    char order_id[ORDER_ID_MAX];
+};
+
+struct rec_reconcile {
+    struct rec h;
+    qty_t ours, theirs;
+    uint32_t in_flight; /* orders or fills under way: a difference proves nothing */
+    uint32_t adopted;   /* 1: drift, theirs was taken */
+    char ticker[TICKER_MAX];
+};
+
+struct rec_account {
+    struct rec h;
+    qty_t position;
+    usd_t cost, realized, fees;
+    usd_t cash_total, cash_reserved, pv_mid, pv_exit;
+    char ticker[TICKER_MAX];
+};
+
+struct rec_raw {
+    struct rec h;
+    uint32_t len;
+    uint32_t kind; /* 0: a type we do not decode, 1: malformed, 2: connection event */
+    uint64_t ord;  /* ordinal of the event after which it came */
+    char bytes[];  /* len bytes */
+};
+
+struct rec_gap {
+    struct rec h;
+    uint64_t lost; /* rows or messages, 0: unknown */
+    uint64_t sid, seq_expected, seq_got;
+    char reason[REASON_MAX];
+};
+
+#endif

@@ -1,0 +1,125 @@
+/*
+ * sim.h - a Kalshi-compatible exchange without I/O: REST requests, WebSocket frames and time in;
+ * answers and frames out.
+ *
+ * The same code serves sockets (net/server.h) and, later, virtual-time worlds. It shares nothing
+ * with the client but wire and base, so that it stays an independent judge. Owner: one thread.
+ * Behaviour: kalshi-api.md, defaults of section 21.
+ */
+#ifndef SIM_SIM_H
+#define SIM_SIM_H
+
+#include "base/bytes.h"
+#include "base/money.h"
+#include "base/timefmt.h"
+
+struct sim;
+struct sim_conn; /* one WebSocket connection */
+
+/* Headers of section 3.1 as they came; n 0 when absent. */
+struct sim_auth {
+    struct text key_id, timestamp, signature;
+};
+
+struct sim_http_req {
+    struct text method, path, query; /* path begins with /trade-api/v2; query without '?' */
+    struct sim_auth auth;
+    struct text body, content_type;
+};
+struct sim_http_resp {
+    int status;
+    const char *content_type;
+    struct buf body;    /* initialised by the caller, reused */
+    mono_ns_t delay_ns; /* answer only after so long (faults) */
+    bool drop;          /* fault: close the connection without an answer */
+};
+
+/* What the simulator may do to the outside. */
+struct sim_out {
+    void *self;
+    /* Queue one text frame for a connection. ST_FULL: the reader is too slow (code 25 follows). */
+    enum status (*send)(void *self, struct sim_conn *conn, void *peer, const char *s,
+                        size_t n) MUST_CHECK;
+    void (*close)(void *self, struct sim_conn *conn, void *peer);
+};
+
+/* Checks a signature of a user's public key; implemented in net/ with OpenSSL. */
+struct sim_verifier {
+    void *self;
+    bool (*verify)(void *self, struct text key_id, const char *text, size_t n,
+                   struct text signature);
+    bool (*known)(void *self, struct text key_id);
+};
+
+struct sim_config {
+    /* source: a capture, or generated flow */
+    const char *capture; /* path, NULL: generated */
+    double speed;        /* of the capture: 1 as recorded, 0 as fast as the reader takes it */
+    bool loop_capture;
+    uint32_t markets;
+    uint64_t seed;
+    double rate;           /* generated flow: messages a second over all markets */
+    mono_ns_t duration_ns; /* generated markets close after so long; 0: never */
+    usd_t balance;         /* of each user at start */
+    const char *fee_type;  /* "quadratic", "quadratic_with_maker_fees" */
+    int64_t fee_mult_micros;
+    const char *tier_name;
+    int64_t read_rate, read_capacity, write_rate, write_capacity;
+    bool wait_for_client; /* the source starts when the first orderbook subscription arrives */
+    const char *const *key_ids; /* one user each */
+    size_t n_keys;
+};
+struct sim_config sim_config_default(void);
+
+enum status sim_create(const struct sim_config *config, const struct sim_out *out,
+                       const struct sim_verifier *verifier, wall_ns_t wall, mono_ns_t now,
+                       struct sim **ret_sim, struct err *err) MUST_CHECK;
+void sim_destroy(struct sim *sim);
+
+void sim_http(struct sim *sim, const struct sim_http_req *req, wall_ns_t wall, mono_ns_t now,
+              struct sim_http_resp *ret_resp);
+
+/* A WebSocket upgrade: 0 when accepted (then *ret_conn; peer is handed back in sim_out), else an
+ * HTTP status with body. */
+int sim_ws_open(struct sim *sim, const struct sim_auth *auth, struct text path, void *peer,
+                wall_ns_t wall, mono_ns_t now, struct sim_conn **ret_conn, struct buf *ret_body);
+void sim_ws_frame(struct sim *sim, struct sim_conn *conn, struct text frame, wall_ns_t wall,
+                  mono_ns_t now);
+void sim_ws_close(struct sim *sim, struct sim_conn *conn);
+
+/* The connection's queue has room again after ST_FULL, or (speed 0) may take more. */
+void sim_ws_writable(struct sim *sim, struct sim_conn *conn, wall_ns_t wall, mono_ns_t now);
+
+/* Time passes: the flow, expirations, closes. Does at most a bounded amount of work; call again at
+ * sim_deadline(). */
+void sim_tick(struct sim *sim, wall_ns_t wall, mono_ns_t now);
+mono_ns_t sim_deadline(const struct sim *sim);
+
+/* The capture is at its end, or all generated markets have closed. */
+bool sim_finished(const struct sim *sim);
+
+/* Tickers, for the ready file; NULL past the last. */
+const char *sim_market(const struct sim *sim, size_t i);
+
+/* State as JSON (books with hash, accounts, orders, fills, counters), for tests and for the admin
+ * socket. */
+void sim_dump(const struct sim *sim, struct buf *out);
+
+/* --- faults, for tests: each counted in sim_dump
+ * ----------------------------------------------------------------- */
+enum sim_fault {
+    SIM_FAULT_CUT,            /* close every WebSocket connection now */
+    SIM_FAULT_SEQ_GAP,        /* drop the next sequenced message of each subscription */
+    SIM_FAULT_MALFORMED,      /* send one frame that is not JSON to each connection */
+    SIM_FAULT_HTTP_429,       /* next n order requests */
+    SIM_FAULT_HTTP_500,       /* next n order requests, before any effect */
+    SIM_FAULT_HTTP_500_AFTER, /* next n order requests, after the effect */
+    SIM_FAULT_TIMEOUT,        /* next n order requests: effect, then no answer */
+    SIM_FAULT_MAX
+};
+/* Names: "cut", "seq_gap", "malformed", "http_429", "http_500", "http_500_after", "timeout";
+ * SIM_FAULT_MAX: unknown. */
+enum sim_fault sim_fault_parse(const char *name);
+void sim_fault(struct sim *sim, enum sim_fault fault, uint32_t n, wall_ns_t wall, mono_ns_t now);
+
+#endif

@@ -1,0 +1,78 @@
+/*
+ * store.h - WriteQueue: events and records to a database, without ever making their producer wait.
+ *
+ * Producers (net, gateway, actor) push whole records (bus/event.h, bus/record.h) into rings of
+ * their own; store_work, on the store's thread, drains all rings and writes one transaction per
+ * batch: rows_max rows or interval_ns, whichever comes first, and as much as has queued up. Rows of
+ * one ring reach the database in order, each once. When a ring is full or the disk fails for good,
+ * what was lost is named by a gap row. The back end behind it is SQLite here.
+ */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include "bus/record.h"
+#include "bus/ring.h"
+
+#define STORE_SCHEMA_VERSION 1
+#define STORE_RINGS_MAX      8
+
+struct store_config {
+    const char *path;        /* SQLite file; its folder must exist */
+    uint32_t rows_max;       /* 100 */
+    mono_ns_t interval_ns;   /* 1 s */
+    const char *config_json; /* the run's options, for the session row; NULL */
+    const char *build;       /* version text */
+    const char *policy;      /* policy_text, with its hash */
+    const char *exchange;    /* where it trades */
+};
+struct store_config store_config_default(void);
+
+struct store_stats {
+    uint64_t rows, batches, failures, lost; /* lost: rows named in gap rows */
+    uint64_t by_type[32];
+    int64_t commit_ns_max;
+};
+
+struct store;
+
+/*
+ * Open or create the database, bring its schema forward, and add a session row. Sessions that
+ * another run left open and whose process is gone are marked broken. err: path and reason.
+ * ST_DENIED, ST_IO, ST_UNSUPPORTED (newer schema).
+ */
+enum status store_open(const struct store_config *config, wall_ns_t wall, struct store **ret_store,
+                       struct err *err) MUST_CHECK;
+/* Drain, commit, close the session with its outcome ("done", "halted", "failed: ..."). */
+void store_close(struct store *store, const char *outcome, wall_ns_t wall);
+
+int64_t store_session(const struct store *store);
+
+/* Before work begins: a ring to be drained, owned by the caller, outliving the store. At most
+ * STORE_RINGS_MAX. */
+void store_add_ring(struct store *store, struct ring *ring);
+
+/* One turn: returns rows taken. Never blocks longer than the database does. Commits when a batch is
+ * due. */
+uint32_t store_work(struct store *store, wall_ns_t wall, mono_ns_t now);
+/* Commit what is there now. */
+void store_flush(struct store *store, wall_ns_t wall, mono_ns_t now);
+
+const struct store_stats *store_stats(const struct store *store);
+
+/* --- reading a session back, for tests and replay
+ * ---------------------------------------------------------------- */
+
+/* Every stored event of a source in order of ord, rebuilt as the struct that was pushed. */
+typedef enum status (*store_event_fn)(void *self, const struct ev *ev);
+enum status store_read_events(const char *path, int64_t session, enum ev_source source,
+                              store_event_fn fn, void *self, struct err *err) MUST_CHECK;
+typedef enum status (*store_turn_fn)(void *self, const struct rec_turn *turn);
+enum status store_read_turns(const char *path, int64_t session, store_turn_fn fn, void *self,
+                             struct err *err) MUST_CHECK;
+typedef enum status (*store_decision_fn)(void *self, const struct rec_decision *d);
+enum status store_read_decisions(const char *path, int64_t session, store_decision_fn fn,
+                                 void *self, struct err *err) MUST_CHECK;
+/* The newest session, ST_NOT_FOUND when there is none. */
+enum status store_last_session(const char *path, int64_t *ret_session, struct err *err) MUST_CHECK;
+
+#endif
