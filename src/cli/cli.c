@@ -1,0 +1,65 @@
+#include "cli/cli.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+const char deltaflow_version[] = "0.1.0";
+
+int cli_usage(const char *command, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    fprintf(stderr, "deltaflow %s: ", command);
+    vfprintf(stderr, fmt, ap);
+    fprintf(stderr, "\nTry 'deltaflow %s --help'.\n", command);
+    va_end(ap);
+    return EXIT_USAGE;
+}
+
+int cli_fail(const char *command, int code, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    fprintf(stderr, "deltaflow %s: ", command);
+    vfprintf(stderr, fmt, ap);
+    fputc('\n', stderr);
+    va_end(ap);
+    return code;
+}
+
+static bool progress_open;
+
+void cli_progress(const char *fmt, ...)
+{
+    static mono_ns_t last;
+    mono_ns_t now = clock_mono();
+    bool terminal = isatty(STDERR_FILENO);
+    if (now - last < (terminal ? NS_PER_SEC / 10 : 5 * NS_PER_SEC)) {
+        return;
+    }
+    last = now;
+    va_list ap;
+    va_start(ap, fmt);
+    if (terminal) {
+        fputs("\r\033[K", stderr);
+    }
+    vfprintf(stderr, fmt, ap);
+    if (!terminal) {
+        fputc('\n', stderr);
+    }
+    va_end(ap);
+    fflush(stderr);
+    progress_open = terminal;
+}
+
+void cli_progress_end(void)
+{
+    if (progress_open) {
+        fputs("\r\033[K", stderr);
+        fflush(stderr);
+        progress_open = false;
+    }
+}
