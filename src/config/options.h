@@ -1,0 +1,176 @@
+/*
+ * options.h - the options of the commands as plain structs, and the tables that fill them.
+ *
+ * options_run.c and options_sim.c hold one row for each option: default, limits, unit, help.
+ * docs/CONFIG.md is made from them. No option holds a secret: keys are named by path.
+ * Texts and paths are never NULL (not set: ""); they belong to the struct config that filled them.
+ */
+#ifndef CONFIG_OPTIONS_H
+#define CONFIG_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/money.h"
+#include "config/config.h"
+
+/* [exchange] */
+struct exchange_options {
+    const char *file; /* a ready file of `deltaflow sim`: fills what is not set here (--exchange) */
+    const char *rest_url, *ws_url;
+    const char *ca_file; /* "": the system's */
+    const char *key_id, *key_file;
+    int64_t request_timeout_ms;
+    bool live; /* production hosts are refused without it */
+};
+
+/* [feed] */
+struct feed_options {
+    struct config_list markets; /* tickers */
+    const char *markets_file;   /* one ticker a line */
+    const char *series, *event, *status;
+    int64_t min_volume; /* whole contracts */
+    int64_t limit;
+    int64_t discovery_interval_s; /* 0: once */
+    bool use_yes_price, trades;
+    int64_t data_timeout_ms, repair_timeout_ms, reply_timeout_ms;
+    int64_t reconnect_min_ms, reconnect_max_ms, ping_interval_ms;
+    int64_t markets_max, levels_max;
+};
+
+/* [store] */
+struct store_options {
+    bool enabled;
+    const char *path;
+    int64_t rows_max, interval_ms;
+    int64_t ring_bytes;   /* of each producer's ring */
+    int64_t memory_bytes; /* most that is kept while the database cannot be written */
+};
+
+/* [bus]: bytes of the rings into the actor and into the gateway, powers of two */
+struct bus_options {
+    int64_t market_ring_bytes, private_ring_bytes, answer_ring_bytes, command_ring_bytes,
+        request_ring_bytes;
+};
+
+enum idle_kind { IDLE_SPIN, IDLE_YIELD, IDLE_PARK };
+
+/* [actor] */
+struct actor_options {
+    int64_t throttle_ms;
+    int64_t breaker_errors; /* the next error in a row opens it */
+    int64_t breaker_cooldown_s;
+    int64_t slow_turn_ms;
+    int idle;               /* enum idle_kind */
+    int64_t message_age_ms; /* older: the market lags and does not trade; 0: no limit */
+};
+
+/* [features] */
+struct features_options {
+    int64_t mirror; /* 100 or 99 */
+    bool zero_order_features;
+};
+
+enum policy_kind { POLICY_KIND_HOLD, POLICY_KIND_RANDOM, POLICY_KIND_PPO };
+
+/* [policy] */
+struct policy_options {
+    int kind; /* enum policy_kind; the text is policy_kind_text() */
+    const char *model, *stats;
+    bool sample;
+    int64_t seed;
+};
+
+enum trading_kind { TRADING_AUTO, TRADING_ON, TRADING_OFF };
+enum pricing_kind { PRICING_AGGRESSIVE, PRICING_PASSIVE, PRICING_MID };
+enum tif_kind { TIF_GTC, TIF_IOC };
+
+/* [orders] */
+struct orders_options {
+    int trading; /* enum trading_kind; auto: on when there are credentials and a policy other than
+                    hold */
+    qty_t count; /* of each order */
+    int pricing; /* enum pricing_kind */
+    int tif;     /* enum tif_kind */
+    bool allow_short;
+    bool cancel_on_stop;
+    int64_t position_read_delay_ms;
+    px_t replace_distance; /* a resting order further off its price than this is replaced */
+    const char *journal;
+    qty_t max_order_count;
+    qty_t max_position_count; /* of each market */
+    int64_t max_open_orders;
+    usd_t max_gross_usd;    /* worst case of all positions and open orders */
+    usd_t min_cash_usd;     /* never spent */
+    qty_t drift_halt_count; /* a position drift above it halts the market */
+    int64_t clock_window_ms;
+};
+
+/* [run] */
+struct run_only_options {
+    const char *summary_json;
+    int64_t duration_s; /* 0: until stopped */
+    bool stop_when_closed;
+    int log_level; /* enum log_level */
+};
+
+struct run_options {
+    struct exchange_options exchange;
+    struct feed_options feed;
+    struct store_options store;
+    struct bus_options bus;
+    struct actor_options actor;
+    struct features_options features;
+    struct policy_options policy;
+    struct orders_options orders;
+    struct run_only_options run;
+};
+
+enum fee_kind { FEE_KIND_QUADRATIC, FEE_KIND_QUADRATIC_MAKER };
+enum tier_kind { TIER_BASIC, TIER_ADVANCED, TIER_PREMIER, TIER_PARAGON, TIER_PRIME };
+
+/* [sim] */
+struct sim_options {
+    const char *listen;     /* address */
+    int64_t port;           /* 0: the system chooses */
+    const char *state_dir;  /* CA, server certificate and users' keys */
+    const char *ready_file; /* written once it listens */
+    const char *capture;    /* "": generated flow */
+    double speed;
+    bool loop_capture;
+    int64_t markets, seed;
+    double rate;
+    int64_t duration_s; /* generated markets close after so long; 0: never */
+    usd_t balance;
+    int fee_type;         /* enum fee_kind; the text is fee_kind_text() */
+    usd_t fee_multiplier; /* 1e-6: 1.000000 is one */
+    int tier;             /* enum tier_kind; the text is tier_kind_text() */
+    int64_t users;
+    bool wait_for_client;
+    struct config_list faults; /* "name@seconds" or "name@seconds*count" */
+    int log_level;             /* enum log_level */
+};
+
+extern const struct option_table run_option_table; /* fills struct run_options */
+extern const struct option_table sim_option_table; /* fills struct sim_options */
+
+/* The texts that other parts take for an enum value. */
+const char *policy_kind_text(int kind);
+const char *fee_kind_text(int kind);
+const char *tier_kind_text(int kind);
+
+/*
+ * What one row cannot say: options that need each other. err names them.
+ * run: ppo needs a model; reconnect_min <= reconnect_max; key_id and key_file go together; trading
+ * on needs a key; production hosts need live. Call after the ready file has filled what it fills.
+ */
+enum status run_options_check(const struct run_options *o, struct err *err) MUST_CHECK;
+enum status sim_options_check(const struct sim_options *o, struct err *err) MUST_CHECK;
+
+/* "name@seconds" or "name@seconds*count" of faults. ST_MALFORMED. *ret_name is valid as long as
+ * text, n is 1 without count. */
+enum status sim_fault_split(const char *text, struct text *ret_name, double *ret_seconds,
+                            uint32_t *ret_n) MUST_CHECK;
+
+#endif
