@@ -55,6 +55,13 @@ struct gateway_config {
     uint32_t queue_max;           /* requests waiting */
     int64_t write_reserve;        /* write tokens kept for cancels */
     uint32_t read_tries;          /* of reads, the first included */
+    mono_ns_t retry_wait_ns;      /* before the second try; doubles with each further one */
+    mono_ns_t create_wait_ns;     /* a create that found no token for so long is not sent any more */
+    mono_ns_t read_wait_ns;       /* the same for a read */
+    mono_ns_t pause_429_ns;       /* nothing leaves on a bucket for so long after a 429 */
+    uint32_t page_rows;           /* limit= of the lists, at most 1000 */
+    uint32_t pages_max;           /* a list of more pages is answered GW_UNKNOWN, "too_many_pages" */
+    size_t answer_bytes_max;      /* of one EV_ANSWER; longer pages come in several parts */
 };
 struct gateway_config gateway_config_default(void);
 
@@ -105,5 +112,44 @@ struct signer {
     enum status (*sign)(void *self, const char *text, size_t n, char *sig, size_t cap) MUST_CHECK;
 };
 #define SIGNATURE_MAX 1024
+
+/*
+ * Signatures made ahead for one method and path, since an RSA signature takes longer than all else
+ * on an order's way. Each is used once and thrown away when old; no two carry the same millisecond.
+ */
+#define SIG_STOCK_MAX 32
+
+struct sig_stock {
+    const struct signer *signer;
+    char method[8];
+    char path[160];
+    uint32_t want;     /* how many to keep */
+    wall_ns_t age_max; /* older ones are thrown away */
+    int64_t last_ms;   /* newest timestamp given out or stocked */
+    uint32_t first, n; /* ring of entries, oldest first */
+    struct sig_entry {
+        int64_t ts_ms;
+        char sig[SIGNATURE_MAX];
+    } entries[SIG_STOCK_MAX];
+    uint64_t from_stock, made_now, expired;
+};
+
+/* signer is borrowed. ST_LIMIT: path too long or want above SIG_STOCK_MAX. */
+enum status sig_stock_init(struct sig_stock *stock, const struct signer *signer, const char *method,
+                           const char *path, uint32_t want, wall_ns_t age_max) MUST_CHECK;
+
+/* Make at most one signature. True when one was made: call again when there is time. */
+bool sig_stock_refill(struct sig_stock *stock, wall_ns_t wall);
+
+/*
+ * A signature and its timestamp, from the stock or made now. sig has SIGNATURE_MAX bytes. Errors
+ * are the signer's.
+ */
+enum status sig_stock_take(struct sig_stock *stock, wall_ns_t wall, int64_t *ret_ts_ms,
+                           char *sig) MUST_CHECK;
+
+/* Sign method and path at a time, without a stock. */
+enum status signer_sign(const struct signer *signer, int64_t ts_ms, const char *method,
+                        const char *path, char *sig, size_t cap) MUST_CHECK;
 
 #endif

@@ -39,7 +39,20 @@ struct gw_request {
     int64_t expiration_s; /* 0: none */
     char group_id[ORDER_ID_MAX];
     int64_t min_ts_s; /* lists: only rows from this Unix second on, 0: all */
+    /* LIST_MARKETS: filters, empty: all. ticker is one market; several stand behind the struct. */
+    char series[TICKER_MAX];
+    char event[TICKER_MAX];
+    char status[16];   /* the exchange's filter word: "open", "closed", ... */
+    uint32_t rows_max; /* stop the list after so many rows; 0: all there are */
+    uint32_t pad3;
+    /* LIST_MARKETS: a comma list of tickers with its NUL may follow; size tells. */
 };
+
+/* The comma list behind a LIST_MARKETS request, NULL when there is none. */
+static inline const char *gw_request_tickers(const struct gw_request *req)
+{
+    return req->size > sizeof *req ? (const char *)(req + 1) : NULL;
+}
 
 #define GW_WITH_AS_OF                                                                              \
     1U /* LIST_ORDERS, LIST_FILLS: read user_data_timestamp first and report it as as_of */
