@@ -1,0 +1,295 @@
+/*
+ * match.h - a matching engine with accounts and fees, as the exchange does them (kalshi-api.md
+ * sections 13 to 16), on structs: no JSON, no clock, no I/O.
+ *
+ * A market has two lists of bids. A YES bid at p is a NO ask at 1 - p; two orders match when YES
+ * bid + NO bid >= 1, price then time, one trade for each resting order, at the resting order's
+ * price. Every price here is that of the outcome bought ("own" price), except where it says yes_px.
+ *
+ * Liquidity that belongs to nobody ("anonymous") has two forms:
+ * - native: anonymous participants act through match_anon_place() and match_anon_remove(), as users
+ *   do, but without account and checks;
+ * - recorded (markets added with recorded = true): a recorded book is followed with match_rec_*(),
+ *   and users' orders live between its orders. The queue model:
+ *   - a user's order queues behind all size that its level shows when it comes;
+ *   - recorded size that appears later is behind it;
+ *   - a recorded removal takes size behind users' orders first (MATCH_QUEUE_PESSIMISTIC, the
+ *     default) or from everywhere in proportion (MATCH_QUEUE_PROPORTIONAL);
+ *   - a recorded trade eats from the front of the queue, and what reaches a user's order fills it,
+ *     at most the recorded count; users' orders at better prices are filled first. The removal that
+ *     the exchange shows for the same trade (same time and level) is not counted twice;
+ *   - what users take from the recorded book is remembered for the level ("taken"): later recorded
+ *     removals use it up before they take size that is still there, so no level goes below zero,
+ *     and the level never shows more than the recording plus users' own orders;
+ *   - recorded size that arrives at a price that crosses a user's order fills it at its price;
+ *   - a recorded snapshot starts again: taken is forgotten, crossed users' orders are filled.
+ *   So the recorded flow goes on as it was, and what it does to users' orders comes on top.
+ *
+ * Owner: one thread. Allocates when orders, positions and price pages are first used, up to the
+ * limits of match_config.
+ */
+#ifndef MATCH_MATCH_H
+#define MATCH_MATCH_H
+
+#include <stdbool.h>
+
+#include "base/grid.h"
+#include "base/money.h"
+#include "base/timefmt.h"
+
+#define MATCH_ANON 0u /* the account of liquidity that belongs to nobody */
+
+enum match_tif { MATCH_GTC, MATCH_IOC, MATCH_FOK };
+enum match_stp { MATCH_STP_TAKER, MATCH_STP_MAKER }; /* taker_at_cross, maker */
+enum match_queue { MATCH_QUEUE_PESSIMISTIC, MATCH_QUEUE_PROPORTIONAL };
+
+enum match_order_status { MATCH_RESTING, MATCH_EXECUTED, MATCH_CANCELED };
+
+/* Why an order last changed; the names are those of last_update_reason. */
+enum match_reason {
+    MATCH_BECAUSE_NEW,  /* accepted; not named on the wire */
+    MATCH_BECAUSE_USER, /* the user canceled it; not named on the wire (sheet 20.9) */
+    MATCH_BECAUSE_DECREASE,
+    MATCH_BECAUSE_AMEND,
+    MATCH_BECAUSE_MARGIN,
+    MATCH_BECAUSE_SELF_TRADE,
+    MATCH_BECAUSE_EXPIRY,
+    MATCH_BECAUSE_CLOSE,
+    MATCH_BECAUSE_TRADE,
+    MATCH_BECAUSE_REDUCE_ONLY,
+    MATCH_BECAUSE_IOC, /* the rest of an immediate order; not named on the wire */
+    MATCH_BECAUSE_MAX
+};
+const char *match_reason_text(enum match_reason reason); /* "" when the wire has no name for it */
+
+/* Answer to an order. Anything but MATCH_ACCEPTED leaves the engine unchanged. */
+enum match_verdict {
+    MATCH_ACCEPTED,
+    MATCH_BAD_MARKET,
+    MATCH_BAD_ACCOUNT,
+    MATCH_BAD_PRICE,       /* off the grid */
+    MATCH_BAD_SIZE,        /* not positive, or over QTY_LIMIT */
+    MATCH_BAD_EXPIRY,      /* in the past, or not with MATCH_GTC */
+    MATCH_BAD_REDUCE_ONLY, /* reduce_only is for MATCH_IOC */
+    MATCH_POST_ONLY_CROSS, /* would take */
+    MATCH_NO_MONEY,        /* entry check: cash less what rests */
+    MATCH_FOK_VOLUME,      /* not enough to fill it whole */
+    MATCH_CLOSED,          /* the market takes no orders */
+    MATCH_TOO_MANY,        /* max_orders */
+    MATCH_VERDICT_MAX
+};
+
+struct match_request {
+    uint32_t account; /* of match_add_account */
+    uint32_t market;  /* of match_add_market */
+    enum side side;   /* the outcome bought: V2 bid is YES at px, ask at p is NO at 1 - p */
+    px_t px;          /* own price */
+    qty_t qty;
+    enum match_tif tif;
+    enum match_stp stp;
+    bool post_only, reduce_only;
+    wall_ns_t expires; /* 0: never */
+    uint64_t tag;      /* the caller's; handed back everywhere */
+};
+
+/* An order, live or as it ended. */
+struct match_order {
+    uint64_t id; /* never 0, never used again */
+    uint32_t account, market;
+    uint64_t tag;
+    enum side side;
+    px_t px;
+    qty_t initial, filled, remaining; /* remaining is 0 when canceled */
+    enum match_order_status status;
+    enum match_reason reason;
+    enum match_tif tif;
+    enum match_stp stp;
+    bool post_only, reduce_only;
+    wall_ns_t created, updated, expires;
+    usd_t taker_cost, maker_cost, taker_fees, maker_fees;
+    usd_t rounding; /* rounding fees not yet given back (section 16) */
+};
+
+/* What one call changed, to be told in this order: deltas, trades, fills, updates. Valid until the
+ * next call that changes the engine. */
+struct match_delta {
+    uint32_t market;
+    enum side side;
+    px_t px;
+    qty_t qty;        /* signed */
+    uint32_t account; /* whose order caused it; MATCH_ANON: nobody's */
+    uint64_t tag;
+};
+struct match_trade {
+    uint64_t id;
+    uint32_t market;
+    enum side taker; /* the outcome the taker acquired */
+    px_t yes_px;
+    qty_t qty;
+};
+struct match_fill {
+    uint64_t trade_id, order_id, tag;
+    uint32_t account, market;
+    enum side side;
+    px_t yes_px;
+    qty_t qty;
+    usd_t fee; /* net: trade fee, rounding, less what was given back */
+    bool is_taker;
+    qty_t position; /* after it, YES positive */
+};
+struct match_result {
+    const struct match_delta *deltas;
+    const struct match_trade *trades;
+    const struct match_fill *fills;
+    const struct match_order *updates;
+    uint32_t n_deltas, n_trades, n_fills, n_updates;
+};
+
+struct match_position {
+    uint32_t market;
+    qty_t qty;        /* YES positive */
+    usd_t cost;       /* of what is held, by average cost */
+    usd_t realized;   /* without fees */
+    usd_t fees;       /* net, of all fills of this market */
+    usd_t traded;     /* sum of n q of all fills */
+    qty_t volume;     /* sum of n */
+    qty_t bought[2];  /* gross contracts by outcome */
+    usd_t paid[2];    /* gross n q by outcome */
+    qty_t resting[2]; /* open orders by outcome */
+    usd_t resting_cost[2];
+    usd_t reserved; /* of resting_cost, the part that does not reduce the position */
+    wall_ns_t updated;
+    bool settled;
+};
+
+struct match_account {
+    usd_t cash;     /* falls at the trade, not when an order rests (sheet 15.3) */
+    usd_t reserved; /* what resting orders would need; entry check only */
+    usd_t fees;
+    uint32_t n_positions; /* match_position_at() lists them */
+    uint32_t n_orders;    /* open */
+};
+
+struct match_fees {
+    int32_t taker_e4; /* 700 is 0.07 */
+    int32_t maker_e4; /* 175 is 0.0175; 0 for "quadratic" */
+    int64_t mult_micros;
+};
+/* Fees of a series: "quadratic" or "quadratic_with_maker_fees". ST_UNSUPPORTED: another name. */
+enum status match_fees_named(const char *fee_type, int64_t mult_micros,
+                             struct match_fees *ret) MUST_CHECK;
+
+/* 0.07 m C P (1 - P), rounded up to 1/10,000 dollar; rate_e4 is the 0.07. */
+usd_t match_fee_ceil(int32_t rate_e4, int64_t mult_micros, px_t yes_px, qty_t qty);
+
+struct match_config {
+    uint32_t max_markets, max_accounts, max_orders; /* max_orders: open at one time */
+    enum match_queue queue;
+};
+
+struct match;
+
+/* ST_INVALID: a limit is 0. ST_NOMEM. */
+enum status match_create(const struct match_config *config, struct match **ret) MUST_CHECK;
+void match_destroy(struct match *m); /* NULL is fine */
+
+/* ST_LIMIT, ST_NOMEM. Markets count from 0, accounts from 1. */
+enum status match_add_market(struct match *m, const struct grid *grid,
+                             const struct match_fees *fees, bool recorded,
+                             uint32_t *ret_market) MUST_CHECK;
+enum status match_add_account(struct match *m, usd_t cash, uint32_t *ret_account) MUST_CHECK;
+
+/* --- orders of users; each call starts a new match_result --- */
+
+enum match_verdict match_place(struct match *m, const struct match_request *req, wall_ns_t now,
+                               uint64_t *ret_id) MUST_CHECK;
+
+/* ST_NOT_FOUND: not open (canceled, executed or never there). *ret_reduced: what it had left. */
+enum status match_cancel(struct match *m, uint64_t id, enum match_reason reason, wall_ns_t now,
+                         qty_t *ret_reduced) MUST_CHECK;
+/* Lower what remains, keeping the place; to 0 cancels. ST_NOT_FOUND. ST_INVALID: not lower. */
+enum status match_decrease(struct match *m, uint64_t id, qty_t remaining, wall_ns_t now) MUST_CHECK;
+/*
+ * A new price and a new total (filled + wanted rest). The place is kept only when the price stays
+ * and the size falls; else the order leaves the book and comes again with the same id. A total
+ * equal to what is filled cancels. ST_NOT_FOUND. ST_INVALID with *ret_verdict: the order is
+ * unchanged.
+ */
+enum status match_amend(struct match *m, uint64_t id, px_t px, qty_t total, wall_ns_t now,
+                        enum match_verdict *ret_verdict) MUST_CHECK;
+uint32_t match_cancel_all(struct match *m, uint32_t account, wall_ns_t now);
+
+/* Cancel what expires at or before now. */
+void match_expire(struct match *m, wall_ns_t now);
+wall_ns_t match_next_expiry(const struct match *m); /* NS_NEVER: none; may be early, never late */
+
+/* --- native anonymous flow --- */
+
+/* Takes what crosses, at most qty; the rest stays at px (rests) or goes. Returns what was taken. */
+qty_t match_anon_place(struct match *m, uint32_t market, enum side side, px_t px, qty_t qty,
+                       bool rests, wall_ns_t now);
+/* Removes at most qty of the anonymous size of a level, from the back; returns how much. */
+qty_t match_anon_remove(struct match *m, uint32_t market, enum side side, px_t px, qty_t qty);
+
+/* --- recorded flow (markets added with recorded) --- */
+
+/*
+ * A recorded delta. The result holds the delta as it is to be shown (perhaps smaller, or none) and
+ * what it did to users' orders. ts orders trades and removals of one match. ST_INVALID: off the
+ * grid, or below zero in the recording itself (clamped to zero).
+ */
+enum status match_rec_delta(struct match *m, uint32_t market, enum side side, px_t px, qty_t delta,
+                            int64_t ts_ms, wall_ns_t now) MUST_CHECK;
+/* A recorded trade that hit the bids of maker at its own price px. The result holds only what it
+ * did to users' orders, not the recorded trade. */
+void match_rec_trade(struct match *m, uint32_t market, enum side maker, px_t px, qty_t qty,
+                     int64_t ts_ms, wall_ns_t now);
+/* A recorded snapshot: replaces the anonymous book. ST_INVALID: a level off the grid was left out.
+ */
+enum status match_rec_snapshot(struct match *m, uint32_t market, const struct level *yes,
+                               size_t n_yes, const struct level *no, size_t n_no,
+                               wall_ns_t now) MUST_CHECK;
+
+/* --- a market's life --- */
+
+/* Refuse orders and cancels from now on. */
+void match_halt(struct match *m, uint32_t market, bool halted);
+/* Empty the book without deltas; users' orders are canceled with MATCH_BECAUSE_CLOSE. Halts. */
+void match_close(struct match *m, uint32_t market, wall_ns_t now);
+/* Pay yes_px for each YES and 1 - yes_px for each NO held; sub-cent payouts are cut to cents. The
+ * market must be closed. */
+void match_settle(struct match *m, uint32_t market, px_t yes_px, wall_ns_t now);
+bool match_halted(const struct match *m, uint32_t market);
+
+/* --- reading --- */
+
+struct match_result match_result(const struct match *m);
+const struct match_order *match_order_get(const struct match *m, uint64_t id); /* NULL: not open */
+/* Contracts ahead of an open order in its level. */
+qty_t match_queue_ahead(const struct match *m, uint64_t id);
+px_t match_best(const struct match *m, uint32_t market, enum side side); /* 0: none */
+qty_t match_level_qty(const struct match *m, uint32_t market, enum side side, px_t px);
+qty_t match_anon_qty(const struct match *m, uint32_t market, enum side side, px_t px);
+/* Levels of a side, rising by price, at most cap; returns how many were written. */
+size_t match_levels(const struct match *m, uint32_t market, enum side side, struct level *out,
+                    size_t cap);
+size_t match_level_count(const struct match *m, uint32_t market, enum side side);
+const struct grid *match_grid(const struct match *m, uint32_t market);
+const struct match_account *match_account(const struct match *m, uint32_t account);
+/* Zeros when there never was one. */
+struct match_position match_position(const struct match *m, uint32_t account, uint32_t market);
+const struct match_position *match_position_at(const struct match *m, uint32_t account, uint32_t i);
+/* Contracts held by users and nobody, as pairs. */
+qty_t match_open_interest(const struct match *m, uint32_t market);
+
+/* Money over all accounts, nobody's included: constant (0 plus what accounts started with). */
+struct match_money {
+    usd_t cash, anon_cash, collateral, fees, cut;
+};
+struct match_money match_money(const struct match *m);
+
+/* Check every invariant of lists, sums and books; false and a text for the first broken one. For
+ * tests: slow. */
+bool match_check(const struct match *m, const char **ret_why);
+
+#endif
