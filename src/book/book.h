@@ -78,7 +78,7 @@ uint32_t book_depth(const struct book *book, enum side side, struct level *ret, 
  */
 qty_t book_depth_to(const struct book *book, enum side side, px_t px);
 
-/* Rises by one with every accepted change. */
+/* Rises by one with every accepted change, and when a refused snapshot leaves the book empty. */
 uint64_t book_version(const struct book *book);
 
 /* Hash of the levels: equal books on equal prices have equal hashes, whatever happened before. */
