@@ -1,0 +1,326 @@
+/*
+ * fmath.c - how each function gets its accuracy:
+ *
+ * log    x = 2^k (1+f), 1+f in [sqrt(1/2), sqrt(2)); log(1+f) = 2 atanh(s) with s = f/(2+f), taken
+ *        as f - (f*f/2 - s*(f*f/2 + R)), where R is the rest of the series and small, so that its
+ *        rounding errors hardly count.
+ * exp    x = k ln2 + r with ln2 in two parts and r as a sum hi + lo; 1 + hi + (lo + r*r*P(r)).
+ * tanh   E = expm1(2|x|) as an unevaluated sum of two doubles, then E/(E+2) as a truncated quotient
+ *        plus its exact remainder times 1/(E+2).
+ * tanhf, expf
+ *        the same formulas in plain double: 29 spare bits make the rounding to float the only error
+ *        that matters.
+ *
+ * The polynomials are the Taylor series, long enough for the reduced arguments; that costs a few
+ * multiplications over fitted coefficients, and every constant explains itself.
+ */
+#include "base/fmath.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#define LN2_HI 0x1.62e42feep-1       /* the first 32 bits of ln 2: times |k| < 2^21 is exact */
+#define LN2_LO 0x1.a39ef35793c76p-33 /* the rest, rounded */
+#define LOG2_E 0x1.71547652b82fep+0
+#define SQRT_2 0x1.6a09e667f3bcdp+0
+#define TO_INT 0x1.8p52 /* adding and subtracting it rounds to the nearest integer */
+
+static uint64_t bits_of(double x)
+{
+    uint64_t u;
+    memcpy(&u, &x, sizeof u);
+    return u;
+}
+
+static double double_of(uint64_t u)
+{
+    double x;
+    memcpy(&x, &u, sizeof x);
+    return x;
+}
+
+/* 2^k for a normal result. */
+static double power_of_two(int64_t k)
+{
+    return double_of((uint64_t)(k + 1023) << 52);
+}
+
+/* z*(2/3 + z*(2/5 + ...)) for z = s*s <= 0.0295: what 2*atanh(s)/s has beyond 2. */
+static double atanh_rest(double z)
+{
+    double w = z * z;
+    double odd = w * (2.0 / 5 + w * (2.0 / 9 + w * (2.0 / 13 + w * (2.0 / 17 + w * (2.0 / 21)))));
+    double even =
+        z * (2.0 / 3 +
+             w * (2.0 / 7 + w * (2.0 / 11 + w * (2.0 / 15 + w * (2.0 / 19 + w * (2.0 / 23))))));
+    return odd + even;
+}
+
+double fm_log(double x)
+{
+    uint64_t u = bits_of(x);
+    int64_t k = 0;
+    if (u - UINT64_C(0x0010000000000000) >= UINT64_C(0x7fe0000000000000)) {
+        if (x == 0) {
+            return -(double)INFINITY;
+        }
+        if (u == UINT64_C(0x7ff0000000000000)) {
+            return x;
+        }
+        if (!(x > 0)) {
+            return (double)NAN;
+        }
+        u = bits_of(x * 0x1p54); /* denormal */
+        k = -54;
+    }
+    /* Bring the significand to [sqrt(1/2), sqrt(2)). */
+    k += (int64_t)(u >> 52) - 1023;
+    double m = double_of((u & UINT64_C(0x000fffffffffffff)) | UINT64_C(0x3ff0000000000000));
+    if (m >= SQRT_2) {
+        m *= 0.5;
+        k += 1;
+    }
+    double f = m - 1.0; /* exact */
+    double s = f / (2.0 + f);
+    double half = 0.5 * f * f;
+    double rest = s * (half + atanh_rest(s * s));
+    double dk = (double)k;
+    return dk * LN2_HI - ((half - (rest + dk * LN2_LO)) - f);
+}
+
+/* exp(r) - 1 - r for |r| <= 0.35: r*r*(1/2! + r/3! + ... + r^12/14!). */
+static double expm1_rest(double r)
+{
+    double w = r * r;
+    double even =
+        1.0 / 2 +
+        w * (1.0 / 24 +
+             w * (1.0 / 720 +
+                  w * (1.0 / 40320 +
+                       w * (1.0 / 3628800 + w * (1.0 / 479001600 + w * (1.0 / 87178291200))))));
+    double odd =
+        1.0 / 6 +
+        w * (1.0 / 120 +
+             w * (1.0 / 5040 + w * (1.0 / 362880 + w * (1.0 / 39916800 + w * (1.0 / 6227020800)))));
+    return w * (even + r * odd);
+}
+
+/* x = k ln2 + hi + lo, |hi| <= 0.35. |x| < 1100. */
+static int64_t reduce(double x, double *ret_hi, double *ret_lo)
+{
+    double k = (x * LOG2_E + TO_INT) - TO_INT;
+    double a = x - k * LN2_HI; /* exact: both are near each other and multiples of a common ulp */
+    double b = k * LN2_LO;
+    double hi = a - b;
+    *ret_hi = hi;
+    *ret_lo = (a - hi) - b;
+    return (int64_t)k;
+}
+
+double fm_exp(double x)
+{
+    if (x != x) {
+        return (double)NAN;
+    }
+    if (x > 709.782712893384) {
+        return (double)INFINITY;
+    }
+    if (x < -745.1332191019412) {
+        return 0.0;
+    }
+    double hi, lo;
+    int64_t k = reduce(x, &hi, &lo);
+    double y = 1.0 + (hi + (lo + (expm1_rest(hi) + hi * lo)));
+    if (k >= -1021 && k <= 1023) {
+        return y * power_of_two(k);
+    }
+    /* In two steps, so that neither factor leaves the range; only the last one rounds. */
+    return k > 0 ? y * 0x1p1023 * power_of_two(k - 1023) : y * power_of_two(k + 1000) * 0x1p-1000;
+}
+
+/* The upper half of the significand, for exact products. */
+static double upper(double x)
+{
+    return double_of(bits_of(x) & UINT64_C(0xfffffffff8000000));
+}
+
+/* expm1(y) for 0 <= y < 45 as hi + lo. */
+static double expm1_pair(double y, double *ret_lo)
+{
+    double r, r_lo;
+    int64_t k = reduce(y, &r, &r_lo);
+    double rest = expm1_rest(r) + (r_lo + r * r_lo);
+    double p = r + rest;
+    double p_lo = rest - (p - r); /* |r| >= |rest| */
+    if (k == 0) {
+        *ret_lo = p_lo;
+        return p;
+    }
+    double scale = power_of_two(k);
+    double a = scale - 1.0; /* exact: k <= 65 rounds, but then 1 is below half an ulp of tanh */
+    double b = p * scale;   /* |a| >= |b|: 1 against 2*0.35 for k = 1 */
+    double e = a + b;
+    *ret_lo = (b - (e - a)) + p_lo * scale;
+    return e;
+}
+
+double fm_tanh(double x)
+{
+    double ax = double_of(bits_of(x) & INT64_MAX);
+    if (!(ax < 20.0)) {
+        return x != x ? (double)NAN : x > 0 ? 1.0 : -1.0;
+    }
+    if (ax < 0x1p-28) {
+        return x; /* x - x*x*x/3 rounds to it */
+    }
+    double e_lo;
+    double e = expm1_pair(2.0 * ax, &e_lo);
+    double d = e + 2.0;
+    double d_lo = e > 2.0 ? (2.0 - (d - e)) + e_lo : (e - (d - 2.0)) + e_lo;
+    double inverse = 1.0 / d;
+    double q = upper(e * inverse);
+    double d_hi = upper(d);
+    double remainder = ((e - q * d_hi) - q * ((d - d_hi) + d_lo)) + e_lo;
+    double t = q + remainder * inverse;
+    return x < 0 ? -t : t;
+}
+
+/*
+ * The float functions work on four lanes at a time. Signs, limits and NaN are settled in float, the
+ * arithmetic is done in double. The compiler splits the vectors where the machine's registers are
+ * narrower; each lane's operations are the same either way.
+ */
+typedef double v4d __attribute__((vector_size(32)));
+typedef int64_t v4l __attribute__((vector_size(32)));
+typedef float v4f __attribute__((vector_size(16)));
+typedef int32_t v4i __attribute__((vector_size(16)));
+
+#define LANES       4
+#define LANE_INLINE static inline __attribute__((always_inline))
+
+#define FLOAT_INF 0x7f800000 /* bits of infinity; those of NaN are above, without the sign */
+#define FLOAT_NAN 0x7fc00000
+#define FLOAT_10  0x41200000
+
+LANE_INLINE v4i choose(v4i mask, v4i yes, v4i no)
+{
+    return (yes & mask) | (no & ~mask);
+}
+
+LANE_INLINE v4i all_lanes(int32_t v)
+{
+    return (v4i){v, v, v, v};
+}
+
+/* 2^k and exp(r) - 1 of y = k ln2 + r, to about 2^-35; |y| <= 105. */
+LANE_INLINE void lane_reduce(const v4d *y, v4d *ret_scale, v4d *ret_expm1)
+{
+    v4d shifted = *y * LOG2_E + TO_INT; /* k now stands in the low bits */
+    v4d r = *y - (shifted - TO_INT) * 0x1.62e42fefa39efp-1;
+    v4d w = r * r;
+    v4d even = 1.0 / 2 + w * (1.0 / 24 + w * (1.0 / 720 + w * (1.0 / 40320)));
+    v4d odd = 1.0 / 6 + w * (1.0 / 120 + w * (1.0 / 5040 + w * (1.0 / 362880)));
+    *ret_expm1 = r + w * (even + r * odd);
+    *ret_scale = (v4d)(((v4l)shifted + 1023) << 52);
+}
+
+LANE_INLINE void lane_tanh(v4f *x)
+{
+    v4i magnitude = (v4i)*x & INT32_MAX;
+    v4i sign = (v4i)*x & INT32_MIN;
+    v4i nan = magnitude > FLOAT_INF;
+    /* From about 9.01 on, tanhf is 1. */
+    v4f ax = (v4f)choose(magnitude > FLOAT_10, all_lanes(FLOAT_10), magnitude);
+    v4d y = __builtin_convertvector(ax + ax, v4d);
+    v4d scale, p;
+    lane_reduce(&y, &scale, &p);
+    v4d e = p * scale + (scale - 1.0);
+    v4f t = __builtin_convertvector(e / (e + 2.0), v4f);
+    *x = (v4f)choose(nan, all_lanes(FLOAT_NAN), (v4i)t | sign);
+}
+
+LANE_INLINE void lane_exp(v4f *x)
+{
+    v4i nan = ((v4i)*x & INT32_MAX) > FLOAT_INF;
+    v4f high = {89, 89, 89, 89};        /* above it: infinity as a float */
+    v4f low = {-104, -104, -104, -104}; /* below it: less than half of the smallest float */
+    v4i in = choose(*x > high, (v4i)high, (v4i)*x);
+    in = choose(*x < low, (v4i)low, in) & ~nan;
+    v4d y = __builtin_convertvector((v4f)in, v4d);
+    v4d scale, p;
+    lane_reduce(&y, &scale, &p);
+    v4f t = __builtin_convertvector(p * scale + scale, v4f);
+    *x = (v4f)choose(nan, all_lanes(FLOAT_NAN), (v4i)t);
+}
+
+/* Apply one of the above to an array; the last few elements take the same way through a block. */
+#define LANE_LOOP(lane_function, x, n)                                                             \
+    do {                                                                                           \
+        for (size_t i = 0; i < (n); i += LANES) {                                                  \
+            size_t bytes = ((n)-i < LANES ? (n)-i : LANES) * sizeof(float);                        \
+            v4f block = {0};                                                                       \
+            if (bytes == sizeof block) {                                                           \
+                memcpy(&block, (x) + i, sizeof block);                                             \
+            } else {                                                                               \
+                memcpy(&block, (x) + i, bytes);                                                    \
+            }                                                                                      \
+            lane_function(&block);                                                                 \
+            if (bytes == sizeof block) {                                                           \
+                memcpy((x) + i, &block, sizeof block);                                             \
+            } else {                                                                               \
+                memcpy((x) + i, &block, bytes);                                                    \
+            }                                                                                      \
+        }                                                                                          \
+    } while (0)
+
+static void tanhf_base(float *x, size_t n)
+{
+    LANE_LOOP(lane_tanh, x, n);
+}
+
+static void expf_base(float *x, size_t n)
+{
+    LANE_LOOP(lane_exp, x, n);
+}
+
+/* The same operations in wider registers: AVX2 has no fused multiply-add. */
+__attribute__((target("avx2"))) static void tanhf_avx2(float *x, size_t n)
+{
+    LANE_LOOP(lane_tanh, x, n);
+}
+
+__attribute__((target("avx2"))) static void expf_avx2(float *x, size_t n)
+{
+    LANE_LOOP(lane_exp, x, n);
+}
+
+void fm_tanhf_n(float *x, size_t n)
+{
+    if (__builtin_cpu_supports("avx2")) {
+        tanhf_avx2(x, n);
+    } else {
+        tanhf_base(x, n);
+    }
+}
+
+void fm_expf_n(float *x, size_t n)
+{
+    if (__builtin_cpu_supports("avx2")) {
+        expf_avx2(x, n);
+    } else {
+        expf_base(x, n);
+    }
+}
+
+float fm_tanhf(float x)
+{
+    tanhf_base(&x, 1);
+    return x;
+}
+
+float fm_expf(float x)
+{
+    expf_base(&x, 1);
+    return x;
+}
