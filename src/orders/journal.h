@@ -25,7 +25,6 @@
 /* Each function answers 0 or more, or a negative errno. */
 struct journal_io {
     void *self;
-    int64_t (*size)(void *self);
     int64_t (*pread)(void *self, void *p, size_t n, uint64_t at); /* bytes read; 0: past the end */
     int64_t (*pwrite)(void *self, const void *p, size_t n, uint64_t at); /* bytes written */
     int (*allocate)(void *self, uint64_t size); /* the file holds size bytes, new ones zero */
