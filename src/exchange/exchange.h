@@ -56,12 +56,12 @@ struct gateway_config {
     int64_t write_reserve;        /* write tokens kept for cancels */
     uint32_t read_tries;          /* of reads, the first included */
     mono_ns_t retry_wait_ns;      /* before the second try; doubles with each further one */
-    mono_ns_t create_wait_ns;     /* a create that found no token for so long is not sent any more */
-    mono_ns_t read_wait_ns;       /* the same for a read */
-    mono_ns_t pause_429_ns;       /* nothing leaves on a bucket for so long after a 429 */
-    uint32_t page_rows;           /* limit= of the lists, at most 1000 */
-    uint32_t pages_max;           /* a list of more pages is answered GW_UNKNOWN, "too_many_pages" */
-    size_t answer_bytes_max;      /* of one EV_ANSWER; longer pages come in several parts */
+    mono_ns_t create_wait_ns; /* a create that found no token for so long is not sent any more */
+    mono_ns_t read_wait_ns;   /* the same for a read */
+    mono_ns_t pause_429_ns;   /* nothing leaves on a bucket for so long after a 429 */
+    uint32_t page_rows;       /* limit= of the lists, at most 1000 */
+    uint32_t pages_max;       /* a list of more pages is answered GW_UNKNOWN, "too_many_pages" */
+    size_t answer_bytes_max;  /* of one EV_ANSWER; longer pages come in several parts */
 };
 struct gateway_config gateway_config_default(void);
 
