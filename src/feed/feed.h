@@ -84,6 +84,10 @@ void feed_close(struct feed *feed, const char *reason, mono_ns_t now, wall_ns_t 
  */
 enum status feed_frame(struct feed *feed, const char *s, size_t n, mono_ns_t now, wall_ns_t wall);
 
+/* Something arrived that is no text frame, such as the exchange's ping: the connection lives, so
+ * the data time-out starts again. */
+void feed_heartbeat(struct feed *feed, mono_ns_t now);
+
 /* The actor says that a market's book contradicts its frames: ask for a snapshot. */
 void feed_repair(struct feed *feed, uint32_t mkt, mono_ns_t now, wall_ns_t wall);
 
@@ -110,6 +114,7 @@ void fill_listener_close(struct fill_listener *fl, const char *reason, mono_ns_t
                          wall_ns_t wall);
 enum status fill_listener_frame(struct fill_listener *fl, const char *s, size_t n, mono_ns_t now,
                                 wall_ns_t wall);
+void fill_listener_heartbeat(struct fill_listener *fl, mono_ns_t now); /* as feed_heartbeat */
 /* Markets were added to the feed: subscribe to them too. */
 void fill_listener_refresh(struct fill_listener *fl, mono_ns_t now, wall_ns_t wall);
 void fill_listener_tick(struct fill_listener *fl, mono_ns_t now, wall_ns_t wall);
