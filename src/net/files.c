@@ -1,0 +1,114 @@
+#include "net/files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static enum status from_errno(int e)
+{
+    switch (e) {
+    case ENOENT:
+    case ENOTDIR:
+        return ST_NOT_FOUND;
+    case EACCES:
+    case EPERM:
+    case EROFS:
+        return ST_DENIED;
+    case ENOMEM:
+        return ST_NOMEM;
+    default:
+        return ST_IO;
+    }
+}
+
+static enum status fail(struct err *err, const char *what, const char *path)
+{
+    int e = errno;
+    return err_set(err, from_errno(e), "%s: cannot %s: %s", path, what, strerror(e));
+}
+
+static int write_all(int fd, const char *p, size_t n)
+{
+    while (n > 0) {
+        ssize_t put = write(fd, p, n);
+        if (put < 0 && errno == EINTR) {
+            continue;
+        }
+        if (put < 0) {
+            return -1;
+        }
+        p += put;
+        n -= (size_t)put;
+    }
+    return fsync(fd);
+}
+
+enum status file_write(const char *path, const void *p, size_t n, mode_t mode, struct err *err)
+{
+    char tmp[PATH_MAX];
+    int len = snprintf(tmp, sizeof tmp, "%s.%ld.tmp", path, (long)getpid());
+    if (len < 0 || (size_t)len >= sizeof tmp) {
+        return err_set(err, ST_LIMIT, "%s: path too long", path);
+    }
+    (void)unlink(tmp);
+    int fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+    if (fd < 0) {
+        return fail(err, "create", path);
+    }
+    int bad = write_all(fd, p, n);
+    if (close(fd) != 0 || bad != 0 || rename(tmp, path) != 0) {
+        enum status st = fail(err, "write", path);
+        (void)unlink(tmp);
+        return st;
+    }
+    return ST_OK;
+}
+
+enum status file_read(const char *path, struct buf *out, struct err *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) {
+        return fail(err, "open", path);
+    }
+    char part[4096];
+    ssize_t got = 0;
+    do {
+        got = read(fd, part, sizeof part);
+        if (got > 0) {
+            buf_add(out, part, (size_t)got);
+        }
+    } while ((got > 0 && !out->failed) || (got < 0 && errno == EINTR));
+    enum status st = got < 0 ? fail(err, "read", path) : ST_OK;
+    explicit_bzero(part, sizeof part);
+    close(fd);
+    if (st == ST_OK && out->failed) {
+        st = err_set(err, ST_LIMIT, "%s: larger than %zu bytes", path, out->max);
+    }
+    return st;
+}
+
+enum status folder_make(const char *path, struct err *err)
+{
+    char part[PATH_MAX];
+    if (!text_copy(part, sizeof part, text_of(path)) || path[0] == '\0') {
+        return err_set(err, ST_LIMIT, "%s: path empty or too long", path);
+    }
+    for (char *p = part + 1;; p++) {
+        if (*p != '/' && *p != '\0') {
+            continue;
+        }
+        char was = *p;
+        *p = '\0';
+        if (mkdir(part, 0700) != 0 && errno != EEXIST) {
+            return fail(err, "create folder", part);
+        }
+        *p = was;
+        if (was == '\0') {
+            return ST_OK;
+        }
+    }
+}
