@@ -1,0 +1,175 @@
+#include <stdlib.h>
+
+#include "match/match_int.h"
+
+static struct mside *side_of(const struct match *m, uint32_t market, enum side side)
+{
+    return &m->markets[market].side[side];
+}
+
+struct mlevel *level_at(const struct match *m, uint32_t market, enum side side, int32_t index)
+{
+    struct mlevel *page = side_of(m, market, side)->pages[(uint32_t)index >> PAGE_BITS];
+    return page != NULL ? &page[(uint32_t)index & (PAGE - 1)] : NULL;
+}
+
+struct mlevel *level_make(struct match *m, uint32_t market, enum side side, int32_t index)
+{
+    struct mlevel **page = &side_of(m, market, side)->pages[(uint32_t)index >> PAGE_BITS];
+    if (*page == NULL) {
+        *page = calloc(PAGE, sizeof **page);
+        if (*page == NULL) {
+            return NULL;
+        }
+        for (uint32_t i = 0; i < PAGE; i++) {
+            (*page)[i].head = NONE;
+            (*page)[i].last = NONE;
+        }
+    }
+    return &(*page)[(uint32_t)index & (PAGE - 1)];
+}
+
+void level_touch(struct match *m, uint32_t market, enum side side, int32_t index)
+{
+    struct mside *s = side_of(m, market, side);
+    const struct mlevel *l = level_at(m, market, side, index);
+    uint64_t bit = UINT64_C(1) << ((uint32_t)index & 63);
+    uint64_t *word = &s->bits[(uint32_t)index >> 6];
+    bool now = l != NULL && (l->anon != 0 || l->head != NONE);
+    bool before = (*word & bit) != 0;
+    if (now && !before) {
+        *word |= bit;
+        s->count++;
+    } else if (!now && before) {
+        *word &= ~bit;
+        s->count--;
+    }
+}
+
+int32_t side_best(const struct match *m, uint32_t market, enum side side)
+{
+    return side_below(m, market, side, m->markets[market].grid.levels);
+}
+
+int32_t side_below(const struct match *m, uint32_t market, enum side side, int32_t index)
+{
+    const struct mside *s = side_of(m, market, side);
+    if (index <= 0) {
+        return -1;
+    }
+    uint32_t top = (uint32_t)index - 1;
+    uint32_t w = top >> 6;
+    uint64_t word = s->bits[w] & (UINT64_MAX >> (63 - (top & 63)));
+    for (;;) {
+        if (word != 0) {
+            return (int32_t)(w * 64 + 63 - (uint32_t)__builtin_clzll(word));
+        }
+        if (w == 0) {
+            return -1;
+        }
+        word = s->bits[--w];
+    }
+}
+
+int32_t side_above(const struct match *m, uint32_t market, enum side side, int32_t index)
+{
+    const struct mside *s = side_of(m, market, side);
+    uint32_t from = (uint32_t)(index + 1);
+    uint32_t w = from >> 6;
+    if (w >= s->n_words) {
+        return -1;
+    }
+    uint64_t word = s->bits[w] & (UINT64_MAX << (from & 63));
+    for (;;) {
+        if (word != 0) {
+            return (int32_t)(w * 64 + (uint32_t)__builtin_ctzll(word));
+        }
+        if (++w >= s->n_words) {
+            return -1;
+        }
+        word = s->bits[w];
+    }
+}
+
+void queue_append(struct match *m, struct mlevel *l, uint32_t slot)
+{
+    struct slot *s = &m->slots[slot];
+    s->gap = l->tail;
+    s->early = 0;
+    l->tail = 0;
+    s->prev = l->last;
+    s->next = NONE;
+    if (l->last != NONE) {
+        m->slots[l->last].next = slot;
+    } else {
+        l->head = slot;
+    }
+    l->last = slot;
+    l->users += s->o.remaining;
+}
+
+void queue_unlink(struct match *m, struct mlevel *l, uint32_t slot)
+{
+    struct slot *s = &m->slots[slot];
+    if (s->next != NONE) { /* what was ahead of this order is ahead of the next one */
+        struct slot *next = &m->slots[s->next];
+        next->gap += s->gap;
+        if (s->early != 0 && next->early != 0 && next->early_ts == s->early_ts) {
+            next->early += s->early;
+        } else if (s->early != 0) {
+            next->early = s->early;
+            next->early_ts = s->early_ts;
+        }
+        next->prev = s->prev;
+    } else {
+        l->tail += s->gap;
+        l->last = s->prev;
+    }
+    if (s->prev != NONE) {
+        m->slots[s->prev].next = s->next;
+    } else {
+        l->head = s->next;
+    }
+    l->users -= s->o.remaining;
+    s->gap = 0;
+    s->early = 0;
+}
+
+static void gap_cut(struct slot *s, qty_t qty, int64_t ts_ms)
+{
+    s->gap -= qty;
+    s->early = s->early_ts == ts_ms ? s->early + qty : qty;
+    s->early_ts = ts_ms;
+}
+
+static void remove_from_back(struct match *m, struct mlevel *l, qty_t qty, int64_t ts_ms)
+{
+    qty_t x = qty_min(qty, l->tail);
+    l->tail -= x;
+    qty -= x;
+    for (uint32_t i = l->last; i != NONE && qty > 0; i = m->slots[i].prev) {
+        x = qty_min(qty, m->slots[i].gap);
+        if (x > 0) {
+            gap_cut(&m->slots[i], x, ts_ms);
+            qty -= x;
+        }
+    }
+}
+
+void queue_remove(struct match *m, struct mlevel *l, qty_t qty, int64_t ts_ms, enum match_queue q)
+{
+    qty_t all = l->anon;
+    qty_t left = qty;
+    if (q == MATCH_QUEUE_PROPORTIONAL && all > 0) {
+        for (uint32_t i = l->head; i != NONE; i = m->slots[i].next) {
+            struct slot *s = &m->slots[i];
+            qty_t x = (qty_t)((wide_t)s->gap * qty / all);
+            if (x > 0) {
+                gap_cut(s, x, ts_ms);
+                left -= x;
+            }
+        }
+    }
+    remove_from_back(m, l, left, ts_ms);
+    l->anon -= qty;
+}

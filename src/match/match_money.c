@@ -1,0 +1,279 @@
+/*
+ * match_money.c - cash, positions and fees.
+ *
+ * A fill acquires n contracts of outcome X at X's own price q. The part that opens or adds costs
+ * n q; the part that offsets the other outcome brings n (1 - q), because each YES and NO pair gives
+ * back its dollar (sheet 15.1). Nobody's account takes part without checks and fees, so that money
+ * over all accounts is constant.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/ensure.h"
+#include "match/match_int.h"
+
+enum status match_fees_named(const char *fee_type, int64_t mult_micros, struct match_fees *ret)
+{
+    if (mult_micros < 0) {
+        return ST_UNSUPPORTED;
+    }
+    if (strcmp(fee_type, "quadratic") == 0) {
+        *ret = (struct match_fees){700, 0, mult_micros};
+    } else if (strcmp(fee_type, "quadratic_with_maker_fees") == 0) {
+        *ret = (struct match_fees){700, 175, mult_micros};
+    } else {
+        return ST_UNSUPPORTED;
+    }
+    return ST_OK;
+}
+
+usd_t match_fee_ceil(int32_t rate_e4, int64_t mult_micros, px_t yes_px, qty_t qty)
+{
+    /* rate 1e-4, mult 1e-6, qty 1e-2, two prices 1e-4: 1e-20 dollars, of which 1e-4 is 1e16. */
+    wide_t num = (wide_t)rate_e4 * mult_micros * qty * (yes_px * (PX_ONE - yes_px));
+    wide_t grain = (wide_t)100000000 * 100000000;
+    return (usd_t)((num + grain - 1) / grain) * FEE_GRAIN;
+}
+
+struct match_position *position_find(const struct match *m, uint32_t account, uint32_t market)
+{
+    const struct account *a = &m->accounts[account];
+    if (market >= a->pos_of_cap || a->pos_of[market] == NONE) {
+        return NULL;
+    }
+    return &a->positions[a->pos_of[market]];
+}
+
+struct match_position *position_make(struct match *m, uint32_t account, uint32_t market)
+{
+    struct match_position *p = position_find(m, account, market);
+    if (p != NULL) {
+        return p;
+    }
+    struct account *a = &m->accounts[account];
+    if (market >= a->pos_of_cap) {
+        uint32_t *of = realloc(a->pos_of, m->markets_cap * sizeof *of);
+        if (of == NULL) {
+            return NULL;
+        }
+        for (uint32_t i = a->pos_of_cap; i < m->markets_cap; i++) {
+            of[i] = NONE;
+        }
+        a->pos_of = of;
+        a->pos_of_cap = m->markets_cap;
+    }
+    if (a->pub.n_positions == a->positions_cap) {
+        uint32_t cap = a->positions_cap == 0 ? 8 : a->positions_cap * 2;
+        struct match_position *q = realloc(a->positions, cap * sizeof *q);
+        if (q == NULL) {
+            return NULL;
+        }
+        a->positions = q;
+        a->positions_cap = cap;
+    }
+    a->pos_of[market] = a->pub.n_positions;
+    p = &a->positions[a->pub.n_positions++];
+    *p = (struct match_position){.market = market};
+    return p;
+}
+
+/*
+ * Of the orders that rest on the outcome that would reduce the position, the part that does reduce
+ * it is taken at their average price; the rest, and all of the other side, has to be paid.
+ */
+static usd_t reserve_of(const struct match_position *p)
+{
+    usd_t sum = p->resting_cost[SIDE_YES] + p->resting_cost[SIDE_NO];
+    enum side reducing = p->qty > 0 ? SIDE_NO : SIDE_YES;
+    qty_t n = qty_min(qty_abs(p->qty), p->resting[reducing]);
+    if (n > 0) {
+        sum -= (usd_t)((wide_t)p->resting_cost[reducing] * n / p->resting[reducing]);
+    }
+    return sum;
+}
+
+usd_t reserve_if(const struct match_position *p, enum side side, qty_t qty, usd_t cost)
+{
+    struct match_position q = *p;
+    q.resting[side] += qty;
+    q.resting_cost[side] += cost;
+    return reserve_of(&q);
+}
+
+static void reserve_refresh(struct match *m, uint32_t account, struct match_position *p)
+{
+    usd_t now = reserve_of(p);
+    m->accounts[account].pub.reserved += now - p->reserved;
+    p->reserved = now;
+}
+
+void reserve_change(struct match *m, uint32_t account, struct match_position *p, enum side side,
+                    qty_t qty, usd_t cost)
+{
+    p->resting[side] += qty;
+    p->resting_cost[side] += cost;
+    ensure(p->resting[side] >= 0 && p->resting_cost[side] >= 0);
+    reserve_refresh(m, account, p);
+}
+
+/* Cash effect of a fill before fees: negative when it costs. */
+static usd_t revenue_of(qty_t position, enum side side, px_t px, qty_t qty)
+{
+    qty_t offset = qty_min(qty, held(position, side_other(side)));
+    return usd_of(PX_ONE - px, offset) - usd_of(px, qty - offset);
+}
+
+static usd_t floor_to(usd_t v, usd_t grain)
+{
+    usd_t r = v % grain;
+    return v - (r < 0 ? r + grain : r);
+}
+
+/* Section 16, steps 1 to 4. Updates *rounding only when keep. */
+static usd_t fee_of(const struct match_fees *f, usd_t revenue, px_t yes_px, qty_t qty, bool taker,
+                    usd_t rounding, usd_t *ret_rounding)
+{
+    usd_t trade = match_fee_ceil(taker ? f->taker_e4 : f->maker_e4, f->mult_micros, yes_px, qty);
+    usd_t change = revenue - trade;
+    usd_t round = change - floor_to(change, FEE_GRAIN);
+    usd_t fee = trade + round;
+    usd_t sum = rounding + round;
+    if (sum >= FEE_REBATE) {
+        /* Never below zero, and on the grain, so that cash stays on it. */
+        usd_t back = fee < FEE_REBATE ? floor_to(fee, FEE_GRAIN) : FEE_REBATE;
+        fee -= back;
+        sum -= back;
+    }
+    *ret_rounding = sum;
+    return fee;
+}
+
+bool fill_affordable(const struct match *m, const struct match_order *o, px_t px, qty_t qty,
+                     bool taker, usd_t slack)
+{
+    const struct match_position *p = position_find(m, o->account, o->market);
+    usd_t revenue = revenue_of(p != NULL ? p->qty : 0, o->side, px, qty);
+    usd_t rounding = 0;
+    usd_t fee = fee_of(&m->markets[o->market].fees, revenue, own_to_yes(o->side, px), qty, taker,
+                       o->rounding, &rounding);
+    return m->accounts[o->account].pub.cash + revenue - fee >= slack;
+}
+
+static void position_apply(struct match_position *p, enum side side, px_t px, qty_t qty)
+{
+    qty_t had = qty_abs(p->qty);
+    qty_t offset = qty_min(qty, held(p->qty, side_other(side)));
+    if (offset > 0) {
+        usd_t cost = offset == had ? p->cost : (usd_t)((wide_t)p->cost * offset / had);
+        p->realized += usd_of(PX_ONE - px, offset) - cost;
+        p->cost -= cost;
+    }
+    p->cost += usd_of(px, qty - offset);
+    p->qty += side == SIDE_YES ? qty : -qty;
+    p->traded += usd_of(px, qty);
+    p->volume += qty;
+    p->bought[side] += qty;
+    p->paid[side] += usd_of(px, qty);
+}
+
+static void long_change(struct match *m, uint32_t market, qty_t before, qty_t after)
+{
+    m->markets[market].open_long += held(after, SIDE_YES) - held(before, SIDE_YES);
+}
+
+void fill_user(struct match *m, struct match_order *o, uint64_t trade, px_t px, qty_t qty,
+               bool taker, wall_ns_t now)
+{
+    struct match_position *p = position_make(m, o->account, o->market);
+    ensure(p != NULL);
+    px_t yes_px = own_to_yes(o->side, px);
+    usd_t revenue = revenue_of(p->qty, o->side, px, qty);
+    usd_t fee =
+        fee_of(&m->markets[o->market].fees, revenue, yes_px, qty, taker, o->rounding, &o->rounding);
+    struct match_account *a = &m->accounts[o->account].pub;
+    a->cash += revenue - fee;
+    a->fees += fee;
+    m->fees += fee;
+    qty_t before = p->qty;
+    position_apply(p, o->side, px, qty);
+    long_change(m, o->market, before, p->qty);
+    p->fees += fee;
+    p->updated = now;
+    reserve_refresh(m, o->account, p);
+    o->filled += qty;
+    o->remaining -= qty;
+    o->updated = now;
+    o->reason = MATCH_BECAUSE_TRADE;
+    *(taker ? &o->taker_cost : &o->maker_cost) += usd_of(px, qty);
+    *(taker ? &o->taker_fees : &o->maker_fees) += fee;
+    out_fill(m, &(struct match_fill){
+                    .trade_id = trade,
+                    .order_id = o->id,
+                    .tag = o->tag,
+                    .account = o->account,
+                    .market = o->market,
+                    .side = o->side,
+                    .yes_px = yes_px,
+                    .qty = qty,
+                    .fee = fee,
+                    .is_taker = taker,
+                    .position = p->qty,
+                });
+}
+
+void fill_anon(struct match *m, uint32_t market, enum side side, px_t px, qty_t qty)
+{
+    struct market *k = &m->markets[market];
+    m->accounts[MATCH_ANON].pub.cash += revenue_of(k->anon_pos, side, px, qty);
+    qty_t before = k->anon_pos;
+    k->anon_pos += side == SIDE_YES ? qty : -qty;
+    long_change(m, market, before, k->anon_pos);
+}
+
+static usd_t payout(qty_t position, px_t yes_px)
+{
+    return position >= 0 ? usd_of(yes_px, position) : usd_of(PX_ONE - yes_px, -position);
+}
+
+void match_settle(struct match *m, uint32_t market, px_t yes_px, wall_ns_t now)
+{
+    out_clear(m);
+    struct market *k = &m->markets[market];
+    ensure(k->closed && !k->settled && yes_px >= 0 && yes_px <= PX_ONE);
+    for (uint32_t i = 1; i < m->n_accounts; i++) {
+        struct match_position *p = position_find(m, i, market);
+        if (p == NULL) {
+            continue;
+        }
+        usd_t whole = payout(p->qty, yes_px);
+        usd_t paid = floor_to(whole, USD_CENT);
+        if (whole % FEE_GRAIN == 0 && (yes_px == 0 || yes_px == PX_ONE)) {
+            paid = whole; /* only scalar payouts are cut */
+        }
+        m->accounts[i].pub.cash += paid;
+        m->cut += whole - paid;
+        p->realized += paid - p->cost;
+        p->cost = 0;
+        p->qty = 0;
+        p->settled = true;
+        p->updated = now;
+        reserve_refresh(m, i, p);
+    }
+    m->accounts[MATCH_ANON].pub.cash += payout(k->anon_pos, yes_px);
+    k->anon_pos = 0;
+    k->open_long = 0;
+    k->settled = true;
+}
+
+struct match_money match_money(const struct match *m)
+{
+    struct match_money s = {.fees = m->fees, .cut = m->cut};
+    s.anon_cash = m->accounts[MATCH_ANON].pub.cash;
+    for (uint32_t i = 1; i < m->n_accounts; i++) {
+        s.cash += m->accounts[i].pub.cash;
+    }
+    for (uint32_t i = 0; i < m->n_markets; i++) {
+        s.collateral += usd_of(PX_ONE, m->markets[i].open_long);
+    }
+    return s;
+}
