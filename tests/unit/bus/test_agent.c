@@ -1,0 +1,240 @@
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "bus/agent.h"
+#include "bus/bus.h"
+
+/* Counts what comes through a ring; ends at a record numbered 0. */
+struct reader {
+    struct bus_sub *sub;
+    _Atomic uint64_t taken;
+    uint64_t last;
+    _Atomic uint32_t started, stopped;
+    mono_ns_t deadline;
+    _Atomic uint32_t turns;
+};
+
+static int reader_work(void *self, mono_ns_t now)
+{
+    struct reader *r = self;
+    (void)now;
+    atomic_fetch_add(&r->turns, 1);
+    int done = 0;
+    for (const struct ev *ev = bus_peek(r->sub); ev != NULL; ev = bus_peek(r->sub)) {
+        bool end = ev->ord == 0;
+        r->last = ev->ord;
+        bus_pop(r->sub);
+        if (end) {
+            return -1;
+        }
+        done++;
+        atomic_fetch_add(&r->taken, 1);
+    }
+    return done;
+}
+
+static void reader_start(void *self)
+{
+    struct reader *r = self;
+    atomic_fetch_add(&r->started, 1);
+}
+
+static void reader_stop(void *self)
+{
+    struct reader *r = self;
+    atomic_fetch_add(&r->stopped, 1);
+}
+
+static mono_ns_t reader_deadline(void *self)
+{
+    struct reader *r = self;
+    return r->deadline;
+}
+
+static struct agent_config config_of(struct reader *r)
+{
+    return (struct agent_config){.name = "reader",
+                                 .self = r,
+                                 .do_work = reader_work,
+                                 .on_start = reader_start,
+                                 .on_stop = reader_stop,
+                                 .idle = IDLE_PARK,
+                                 .spins = 1,
+                                 .yields = 1,
+                                 .max_sleep_ns = 20 * NS_PER_SEC};
+}
+
+static void wait_until(const _Atomic uint64_t *v, uint64_t target)
+{
+    mono_ns_t give_up = clock_mono() + 30 * NS_PER_SEC;
+    while (atomic_load(v) < target) {
+        assert_true(clock_mono() < give_up);
+        sched_yield();
+    }
+}
+
+static void wait_parked(struct agent *agent, uint64_t parks)
+{
+    mono_ns_t give_up = clock_mono() + 30 * NS_PER_SEC;
+    while (agent_duty(agent).parks < parks) {
+        assert_true(clock_mono() < give_up);
+        sched_yield();
+    }
+}
+
+/* The agent sleeps up to 20 s at a time: without a working wake-up this takes for ever. */
+static void a_parked_agent_misses_no_wake_up(void **state)
+{
+    (void)state;
+    struct bus *bus = NULL;
+    struct reader r = {0};
+    struct agent *agent = NULL;
+    struct agent_config config = config_of(&r);
+    assert_int_equal(bus_create(&bus), ST_OK);
+    assert_int_equal(agent_create(&config, &agent), ST_OK);
+    assert_int_equal(bus_subscribe(bus, "reader", 4096, BUS_ALL_TYPES, agent_waker(agent), &r.sub),
+                     ST_OK);
+    assert_int_equal(agent_start(agent), ST_OK);
+    assert_int_equal(agent_start(agent), ST_STATE);
+    for (uint64_t n = 1; n <= 3000; n++) {
+        struct ev ev = {.size = sizeof ev, .type = EV_TRADE, .ord = n};
+        assert_int_equal(bus_publish(bus, &ev), 0);
+        wait_until(&r.taken, n);
+        if (n % 100 == 0) {
+            struct timespec pause = {.tv_nsec = 200000};
+            nanosleep(&pause, NULL); /* long enough to be found asleep now and then */
+        }
+    }
+    struct ev end = {.size = sizeof end, .type = EV_TRADE};
+    assert_int_equal(bus_publish(bus, &end), 0);
+    agent_join(agent);
+    assert_false(agent_running(agent));
+    assert_true(agent_ended(agent));
+    assert_int_equal(atomic_load(&r.started), 1);
+    assert_int_equal(atomic_load(&r.stopped), 1);
+    struct agent_duty duty = agent_duty(agent);
+    assert_true(duty.parks > 0);
+    assert_true(duty.busy > 0 && duty.busy <= duty.turns);
+    agent_destroy(agent);
+    bus_destroy(bus);
+}
+
+static void stopping_ends_a_sleeping_agent_at_once(void **state)
+{
+    (void)state;
+    struct bus *bus = NULL;
+    struct reader r = {0};
+    struct agent *agent = NULL;
+    struct agent_config config = config_of(&r);
+    assert_int_equal(bus_create(&bus), ST_OK);
+    assert_int_equal(bus_subscribe(bus, "reader", 4096, BUS_ALL_TYPES, NULL, &r.sub), ST_OK);
+    assert_int_equal(agent_create(&config, &agent), ST_OK);
+    assert_int_equal(agent_start(agent), ST_OK);
+    wait_parked(agent, 12); /* sleeps double from 16 us: it is in one of many ms by now */
+    mono_ns_t begin = clock_mono();
+    agent_stop(agent);
+    agent_join(agent);
+    assert_true(clock_mono() - begin < 5 * NS_PER_SEC);
+    agent_destroy(agent);
+    agent_destroy(NULL);
+    bus_destroy(bus);
+}
+
+static void a_deadline_ends_the_sleep(void **state)
+{
+    (void)state;
+    struct bus *bus = NULL;
+    struct reader r = {0};
+    struct agent *agent = NULL;
+    struct agent_config config = config_of(&r);
+    config.deadline = reader_deadline;
+    r.deadline = 0; /* long past: never sleep */
+    assert_int_equal(bus_create(&bus), ST_OK);
+    assert_int_equal(bus_subscribe(bus, "reader", 4096, BUS_ALL_TYPES, NULL, &r.sub), ST_OK);
+    assert_int_equal(agent_create(&config, &agent), ST_OK);
+    assert_int_equal(agent_start(agent), ST_OK);
+    wait_parked(agent, 1000); /* sleeps of 20 s each, if the deadline were not heeded */
+    agent_destroy(agent);
+    bus_destroy(bus);
+}
+
+static int slow_work(void *self, mono_ns_t now)
+{
+    (void)self;
+    while (clock_mono() - now < 3 * NS_PER_MS) {
+    }
+    return 1;
+}
+
+static void slow_turns_are_measured_and_counted(void **state)
+{
+    (void)state;
+    struct agent *agent = NULL;
+    struct agent_config config = {
+        .name = "slow", .do_work = slow_work, .slow_turn_ns = 2 * NS_PER_MS};
+    assert_int_equal(agent_create(&config, &agent), ST_OK);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(agent_turn(agent, clock_mono()), 1);
+    }
+    struct agent_duty duty = agent_duty(agent);
+    assert_int_equal(duty.turns, 3);
+    assert_int_equal(duty.busy, 3);
+    assert_int_equal(duty.slow, 3);
+    assert_true(duty.worst_ns >= 3 * NS_PER_MS - NS_PER_MS / 2);
+    agent_destroy(agent);
+}
+
+static int failing_work(void *self, mono_ns_t now)
+{
+    (void)self;
+    (void)now;
+    return -1;
+}
+
+static void work_below_zero_ends_the_agent(void **state)
+{
+    (void)state;
+    struct agent *agent = NULL;
+    struct agent_config config = {.name = "failing", .do_work = failing_work};
+    assert_int_equal(agent_create(&config, &agent), ST_OK);
+    assert_true(agent_running(agent));
+    assert_int_equal(agent_turn(agent, 0), -1);
+    assert_false(agent_running(agent));
+    agent_destroy(agent);
+}
+
+static void bad_configs_are_refused(void **state)
+{
+    (void)state;
+    struct agent *agent = NULL;
+    struct agent_config config = {.name = "", .do_work = slow_work};
+    assert_int_equal(agent_create(&config, &agent), ST_INVALID);
+    config = (struct agent_config){.name = "a"};
+    assert_int_equal(agent_create(&config, &agent), ST_INVALID);
+    config = (struct agent_config){.name = "a", .do_work = slow_work, .unpark = reader_start};
+    assert_int_equal(agent_create(&config, &agent), ST_INVALID);
+    assert_int_equal(idle_kind_parse("spin"), IDLE_SPIN);
+    assert_int_equal(idle_kind_parse("yield"), IDLE_YIELD);
+    assert_int_equal(idle_kind_parse("park"), IDLE_PARK);
+    assert_int_equal(idle_kind_parse("sleep"), -1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_parked_agent_misses_no_wake_up),
+        cmocka_unit_test(stopping_ends_a_sleeping_agent_at_once),
+        cmocka_unit_test(a_deadline_ends_the_sleep),
+        cmocka_unit_test(slow_turns_are_measured_and_counted),
+        cmocka_unit_test(work_below_zero_ends_the_agent),
+        cmocka_unit_test(bad_configs_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
