@@ -276,7 +276,7 @@ static bool base64_decode(struct text s, unsigned char *out, size_t cap, size_t 
     if (s.n == 0 || s.n % 4 != 0 || s.n / 4 * 3 > cap) {
         return false;
     }
-    size_t pad = (s.p[s.n - 1] == '=') + (s.p[s.n - 1] == '=' && s.p[s.n - 2] == '=');
+    size_t pad = s.p[s.n - 1] != '=' ? 0 : s.p[s.n - 2] != '=' ? 1 : 2;
     for (size_t i = 0; i < s.n - pad; i++) {
         char c = s.p[i];
         bool ok = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
