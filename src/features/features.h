@@ -34,12 +34,28 @@ struct feature_book {
  * option). */
 void feature_book_of(const struct book *book, px_t mirror, struct feature_book *ret);
 
+/* The same from levels, for books that come as four ladders with asks of their own (golden files).
+ * Each may be in any order; prices 1..PX_ONE - 1 and sizes > 0. */
+struct feature_levels {
+    const struct level *yes_bids, *yes_asks, *no_bids, *no_asks;
+    uint32_t n_yes_bids, n_yes_asks, n_no_bids, n_no_asks;
+};
+void feature_book_of_levels(const struct feature_levels *levels, struct feature_book *ret);
+
 /* One point of a market's stream: with its three derived numbers. */
 struct feature_point {
     int64_t t_ms;
     double activity;
     double mid; /* YES mid in cents; valid when has_mid */
     bool has_mid;
+};
+
+/* The last mids of a market's stream and the momentum that follows from them. Zeroed is empty. */
+struct feature_mids {
+    double last[3]; /* newest last; the first `n` from the right are set */
+    uint32_t n;
+    bool moved;      /* there are three, and the older change is more than 0.001 cents */
+    double momentum; /* 0 unless moved */
 };
 
 /* A market's window: the current point and up to FEATURE_HISTORY before it. Plain data; zeroed is
@@ -49,9 +65,9 @@ struct feature_window {
     uint32_t head;                                    /* index of the current point */
     uint32_t n;                                       /* points held, current included */
     double time_gap, momentum;                        /* of the current point */
-    double mids[3];                                   /* the last three mids, newest last */
-    uint32_t n_mids;
-    uint64_t version;         /* rises with every point */
+    struct feature_mids mids;
+    uint64_t version;        /* rises with every point */
+    int64_t clock_offset_ms; /* added to a point's time for features 22 and 23 (quirk 11); 0: UTC */
     struct feature_book book; /* after the current point */
 };
 
@@ -65,6 +81,27 @@ void feature_window_add(struct feature_window *w, const struct feature_book *b, 
  * golden file). */
 void feature_window_add_derived(struct feature_window *w, const struct feature_book *b,
                                 int64_t t_ms, double time_gap, double activity, double momentum);
+
+/*
+ * The session-wide numbers of quirk 10: all markets that changed in one millisecond are one point,
+ * and gap, activity and momentum are the session's. For each point: begin, add each of its markets,
+ * end; then feature_window_add_derived for each of them with the results below.
+ */
+struct feature_session {
+    struct feature_mids *markets; /* the caller's, zeroed, one for each market of the session */
+    uint32_t n_markets;
+    bool any;                            /* there was a point before */
+    int64_t t_ms;                        /* of the current point */
+    qty_t volume;                        /* of the current point's markets */
+    uint32_t in_point;                   /* number of them */
+    double time_gap, activity, momentum; /* results, set by feature_session_end */
+};
+void feature_session_begin(struct feature_session *s, int64_t t_ms);
+void feature_session_add(struct feature_session *s, uint32_t mkt, const struct feature_book *b);
+void feature_session_end(struct feature_session *s);
+
+/* YES mid of a book in cents; false when a side is empty. */
+bool feature_mid(const struct feature_book *b, double *ret_mid);
 
 /* One position of the account. Contracts and cents are doubles here; feature_position() makes them
  * of integers. */
