@@ -24,7 +24,8 @@ enum frame_type {
 
 #define FRAME_TEXT 128
 
-/* Values, copied out of the JSON; texts that do not fit make the frame ST_MALFORMED. */
+/* Values, copied out of the JSON; texts that do not fit make the frame ST_MALFORMED, but for text,
+ * which is cut. */
 struct frame {
     enum frame_type type;
     uint64_t id, sid, seq; /* 0: absent */
@@ -33,11 +34,12 @@ struct frame {
     int error_code;          /* FRAME_ERROR */
     char text[FRAME_TEXT];   /* FRAME_ERROR: msg; FRAME_UNKNOWN: type */
     char ticker[FRAME_TEXT]; /* market_ticker or ticker */
+    /* order_id is the group's for FRAME_GROUP */
     char order_id[FRAME_TEXT], client_id[FRAME_TEXT], reason[FRAME_TEXT];
-    char status[32];   /* user_order: resting, canceled, executed */
-    enum side outcome; /* user_order */
-    px_t yes_px;
-    qty_t initial, filled, remaining;
+    char status[32];                  /* user_order: resting, canceled, executed */
+    enum side outcome;                /* user_order */
+    px_t yes_px;                      /* user_order: the limit; ticker: the last trade */
+    qty_t initial, filled, remaining; /* initial is the contracts limit for FRAME_GROUP */
     usd_t taker_cost, maker_cost, taker_fees, maker_fees;
     int64_t created_ms, updated_ms;
     int32_t exchange_index, subaccount;
