@@ -128,7 +128,15 @@ struct run_options {
 };
 
 enum fee_kind { FEE_KIND_QUADRATIC, FEE_KIND_QUADRATIC_MAKER };
-enum tier_kind { TIER_BASIC, TIER_ADVANCED, TIER_PREMIER, TIER_PARAGON, TIER_PRIME };
+enum tier_kind {
+    TIER_BASIC,
+    TIER_ADVANCED,
+    TIER_EXPERT,
+    TIER_PREMIER,
+    TIER_PARAGON,
+    TIER_PRIME,
+    TIER_PRESTIGE
+};
 
 /* [sim] */
 struct sim_options {
@@ -154,6 +162,9 @@ struct sim_options {
 
 extern const struct option_table run_option_table; /* fills struct run_options */
 extern const struct option_table sim_option_table; /* fills struct sim_options */
+
+/* docs/CONFIG.md. */
+void options_document(struct buf *out);
 
 /* The texts that other parts take for an enum value. */
 const char *policy_kind_text(int kind);

@@ -1,0 +1,194 @@
+/* options_run.c - the option table of `deltaflow run`. Sections and rows in the order of the
+ * document that is made of it. */
+#include "base/log.h"
+#include "config/options.h"
+
+#define AT(member) offsetof(struct run_options, member)
+#define KIB        INT64_C(1024)
+#define MIB        (KIB * KIB)
+#define HOUR_MS    INT64_C(3600000)
+#define DAY_S      INT64_C(86400)
+#define QTY(n)     ((n)*QTY_ONE)
+#define USD(n)     ((n)*USD_ONE)
+
+/* A whole number with a unit. */
+#define INT_ROW(section_, name_, initial_, min_, max_, unit_, alias_, help_)                       \
+    {                                                                                              \
+        .section = #section_, .name = #name_, .type = OPT_INT, .offset = AT(section_.name_),       \
+        .initial = initial_, .min = min_, .max = max_, .unit = unit_, .alias = alias_,             \
+        .help = help_                                                                              \
+    }
+/* Any other type without limits. */
+#define ROW(section_, name_, type_, initial_, alias_, help_)                                       \
+    {                                                                                              \
+        .section = #section_, .name = #name_, .type = type_, .offset = AT(section_.name_),         \
+        .initial = initial_, .alias = alias_, .help = help_                                        \
+    }
+#define ENUM_ROW(section_, name_, initial_, choices_, alias_, help_)                               \
+    {                                                                                              \
+        .section = #section_, .name = #name_, .type = OPT_ENUM, .offset = AT(section_.name_),      \
+        .initial = initial_, .choices = choices_, .alias = alias_, .help = help_                   \
+    }
+/* A price, count or sum of money. */
+#define MONEY_ROW(section_, name_, type_, initial_, min_, max_, unit_, alias_, help_)              \
+    {                                                                                              \
+        .section = #section_, .name = #name_, .type = type_, .offset = AT(section_.name_),         \
+        .initial = initial_, .min = min_, .max = max_, .unit = unit_, .alias = alias_,             \
+        .help = help_                                                                              \
+    }
+#define RING_ROW(section_, name_, initial_, help_)                                                 \
+    {                                                                                              \
+        .section = #section_, .name = #name_, .type = OPT_INT, .offset = AT(section_.name_),       \
+        .initial = initial_, .min = 4 * KIB, .max = 1024 * MIB, .unit = "bytes",                   \
+        .flags = OPT_POWER_OF_TWO, .help = help_                                                   \
+    }
+
+static const struct option rows[] = {
+    ROW(exchange, file, OPT_PATH, "", "exchange",
+        "Ready file that `deltaflow sim` wrote: gives addresses, CA, key and markets, where they "
+        "are not set otherwise."),
+    ROW(exchange, rest_url, OPT_TEXT, "https://external-api.demo.kalshi.co/trade-api/v2", NULL,
+        "Address of the REST interface. The default is the exchange's demo environment."),
+    ROW(exchange, ws_url, OPT_TEXT, "wss://external-api-ws.demo.kalshi.co/trade-api/ws/v2", NULL,
+        "Address of the WebSocket interface."),
+    ROW(exchange, ca_file, OPT_PATH, "", NULL,
+        "Certificate authorities to trust, PEM. Empty: those of the system."),
+    ROW(exchange, key_id, OPT_TEXT, "", NULL, "Id of the API key (not the key itself)."),
+    ROW(exchange, key_file, OPT_PATH, "", NULL,
+        "File with the private key, PEM, readable by its owner only. The key itself is in no "
+        "option."),
+    INT_ROW(exchange, request_timeout_ms, "5000", 100, 60000, "ms", NULL,
+            "A request without an answer for so long has an unknown outcome."),
+    ROW(exchange, live, OPT_BOOL, "false", "live",
+        "Allows production hosts, where orders cost real money."),
+
+    ROW(feed, markets, OPT_LIST, "", "markets", "Tickers of the markets to follow."),
+    ROW(feed, markets_file, OPT_PATH, "", "markets-file",
+        "File with one ticker a line; # begins a comment."),
+    ROW(feed, series, OPT_TEXT, "", "series", "Discover markets of this series."),
+    ROW(feed, event, OPT_TEXT, "", "event", "Discover markets of this event."),
+    ROW(feed, status, OPT_TEXT, "open", NULL, "Discover markets of this status."),
+    INT_ROW(feed, min_volume, "0", 0, INT64_C(1000000000000), "contracts", NULL,
+            "Discover only markets that have traded so many contracts."),
+    INT_ROW(feed, limit, "100", 1, 100000, "markets", NULL, "Discover so many markets at most."),
+    INT_ROW(feed, discovery_interval_s, "60", 0, DAY_S, "s", NULL,
+            "Time between discoveries. 0: only once, at start."),
+    ROW(feed, use_yes_price, OPT_BOOL, "false", NULL,
+        "Ask for NO levels on the YES price scale. Sent explicitly either way."),
+    ROW(feed, trades, OPT_BOOL, "true", NULL, "Subscribe to public trades too."),
+    INT_ROW(feed, data_timeout_ms, "60000", 1000, HOUR_MS, "ms", NULL,
+            "No frame of any kind for so long: connect again."),
+    INT_ROW(feed, repair_timeout_ms, "5000", 100, HOUR_MS, "ms", NULL,
+            "A snapshot that was asked for after a gap and does not come: subscribe again, then "
+            "connect again."),
+    INT_ROW(feed, reply_timeout_ms, "10000", 100, HOUR_MS, "ms", NULL,
+            "A command that is not answered for so long: connect again."),
+    INT_ROW(feed, reconnect_min_ms, "500", 1, HOUR_MS, "ms", NULL,
+            "First wait before connecting again; it doubles, with jitter."),
+    INT_ROW(feed, reconnect_max_ms, "60000", 1, HOUR_MS, "ms", NULL,
+            "Longest wait before connecting again."),
+    INT_ROW(feed, ping_interval_ms, "30000", 100, HOUR_MS, "ms", NULL, "Time between our pings."),
+    INT_ROW(feed, markets_max, "1000", 1, 1000000, "markets", NULL,
+            "Memory is taken for so many markets; more are not followed."),
+    INT_ROW(feed, levels_max, "20000", 2, 20000, "levels", NULL,
+            "A snapshot with more levels is refused."),
+
+    ROW(store, enabled, OPT_BOOL, "true", NULL, "Record the session in the database."),
+    ROW(store, path, OPT_PATH, "$XDG_DATA_HOME/deltaflow/deltaflow.sqlite", "db",
+        "SQLite file. Its folder is made when it is missing."),
+    INT_ROW(store, rows_max, "100", 1, 1000000, "rows", NULL,
+            "A batch is committed when it has so many rows, or"),
+    INT_ROW(store, interval_ms, "1000", 1, 60000, "ms", NULL, "when its first row is so old."),
+    RING_ROW(store, ring_bytes, "16777216", "Each producer's ring into the store."),
+    INT_ROW(store, memory_bytes, "268435456", MIB, 1024 * 1024 * MIB, "bytes", NULL,
+            "Rows kept in memory while the database cannot be written. Over it market data is "
+            "dropped, with a gap row; orders and fills never."),
+
+    RING_ROW(bus, market_ring_bytes, "8388608", "Market data into the actor."),
+    RING_ROW(bus, private_ring_bytes, "1048576",
+             "Fills, user orders and positions into the actor."),
+    RING_ROW(bus, answer_ring_bytes, "4194304", "Answers of requests into the actor."),
+    RING_ROW(bus, command_ring_bytes, "65536", "A person's commands into the actor."),
+    RING_ROW(bus, request_ring_bytes, "262144", "Requests of the actor to the gateway."),
+
+    INT_ROW(actor, throttle_ms, "250", 0, HOUR_MS, "ms", NULL,
+            "Shortest time between two orders in one market. HOLD is exempt."),
+    INT_ROW(actor, breaker_errors, "10", 1, 1000000, "errors", NULL,
+            "More errors in a row than this open a market's circuit breaker."),
+    INT_ROW(actor, breaker_cooldown_s, "300", 1, DAY_S, "s", NULL,
+            "An open circuit breaker tries one order again after this time."),
+    INT_ROW(actor, slow_turn_ms, "50", 1, 60000, "ms", NULL,
+            "Turns that take longer are counted and logged."),
+    ENUM_ROW(actor, idle, "yield", "spin|yield|park", NULL,
+             "What the thread does when there is nothing to do: spin uses a whole core and is the "
+             "fastest, park sleeps."),
+    INT_ROW(actor, message_age_ms, "5000", 0, HOUR_MS, "ms", NULL,
+            "A market whose messages are older than this does not trade. 0: no limit."),
+
+    INT_ROW(features, mirror, "100", 99, 100, NULL, NULL,
+            "NO price of a YES price p in cents is this minus p. Allowed are only 100, and 99 for "
+            "models that were trained with the prototype."),
+    ROW(features, zero_order_features, OPT_BOOL, "false", NULL,
+        "Give zeros for the five order features, as some models were trained."),
+
+    ENUM_ROW(policy, kind, "hold", "hold|random|ppo", "policy", "Who chooses the actions."),
+    ROW(policy, model, OPT_PATH, "", "model", "ppo: the model, .zip or .safetensors."),
+    ROW(policy, stats, OPT_PATH, "", "stats", "ppo: statistics of VecNormalize, .pkl."),
+    ROW(policy, sample, OPT_BOOL, "false", NULL,
+        "ppo: draw from the probabilities instead of taking the most likely action."),
+    INT_ROW(policy, seed, "1", 0, INT64_MAX, NULL, "seed", "Seed of random and of sample."),
+
+    ENUM_ROW(orders, trading, "auto", "auto|on|off", "trading",
+             "Whether orders are sent. auto: when there are credentials and the policy is not "
+             "hold."),
+    MONEY_ROW(orders, count, OPT_QTY, "10.00", 1, QTY(1000000), "contracts", "count",
+              "Contracts of each order."),
+    ENUM_ROW(orders, pricing, "aggressive", "aggressive|passive|mid", NULL,
+             "Limit price: aggressive takes the other side's best, passive joins our own side's "
+             "best, mid lies between."),
+    ENUM_ROW(orders, tif, "gtc", "gtc|ioc", NULL,
+             "Time in force: gtc rests until cancelled, ioc fills at once or not at all."),
+    ROW(orders, allow_short, OPT_BOOL, "false", NULL,
+        "SELL may sell more than is held, which buys the other outcome."),
+    ROW(orders, cancel_on_stop, OPT_BOOL, "true", NULL, "Cancel resting orders when stopping."),
+    INT_ROW(orders, position_read_delay_ms, "100", 0, 60000, "ms", NULL,
+            "Positions are read so long after an executed order."),
+    MONEY_ROW(orders, replace_distance, OPT_PX, "0.0100", 0, PX_ONE, "dollars", NULL,
+              "A resting order whose price is further away from the wanted one is replaced."),
+    ROW(orders, journal, OPT_PATH, "$XDG_STATE_HOME/deltaflow/orders.journal", NULL,
+        "The order journal. Its folder is made when it is missing."),
+    MONEY_ROW(orders, max_order_count, OPT_QTY, "100.00", 1, QTY(1000000), "contracts", NULL,
+              "Risk limit: of one order."),
+    MONEY_ROW(orders, max_position_count, OPT_QTY, "500.00", 0, QTY(100000000), "contracts", NULL,
+              "Risk limit: position and open orders of one market."),
+    INT_ROW(orders, max_open_orders, "200", 1, 100000, "orders", NULL,
+            "Risk limit: open orders over all markets."),
+    MONEY_ROW(orders, max_gross_usd, OPT_USD, "5000.000000", 0, USD(1000000000), "dollars", NULL,
+              "Risk limit: what all positions and open orders can lose together."),
+    MONEY_ROW(orders, min_cash_usd, OPT_USD, "0.000000", 0, USD(1000000000), "dollars", NULL,
+              "Risk limit: free cash that is never spent."),
+    MONEY_ROW(orders, drift_halt_count, OPT_QTY, "10.00", 0, QTY(1000000), "contracts", NULL,
+              "A position that differs from the exchange's by more, with nothing under way, halts "
+              "trading in its market."),
+    INT_ROW(orders, clock_window_ms, "60000", 1000, HOUR_MS, "ms", NULL,
+            "An order of unknown outcome is absent only if a read that is current past its "
+            "signature's time plus this does not show it."),
+
+    ROW(run, summary_json, OPT_PATH, "", "summary-json",
+        "Write the summary of the run to this file."),
+    INT_ROW(run, duration_s, "0", 0, 366 * DAY_S, "s", "duration",
+            "Stop after this time. 0: run until stopped."),
+    ROW(run, stop_when_closed, OPT_BOOL, "false", "stop-when-closed",
+        "Stop when every followed market has closed."),
+    ENUM_ROW(run, log_level, "info", "error|warn|info|debug", "log-level", "Log lines on stderr."),
+};
+_Static_assert(LOG_ERROR == 0 && LOG_WARN == 1 && LOG_INFO == 2 && LOG_DEBUG == 3,
+               "log_level's choices stand in the order of enum log_level");
+
+static const struct option_table *const others[] = {&sim_option_table, NULL};
+
+const struct option_table run_option_table = {.command = "run",
+                                              .v = rows,
+                                              .n = sizeof rows / sizeof rows[0],
+                                              .size = sizeof(struct run_options),
+                                              .others = others};
