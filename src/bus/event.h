@@ -95,6 +95,7 @@ struct ev_market {
     int32_t fee_type;        /* enum fee_type */
     int32_t fee_mult_micros; /* fee_multiplier times 1e6; 0: unknown, take 1 */
     wall_ns_t close_time;    /* 0: unknown */
+    qty_t volume_24h;        /* contracts traded in the last day, as of the listing */
 };
 
 struct ev_snapshot {

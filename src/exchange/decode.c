@@ -132,6 +132,7 @@ static enum status on_market(void *self, const void *row)
     e.status = market_status(m->status);
     e.exchange_index = m->exchange_index;
     e.close_time = m->close_time;
+    e.volume_24h = m->volume_24h;
     if (!copy(e.ticker, sizeof e.ticker, m->ticker)) {
         return ST_MALFORMED;
     }

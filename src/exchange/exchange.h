@@ -27,6 +27,7 @@ struct http_req {
     size_t body_len;
     mono_ns_t deadline;     /* give up then (a time-out: outcome unknown) */
     bool may_retry_connect; /* a connection that died before any byte was sent may be replaced */
+    mono_ns_t frame_mono;   /* of a create: the frame that led to it, for latency figures; else 0 */
 };
 
 /* How the transport fared. */

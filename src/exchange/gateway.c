@@ -479,7 +479,8 @@ static enum status send_from(struct gateway *gw, enum lane lane, mono_ns_t now,
                              .body = c->body.n > 0 ? c->body.p : "",
                              .body_len = c->body.n,
                              .deadline = now + gw->config.request_timeout_ns,
-                             .may_retry_connect = lane != LANE_CREATE};
+                             .may_retry_connect = lane != LANE_CREATE,
+                             .frame_mono = lane == LANE_CREATE ? c->req.frame_mono : 0};
     return ST_OK;
 }
 

@@ -70,7 +70,7 @@ struct rest_market {
     bool has_grid;
     wall_ns_t open_time, close_time;
     int32_t exchange_index;
-    usd_t volume_24h; /* qty as 1e-2 contract */
+    qty_t volume_24h;
 };
 
 /* A page: rows through on_row (a status other than ST_OK stops and is returned), cursor "" on the

@@ -1,0 +1,136 @@
+/*
+ * run.h - ServiceContainer of `deltaflow run`: the parts, the rings between them, start and stop.
+ *
+ * Parts are built when first needed, in the order of run_parts (run_container.c), and stopped in
+ * reverse: no model is loaded for `hold`, no gateway for orders and no private session exist when
+ * trading is off. Each field below says which thread owns it once the threads run; rings and
+ * counters are what threads share.
+ */
+#ifndef CLI_RUN_H
+#define CLI_RUN_H
+
+#include <stdatomic.h>
+
+#include "actor/engine.h"
+#include "bus/agent.h"
+#include "bus/bus.h"
+#include "config/options.h"
+#include "exchange/exchange.h"
+#include "feed/feed.h"
+#include "metrics/metrics.h"
+#include "orders/journal.h"
+#include "policy/policy.h"
+#include "store/store.h"
+
+enum stage {
+    STAGE_FRAME_TO_ACTOR,   /* frame received until the actor's turn that applies it begins */
+    STAGE_APPLY,            /* one event applied to book and window (mean of a turn's events) */
+    STAGE_OBSERVE,          /* one observation built (mean of a batch) */
+    STAGE_SELECT,           /* one answer of the policy (mean of a batch) */
+    STAGE_EXECUTE,          /* one decision carried out (mean of a batch) */
+    STAGE_TURN,             /* a turn of the actor in which something happened */
+    STAGE_FRAME_TO_REQUEST, /* frame received until the order request lies in the gateway's ring */
+    STAGE_FRAME_TO_WIRE,    /* frame received until the request is handed to the transport */
+    STAGE_ROUND_TRIP,       /* order request handed to the transport until its answer is decoded */
+    STAGE_MAX
+};
+extern const char *const stage_names[STAGE_MAX];
+
+struct run_net;
+struct run_gateway;
+
+/* What the net thread saw, for the main thread. */
+struct run_monitor {
+    struct counter markets,
+        markets_closed; /* closed: the last snapshot was empty after a book with levels */
+    struct counter links_up, links_down;
+    _Atomic int market_link, private_link; /* 1: connected */
+    struct counter not_taken;              /* events that the actor's ring could not take */
+};
+
+struct run {
+    const struct run_options *o;
+    const char *config_json; /* for the session row */
+    bool trading;
+    uint64_t session_id;
+
+    /* rings; producer -> consumer */
+    struct ring *to_actor[EV_SRC_MAX];                    /* main, net, gateway, net -> actor */
+    struct ring *requests;                                /* actor -> gateway */
+    struct ring *discovered;                              /* main -> net: struct ev_market */
+    struct ring *repairs;                                 /* actor -> net: struct ev_mark */
+    struct ring *store_net, *store_gateway, *store_actor; /* -> store */
+    struct bus *bus; /* market events for whoever wants them; publisher: net */
+
+    /* main */
+    struct store *store; /* store thread between start and stop */
+    struct agent *store_agent, *actor_agent, *gateway_agent, *net_agent;
+    struct journal *journal; /* actor; synced by the store thread */
+    struct journal_recovery journal_found;
+    struct journal_record *unsettled;
+    uint32_t n_unsettled, cap_unsettled;
+    uint64_t command_ord;
+    char policy_line[256];
+
+    /* actor */
+    struct policy *policy;
+    struct engine *engine;
+
+    struct run_gateway *gateway; /* gateway */
+    struct run_net *net;         /* net */
+
+    struct run_monitor monitor;
+    struct histogram
+        stages[STAGE_MAX]; /* one writer each: actor, but FRAME_TO_WIRE and ROUND_TRIP: gateway */
+    _Atomic int failed;    /* a part gave up: exit code */
+    _Atomic int engine_state; /* enum run_engine_state, written by the actor */
+};
+
+enum run_engine_state {
+    RUN_ENGINE_STARTING,
+    RUN_ENGINE_READY,
+    RUN_ENGINE_HALTED,
+    RUN_ENGINE_IDLE_STOPPED
+};
+
+/* Build everything; on failure what was built is taken down again and err says why. Returns an exit
+ * code. */
+int run_build(struct run *r, struct err *err);
+/* Start the threads, in dependency order. */
+int run_start(struct run *r, struct err *err);
+/* Orders first, then the network, then the store; each with a time limit. outcome goes to the
+ * session row. */
+void run_stop(struct run *r, const char *outcome);
+void run_destroy(struct run *r);
+
+/* A person's command, from the main thread. */
+void run_command(struct run *r, enum command command, uint32_t flags, const char *reason);
+/* Follow markets: before run_start straight into the feed, afterwards through the ring to the net
+ * thread. */
+enum status run_follow(struct run *r, const struct ev_market *m, bool started);
+
+/* The parts: run_actor.c, run_store.c, run_gateway.c, run_net.c. Each returns an exit code. */
+int run_actor_build(struct run *r, struct err *err);
+int run_store_build(struct run *r, struct err *err);
+int run_gateway_build(struct run *r, struct err *err);
+int run_net_build(struct run *r, struct err *err);
+void run_gateway_destroy(struct run *r);
+void run_net_destroy(struct run *r);
+/* No new orders from the gateway; every request is answered. Any thread. */
+void run_gateway_stop_orders(struct run *r);
+bool run_gateway_idle(const struct run *r);
+
+/* Put an event into the store's ring of a thread; loss is counted by the ring and named by the
+ * store. */
+void run_store_push(struct ring *ring, const void *record);
+
+/* Add the figures of the parts that own them; call when the threads have ended. */
+const struct feed_stats *run_feed_stats(const struct run *r);
+const struct feed_stats *run_private_stats(const struct run *r);
+const struct gateway_stats *run_gateway_stats(const struct run *r);
+
+/* run_summary.c */
+void run_summary_text(const struct run *r, double seconds, struct buf *out);
+void run_summary_json(const struct run *r, double seconds, const char *outcome, struct buf *out);
+
+#endif

@@ -1,0 +1,304 @@
+/*
+ * run_actor.c - the actor's thread: drains its rings in the order of enum ev_source, applies, asks,
+ * acts.
+ *
+ * Every change is applied before the policy is asked, once for each market that changed, so that a
+ * slow policy sees fresh books and nothing is lost. The clock is read here and handed to the engine
+ * once a turn; the readings between the steps are for the latency figures only.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "cli/cli.h"
+#include "cli/run.h"
+
+/* Bounds of one turn: work per turn is limited, the rest waits in the rings. */
+#define EVENTS_PER_TURN   4096
+#define DECISIONS_AT_ONCE 64
+
+static enum status sink_submit(void *self, const struct gw_request *req)
+{
+    struct run *r = self;
+    enum status st = ring_push(r->requests, req, req->size);
+    if (st == ST_OK) {
+        if (req->op == GW_CREATE && req->frame_mono != 0) {
+            hist_record(&r->stages[STAGE_FRAME_TO_REQUEST], clock_mono() - req->frame_mono);
+        }
+        agent_wake(r->gateway_agent);
+    }
+    return st;
+}
+
+static enum status sink_journal(void *self, struct journal_record *rec)
+{
+    struct run *r = self;
+    return journal_append(r->journal, rec);
+}
+
+static void sink_record(void *self, const struct rec *rec)
+{
+    struct run *r = self;
+    run_store_push(r->store_actor, rec);
+}
+
+static void sink_repair(void *self, uint32_t mkt)
+{
+    struct run *r = self;
+    struct ev_mark mark = {.h = {.size = ev_round8(sizeof mark), .type = EV_STALE, .mkt = mkt}};
+    if (ring_push(r->repairs, &mark, mark.h.size) == ST_OK) {
+        agent_wake(r->net_agent);
+    } else {
+        log_warn("actor", "repair ring full, asking again with the next contradiction mkt=%u", mkt);
+    }
+}
+
+static uint32_t drain(struct run *r, enum ev_source source, mono_ns_t turn_start)
+{
+    struct ring *ring = r->to_actor[source];
+    uint32_t n = 0;
+    while (n < EVENTS_PER_TURN) {
+        const struct ev *ev = ring_peek(ring);
+        if (ev == NULL) {
+            break;
+        }
+        if (source == EV_SRC_MARKET) {
+            hist_record(&r->stages[STAGE_FRAME_TO_ACTOR], turn_start - ev->recv_mono);
+        } else if (source == EV_SRC_COMMAND) {
+            run_store_push(r->store_actor, ev); /* its producer, main, has no ring to the store */
+        }
+        engine_step(r->engine, ev);
+        ring_pop(ring);
+        n++;
+    }
+    return n;
+}
+
+static void decide(struct run *r)
+{
+    uint32_t mkts[DECISIONS_AT_ONCE];
+    float obs[DECISIONS_AT_ONCE][OBS_SIZE];
+    struct policy_out outs[DECISIONS_AT_ONCE];
+    for (;;) {
+        mono_ns_t t0 = clock_mono();
+        uint32_t n = engine_pending(r->engine, mkts, obs, DECISIONS_AT_ONCE);
+        if (n == 0) {
+            return;
+        }
+        mono_ns_t t1 = clock_mono();
+        policy_select(r->policy, &obs[0][0], n, outs);
+        mono_ns_t t2 = clock_mono();
+        engine_act(r->engine, mkts, outs, n);
+        mono_ns_t t3 = clock_mono();
+        hist_record(&r->stages[STAGE_OBSERVE], (t1 - t0) / n);
+        hist_record(&r->stages[STAGE_SELECT], (t2 - t1) / n);
+        hist_record(&r->stages[STAGE_EXECUTE], (t3 - t2) / n);
+    }
+}
+
+static void publish_state(struct run *r)
+{
+    enum run_engine_state state = RUN_ENGINE_STARTING;
+    if (engine_stopping(r->engine) && engine_idle(r->engine)) {
+        state = RUN_ENGINE_IDLE_STOPPED;
+    } else if (engine_halted(r->engine, NULL)) {
+        state = RUN_ENGINE_HALTED;
+    } else if (engine_ready(r->engine)) {
+        state = RUN_ENGINE_READY;
+    }
+    atomic_store_explicit(&r->engine_state, (int)state, memory_order_release);
+}
+
+static int actor_work(void *self, mono_ns_t now)
+{
+    struct run *r = self;
+    engine_turn_begin(r->engine, now, clock_wall());
+    uint32_t n = 0;
+    for (int s = 0; s < EV_SRC_MAX; s++) {
+        n += drain(r, (enum ev_source)s, now);
+    }
+    if (n > 0) {
+        hist_record(&r->stages[STAGE_APPLY], (clock_mono() - now) / n);
+    }
+    engine_timers(r->engine);
+    decide(r);
+    if (engine_turn_end(r->engine)) {
+        mono_ns_t took = clock_mono() - now;
+        hist_record(&r->stages[STAGE_TURN], took);
+        engine_turn_took(r->engine, took);
+        publish_state(r);
+    }
+    return (int)n;
+}
+
+static mono_ns_t actor_deadline(void *self)
+{
+    struct run *r = self;
+    return engine_deadline(r->engine);
+}
+
+/* Intents of earlier runs that nobody settled: kept until JOURNAL_DONE of the same client id. */
+static enum status on_journal_record(void *self, const struct journal_record *rec)
+{
+    struct run *r = self;
+    if (rec->type == JOURNAL_INTENT) {
+        if (r->n_unsettled == r->cap_unsettled) {
+            uint32_t cap = r->cap_unsettled == 0 ? 64 : r->cap_unsettled * 2;
+            struct journal_record *p = realloc(r->unsettled, cap * sizeof *p);
+            if (p == NULL) {
+                return ST_NOMEM;
+            }
+            r->unsettled = p;
+            r->cap_unsettled = cap;
+        }
+        r->unsettled[r->n_unsettled++] = *rec;
+        return ST_OK;
+    }
+    if (rec->type != JOURNAL_ACK && rec->type != JOURNAL_DONE) {
+        return ST_OK;
+    }
+    for (uint32_t i = 0; i < r->n_unsettled; i++) {
+        if (strcmp(r->unsettled[i].client_id, rec->client_id) != 0) {
+            continue;
+        }
+        if (rec->type == JOURNAL_ACK) {
+            memcpy(r->unsettled[i].order_id, rec->order_id, sizeof rec->order_id);
+        } else {
+            r->unsettled[i] = r->unsettled[--r->n_unsettled];
+        }
+        break;
+    }
+    return ST_OK;
+}
+
+static int open_journal(struct run *r, struct err *err)
+{
+    const char *path = r->o->orders.journal;
+    if (config_make_folder_of(path, err) != ST_OK) {
+        return EXIT_CONFIG;
+    }
+    struct journal_io io;
+    enum status st = journal_file_open(path, &io, err);
+    if (st != ST_OK) {
+        return EXIT_CONFIG;
+    }
+    struct journal_config config = journal_config_default();
+    st = journal_open(&config, &io, on_journal_record, r, &r->journal_found, &r->journal, err);
+    if (st != ST_OK) {
+        return st == ST_MALFORMED || st == ST_UNSUPPORTED ? EXIT_REFUSED : EXIT_FAILED;
+    }
+    if (r->journal_found.torn || r->journal_found.damaged > 0) {
+        log_warn("run", "order journal %s: torn=%d damaged=%llu", path, r->journal_found.torn,
+                 (unsigned long long)r->journal_found.damaged);
+    }
+    if (r->n_unsettled > 0) {
+        log_warn("run", "orders of an earlier run are not settled, reading them first count=%u",
+                 r->n_unsettled);
+    }
+    return EXIT_DONE;
+}
+
+static struct orders_config orders_config_of(const struct run *r)
+{
+    const struct orders_options *o = &r->o->orders;
+    struct orders_config c = orders_config_default();
+    c.markets_max = (uint32_t)r->o->feed.markets_max;
+    c.session_id = r->session_id;
+    c.order_qty = o->count;
+    c.style = o->pricing == PRICING_PASSIVE ? PRICE_PASSIVE
+              : o->pricing == PRICING_MID   ? PRICE_MID
+                                            : PRICE_AGGRESSIVE;
+    c.tif = o->tif == TIF_IOC ? GW_IOC : GW_GTC;
+    c.replace_distance = o->replace_distance;
+    c.allow_short = o->allow_short;
+    c.keep_on_stop = !o->cancel_on_stop;
+    c.position_read_delay = o->position_read_delay_ms * NS_PER_MS;
+    c.clock_window_ms = o->clock_window_ms;
+    c.drift_halt_qty = o->drift_halt_count;
+    c.limits.order_qty_max = o->max_order_count;
+    c.limits.position_max = o->max_position_count;
+    c.limits.exposure_max = o->max_gross_usd;
+    c.limits.open_orders_max = (uint32_t)o->max_open_orders;
+    c.limits.cash_floor = o->min_cash_usd;
+    c.unsettled = r->unsettled;
+    c.n_unsettled = r->n_unsettled;
+    return c;
+}
+
+static int build_engine(struct run *r, struct err *err)
+{
+    struct engine_config c = engine_config_default();
+    c.trading = r->trading;
+    c.throttle = r->o->actor.throttle_ms * NS_PER_MS;
+    c.breaker_errors = (uint32_t)r->o->actor.breaker_errors;
+    c.breaker_open = r->o->actor.breaker_cooldown_s * NS_PER_SEC;
+    c.slow_turn = r->o->actor.slow_turn_ms * NS_PER_MS;
+    c.lag_limit_ms = r->o->actor.message_age_ms;
+    c.mirror = r->o->features.mirror * PX_CENT;
+    c.zero_order_features = r->o->features.zero_order_features;
+    c.scale_check = r->trading;
+    c.orders = orders_config_of(r);
+    struct engine_sinks sinks = {
+        .gateway = {r, r->trading ? sink_submit : NULL},
+        .journal = {r, r->journal != NULL ? sink_journal : NULL},
+        .self = r,
+        .record = sink_record,
+        .repair = sink_repair,
+    };
+    enum status st = engine_create(&c, &sinks, &r->engine);
+    if (st != ST_OK) {
+        err_set(err, st, "the engine refuses its limits: %s", status_text(st));
+        return st == ST_NOMEM ? EXIT_FAILED : EXIT_CONFIG;
+    }
+    log_info("run", "engine ready memory_mb=%.1f markets_max=%lld trading=%s",
+             (double)engine_memory(r->engine) / 1e6, (long long)r->o->feed.markets_max,
+             r->trading ? "on" : "off");
+    return EXIT_DONE;
+}
+
+int run_actor_build(struct run *r, struct err *err)
+{
+    const struct policy_options *p = &r->o->policy;
+    struct policy_config pc = {
+        .kind = policy_kind_text(p->kind),
+        .model = p->model,
+        .stats = p->stats[0] != '\0' ? p->stats : NULL,
+        .sample = p->sample,
+        .seed = (uint64_t)p->seed,
+    };
+    enum status st = policy_create(&pc, &r->policy, err);
+    if (st != ST_OK) {
+        return st == ST_INVALID ? EXIT_CONFIG : EXIT_REFUSED;
+    }
+    const char *text = policy_text(r->policy);
+    text_copy(r->policy_line, sizeof r->policy_line,
+              (struct text){text, strlen(text) < sizeof r->policy_line
+                                      ? strlen(text)
+                                      : sizeof r->policy_line - 1});
+    if (r->trading) {
+        int code = open_journal(r, err);
+        if (code != EXIT_DONE) {
+            return code;
+        }
+    }
+    int code = build_engine(r, err);
+    if (code != EXIT_DONE) {
+        return code;
+    }
+    struct agent_config ac = {
+        .name = "actor",
+        .self = r,
+        .do_work = actor_work,
+        .deadline = actor_deadline,
+        .idle = (enum idle_kind)r->o->actor.idle,
+        .slow_turn_ns = r->o->actor.slow_turn_ms * NS_PER_MS,
+        .max_sleep_ns = 100 * NS_PER_MS,
+        .cpu = -1,
+    };
+    if (agent_create(&ac, &r->actor_agent) != ST_OK) {
+        err_set(err, ST_NOMEM, "cannot make the actor's agent");
+        return EXIT_FAILED;
+    }
+    return EXIT_DONE;
+}

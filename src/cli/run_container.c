@@ -1,0 +1,178 @@
+/*
+ * run_container.c - builds the parts of `deltaflow run` in dependency order and stops them in
+ * reverse.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "cli/cli.h"
+#include "cli/run.h"
+
+const char *const stage_names[STAGE_MAX] = {
+    "frame_to_actor",   "apply",         "observe",         "select", "execute", "turn",
+    "frame_to_request", "frame_to_wire", "order_round_trip"};
+
+static int build_rings(struct run *r, struct err *err)
+{
+    const struct bus_options *b = &r->o->bus;
+    struct {
+        struct ring **ring;
+        int64_t bytes;
+    } rings[] = {
+        {&r->to_actor[EV_SRC_COMMAND], b->command_ring_bytes},
+        {&r->to_actor[EV_SRC_PRIVATE], b->private_ring_bytes},
+        {&r->to_actor[EV_SRC_ANSWER], b->answer_ring_bytes},
+        {&r->to_actor[EV_SRC_MARKET], b->market_ring_bytes},
+        {&r->requests, b->request_ring_bytes},
+        {&r->discovered, 1 << 22},
+        {&r->repairs, 1 << 20},
+    };
+    for (size_t i = 0; i < sizeof rings / sizeof rings[0]; i++) {
+        if (ring_create((size_t)rings[i].bytes, rings[i].ring) != ST_OK) {
+            err_set(err, ST_NOMEM, "no memory for a ring of %lld bytes ([bus] sizes)",
+                    (long long)rings[i].bytes);
+            return EXIT_FAILED;
+        }
+    }
+    if (bus_create(&r->bus) != ST_OK) {
+        err_set(err, ST_NOMEM, "no memory for the event bus");
+        return EXIT_FAILED;
+    }
+    return EXIT_DONE;
+}
+
+/* In dependency order; run_destroy takes down in reverse. */
+static int (*const run_parts[])(struct run *r, struct err *err) = {
+    build_rings, run_actor_build, run_store_build, run_gateway_build, run_net_build,
+};
+
+int run_build(struct run *r, struct err *err)
+{
+    if (getrandom(&r->session_id, sizeof r->session_id, 0) != (ssize_t)sizeof r->session_id) {
+        err_set(err, ST_IO, "the system gives no random numbers for the session's id");
+        return EXIT_FAILED;
+    }
+    for (size_t i = 0; i < sizeof run_parts / sizeof run_parts[0]; i++) {
+        int code = run_parts[i](r, err);
+        if (code != EXIT_DONE) {
+            return code;
+        }
+    }
+    return EXIT_DONE;
+}
+
+int run_start(struct run *r, struct err *err)
+{
+    struct agent *const agents[] = {r->store_agent, r->gateway_agent, r->actor_agent, r->net_agent};
+    for (size_t i = 0; i < sizeof agents / sizeof agents[0]; i++) {
+        if (agents[i] != NULL && agent_start(agents[i]) != ST_OK) {
+            err_set(err, ST_IO, "cannot start the thread '%s'", agent_name(agents[i]));
+            return EXIT_FAILED;
+        }
+    }
+    return EXIT_DONE;
+}
+
+void run_command(struct run *r, enum command command, uint32_t flags, const char *reason)
+{
+    struct ev_command c = {
+        .h = {.size = sizeof c,
+              .type = EV_COMMAND,
+              .source = EV_SRC_COMMAND,
+              .mkt = MKT_NONE,
+              .ord = ++r->command_ord,
+              .recv_wall = clock_wall(),
+              .recv_mono = clock_mono()},
+        .command = command,
+        .flags = flags,
+    };
+    text_copy(c.reason, sizeof c.reason, text_of(reason));
+    if (ring_push(r->to_actor[EV_SRC_COMMAND], &c, c.h.size) != ST_OK) {
+        r->command_ord--;
+        log_error("run", "the actor takes no commands: command=%d", (int)command);
+        return;
+    }
+    agent_wake(r->actor_agent);
+}
+
+static bool wait_for(bool (*done)(const struct run *r), const struct run *r, mono_ns_t limit)
+{
+    mono_ns_t end = clock_mono() + limit;
+    while (!done(r)) {
+        if (clock_mono() > end) {
+            return false;
+        }
+        usleep(2000);
+    }
+    return true;
+}
+
+static bool engine_is_stopped(const struct run *r)
+{
+    return atomic_load_explicit(&r->engine_state, memory_order_acquire) == RUN_ENGINE_IDLE_STOPPED;
+}
+
+static void stop_agent(struct agent *agent)
+{
+    if (agent != NULL) {
+        agent_stop(agent);
+        agent_wake(agent);
+        agent_join(agent);
+    }
+}
+
+void run_stop(struct run *r, const char *outcome)
+{
+    if (r->actor_agent != NULL && r->trading) {
+        run_command(r, CMD_STOP, r->o->orders.cancel_on_stop ? 0 : ENGINE_CMD_KEEP, outcome);
+        if (!wait_for(engine_is_stopped, r, 5 * NS_PER_SEC)) {
+            log_warn("run", "orders are still outstanding after 5 s; the next start settles them "
+                            "from the journal");
+        }
+        run_gateway_stop_orders(r);
+        if (!wait_for(run_gateway_idle, r, 5 * NS_PER_SEC)) {
+            log_warn("run", "requests are still unanswered after 5 s");
+        }
+    }
+    stop_agent(r->net_agent);
+    /* What the net thread left in the rings is still applied and stored. */
+    mono_ns_t end = clock_mono() + 10 * NS_PER_SEC;
+    while (r->actor_agent != NULL && agent_running(r->actor_agent) &&
+           ring_used(r->to_actor[EV_SRC_MARKET]) > 0 && clock_mono() < end) {
+        agent_wake(r->actor_agent);
+        usleep(1000);
+    }
+    stop_agent(r->actor_agent);
+    stop_agent(r->gateway_agent);
+    stop_agent(r->store_agent);
+    if (r->store != NULL) {
+        store_flush(r->store, clock_wall(), clock_mono());
+    }
+}
+
+void run_destroy(struct run *r)
+{
+    run_net_destroy(r);
+    run_gateway_destroy(r);
+    agent_destroy(r->net_agent);
+    agent_destroy(r->actor_agent);
+    agent_destroy(r->gateway_agent);
+    agent_destroy(r->store_agent);
+    engine_destroy(r->engine);
+    journal_close(r->journal);
+    policy_destroy(r->policy);
+    bus_destroy(r->bus);
+    for (int s = 0; s < EV_SRC_MAX; s++) {
+        ring_destroy(r->to_actor[s]);
+    }
+    struct ring *const rings[] = {r->requests,  r->discovered,    r->repairs,
+                                  r->store_net, r->store_gateway, r->store_actor};
+    for (size_t i = 0; i < sizeof rings / sizeof rings[0]; i++) {
+        ring_destroy(rings[i]);
+    }
+    free(r->unsettled);
+}

@@ -1,0 +1,85 @@
+/*
+ * run_store.c - the store's thread: drains the store rings into the database, and syncs the order
+ * journal.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "cli/cli.h"
+#include "cli/run.h"
+
+void run_store_push(struct ring *ring, const void *record)
+{
+    if (ring == NULL) {
+        return; /* the store is switched off */
+    }
+    uint32_t size;
+    memcpy(&size, record, sizeof size);
+    enum status st = ring_push(ring, record, size);
+    (void)st; /* a full ring counts it, and the store names it in a gap row */
+}
+
+static int store_turn(void *self, mono_ns_t now)
+{
+    struct run *r = self;
+    uint32_t n = store_work(r->store, clock_wall(), now);
+    if (r->journal != NULL && journal_pending(r->journal) > 0 &&
+        journal_sync(r->journal) != ST_OK) {
+        log_error("store", "the order journal cannot be synced: no new order leaves");
+    }
+    return (int)n;
+}
+
+int run_store_build(struct run *r, struct err *err)
+{
+    if (!r->o->store.enabled) {
+        return EXIT_DONE;
+    }
+    const struct store_options *o = &r->o->store;
+    if (config_make_folder_of(o->path, err) != ST_OK) {
+        return EXIT_CONFIG;
+    }
+    size_t bytes = (size_t)o->ring_bytes;
+    if (ring_create(bytes, &r->store_net) != ST_OK ||
+        ring_create(bytes, &r->store_gateway) != ST_OK ||
+        ring_create(bytes, &r->store_actor) != ST_OK) {
+        err_set(err, ST_NOMEM, "no memory for the store's rings (store.ring_bytes %lld)",
+                (long long)o->ring_bytes);
+        return EXIT_FAILED;
+    }
+    struct store_config c = store_config_default();
+    c.path = o->path;
+    c.rows_max = (uint32_t)o->rows_max;
+    c.interval_ns = o->interval_ms * NS_PER_MS;
+    c.memory_bytes = (size_t)o->memory_bytes;
+    c.config_json = r->config_json;
+    c.build = deltaflow_version;
+    c.policy = r->policy_line;
+    c.exchange = r->o->exchange.rest_url;
+    enum status st = store_open(&c, clock_wall(), &r->store, err);
+    if (st != ST_OK) {
+        return st == ST_UNSUPPORTED || st == ST_MALFORMED ? EXIT_REFUSED : EXIT_UNREACHABLE;
+    }
+    store_add_ring(r->store, r->store_net);
+    store_add_ring(r->store, r->store_gateway);
+    store_add_ring(r->store, r->store_actor);
+    struct agent_config ac = {
+        .name = "store",
+        .self = r,
+        .do_work = store_turn,
+        .idle = IDLE_PARK,
+        .spins = 1,
+        .yields = 1,
+        .max_sleep_ns =
+            2 * NS_PER_MS, /* producers do not wake it: a batch is due in milliseconds anyway */
+        .slow_turn_ns = 500 * NS_PER_MS,
+        .cpu = -1,
+    };
+    if (agent_create(&ac, &r->store_agent) != ST_OK) {
+        err_set(err, ST_NOMEM, "cannot make the store's agent");
+        return EXIT_FAILED;
+    }
+    return EXIT_DONE;
+}

@@ -1,0 +1,299 @@
+/*
+ * run_summary.c - what a run did: for people as text, for machines as JSON
+ * (docs/schemas/run-summary.json).
+ */
+#include <inttypes.h>
+
+#include "cli/cli.h"
+#include "cli/run.h"
+
+static const char *const action_names[ACTION_COUNT] = {"HOLD", "BUY_YES", "SELL_YES", "BUY_NO",
+                                                       "SELL_NO"};
+static const char *const verdict_names[VERDICT_MAX] = {"hold", "throttled", "breaker", "refused",
+                                                       "kept", "sent",      "error"};
+
+static uint64_t sum(const struct counter *c, int n)
+{
+    uint64_t total = 0;
+    for (int i = 0; i < n; i++) {
+        total += counter_get(&c[i]);
+    }
+    return total;
+}
+
+/* Money for people: two decimals, sign in front of the dollar sign. */
+static void dollars(struct buf *out, usd_t v)
+{
+    usd_t cents = (v < 0 ? -v : v) / 10000;
+    buf_printf(out, "%s$%" PRId64 ".%02d", v < 0 ? "-" : "", cents / 100, (int)(cents % 100));
+}
+
+static void duration(struct buf *out, int64_t ns)
+{
+    if (ns < 10 * NS_PER_US) {
+        buf_printf(out, "%6.2f us", (double)ns / 1e3);
+    } else if (ns < NS_PER_MS) {
+        buf_printf(out, "%6.0f us", (double)ns / 1e3);
+    } else if (ns < NS_PER_SEC) {
+        buf_printf(out, "%6.1f ms", (double)ns / 1e6);
+    } else {
+        buf_printf(out, "%6.1f s ", (double)ns / 1e9);
+    }
+}
+
+static void text_latency(const struct run *r, struct buf *out)
+{
+    buf_str(
+        out,
+        "  latency                 p50        p90        p99      p99.9        max      count\n");
+    for (int s = 0; s < STAGE_MAX; s++) {
+        struct hist_summary h = hist_summary(&r->stages[s]);
+        if (h.count == 0) {
+            continue;
+        }
+        buf_printf(out, "    %-16s", stage_names[s]);
+        const int64_t values[] = {h.p50, h.p90, h.p99, h.p999, h.max};
+        for (size_t i = 0; i < 5; i++) {
+            buf_str(out, "  ");
+            duration(out, values[i]);
+        }
+        buf_printf(out, " %10" PRIu64 "\n", h.count);
+    }
+}
+
+static void text_account(const struct run *r, struct buf *out)
+{
+    const struct account *a = orders_account(engine_orders(r->engine));
+    const struct orders_stats *os = orders_stats(engine_orders(r->engine));
+    buf_printf(out,
+               "  orders     %" PRIu64 " sent, %" PRIu64 " acknowledged, %" PRIu64
+               " rejected, %" PRIu64 " cancelled, %" PRIu64 " with unknown outcome (%" PRIu64
+               " found, %" PRIu64 " proved absent)\n",
+               os->sent, os->acked, os->rejected, os->cancels, os->unknown, os->resolved_found,
+               os->resolved_absent);
+    buf_printf(out, "  fills      %" PRIu64 ", position reads %" PRIu64 ", drifts %" PRIu64 "\n",
+               os->fills, os->position_reads, os->drifts);
+    buf_str(out, "  P&L        ");
+    usd_t net = a->realized + account_unrealized(a) - a->fees;
+    dollars(out, net);
+    buf_str(out, " after fees (realised ");
+    dollars(out, a->realized);
+    buf_str(out, ", unrealised at mid ");
+    dollars(out, account_unrealized(a));
+    buf_str(out, ", fees ");
+    dollars(out, a->fees);
+    buf_str(out, ")\n  account    cash ");
+    dollars(out, a->cash_total);
+    buf_str(out, ", worth ");
+    dollars(out, account_pv_mid(a));
+    buf_str(out, " at mid, ");
+    dollars(out, account_pv_exit(a));
+    buf_printf(out, " if sold now, %" PRIu32 " open positions\n", a->n_held);
+}
+
+void run_summary_text(const struct run *r, double seconds, struct buf *out)
+{
+    const struct engine_metrics *m = engine_metrics(r->engine);
+    const struct feed_stats *f = run_feed_stats(r);
+    buf_printf(out,
+               "\n  markets    %" PRIu64 " followed, %" PRIu64 " closed, %" PRIu64 " stale now\n",
+               counter_get(&r->monitor.markets), counter_get(&r->monitor.markets_closed),
+               counter_get(&m->stale_books));
+    buf_printf(out,
+               "  messages   %" PRIu64 " in %.1f s: %" PRIu64 " snapshots, %" PRIu64
+               " deltas, %" PRIu64 " trades; %" PRIu64 " malformed, %" PRIu64 " gaps (%" PRIu64
+               " repairs, %" PRIu64 " reconnects)\n",
+               f->frames, seconds, f->snapshots, f->deltas, f->trades, f->malformed, f->gaps,
+               f->repairs, f->reconnects);
+    buf_printf(out, "  decisions  %" PRIu64 ":", sum(m->decisions, ACTION_COUNT));
+    for (int i = 0; i < ACTION_COUNT; i++) {
+        buf_printf(out, "%s %s %" PRIu64, i == 0 ? "" : ",", action_names[i],
+                   counter_get(&m->decisions[i]));
+    }
+    buf_printf(out, " (%" PRIu64 " changes shared one)\n  became    ",
+               counter_get(&m->changes_shared));
+    for (int i = 0; i < VERDICT_MAX; i++) {
+        buf_printf(out, "%s %s %" PRIu64, i == 0 ? "" : ",", verdict_names[i],
+                   counter_get(&m->verdicts[i]));
+    }
+    buf_char(out, '\n');
+    if (r->trading) {
+        text_account(r, out);
+    }
+    text_latency(r, out);
+    buf_printf(out, "  policy     %s\n", r->policy_line);
+    if (r->store != NULL) {
+        const struct store_stats *s = store_stats(r->store);
+        buf_printf(out,
+                   "  database   %s (session %" PRId64 ", %" PRIu64 " rows, %" PRIu64 " lost)\n",
+                   r->o->store.path, store_session(r->store), s->rows, s->lost);
+    }
+}
+
+static void json_usd(struct buf *out, const char *name, usd_t v)
+{
+    char t[MONEY_TEXT_MAX];
+    usd_format(v, t);
+    buf_printf(out, "\"%s\":\"%s\",", name, t);
+}
+
+static void json_account(const struct run *r, struct buf *out)
+{
+    const struct account *a = orders_account(engine_orders(r->engine));
+    buf_str(out, "\"account\":{");
+    json_usd(out, "cash_total", a->cash_total);
+    json_usd(out, "cash_reserved", a->cash_reserved);
+    json_usd(out, "cash_free", account_free(a));
+    json_usd(out, "pv_mid", account_pv_mid(a));
+    json_usd(out, "pv_exit", account_pv_exit(a));
+    json_usd(out, "realized", a->realized);
+    json_usd(out, "unrealized", account_unrealized(a));
+    json_usd(out, "fees", a->fees);
+    buf_str(out, "\"positions\":[");
+    for (uint32_t i = 0; i < a->n_held; i++) {
+        const struct holding *h = &a->holdings[a->held[i]];
+        char q[MONEY_TEXT_MAX];
+        qty_format(h->position, q);
+        buf_printf(out, "%s{\"market\":", i == 0 ? "" : ",");
+        buf_json_str(out, text_of(h->ticker));
+        buf_printf(out, ",\"position\":\"%s\",", q);
+        json_usd(out, "cost", h->cost);
+        json_usd(out, "realized", h->realized);
+        usd_format(h->fees, q);
+        buf_printf(out, "\"fees\":\"%s\"}", q);
+    }
+    buf_str(out, "]},");
+}
+
+/* The books at the end, so that they can be compared with the exchange's. */
+static void json_markets(const struct run *r, struct buf *out)
+{
+    buf_str(out, "\"markets\":[");
+    for (uint32_t i = 0; i < engine_market_count(r->engine); i++) {
+        struct engine_market m;
+        if (!engine_market(r->engine, i, &m)) {
+            continue;
+        }
+        buf_str(out, i == 0 ? "{\"market\":" : ",{\"market\":");
+        buf_json_str(out, text_of(m.ticker));
+        buf_printf(out,
+                   ",\"stale\":%s,\"snapshots\":%" PRIu64 ",\"deltas\":%" PRIu64
+                   ",\"trades\":%" PRIu64 ",\"decisions\":%" PRIu64,
+                   m.stale ? "true" : "false", m.snapshots, m.deltas, m.trades, m.decisions);
+        for (int side = 0; side < 2; side++) {
+            struct level levels[512];
+            uint32_t n = m.book == NULL ? 0 : book_depth(m.book, (enum side)side, levels, 512);
+            buf_printf(out, ",\"%s\":[", side == SIDE_YES ? "yes" : "no");
+            for (uint32_t k = n; k > 0; k--) {
+                char px[MONEY_TEXT_MAX], qty[MONEY_TEXT_MAX];
+                px_format(levels[k - 1].px, px);
+                qty_format(levels[k - 1].qty, qty);
+                buf_printf(out, "%s[\"%s\",\"%s\"]", k == n ? "" : ",", px, qty);
+            }
+            buf_char(out, ']');
+        }
+        buf_char(out, '}');
+    }
+    buf_str(out, "],");
+}
+
+static void json_stages(const struct run *r, struct buf *out)
+{
+    buf_str(out, "\"stages\":{");
+    for (int s = 0; s < STAGE_MAX; s++) {
+        struct hist_summary h = hist_summary(&r->stages[s]);
+        buf_printf(out,
+                   "%s\"%s\":{\"p50_ns\":%" PRId64 ",\"p90_ns\":%" PRId64 ",\"p99_ns\":%" PRId64
+                   ",\"p999_ns\":%" PRId64 ",\"p9999_ns\":%" PRId64 ",\"max_ns\":%" PRId64
+                   ",\"mean_ns\":%" PRId64 ",\"count\":%" PRIu64 "}",
+                   s == 0 ? "" : ",", stage_names[s], h.p50, h.p90, h.p99, h.p999, h.p9999, h.max,
+                   h.mean, h.count);
+    }
+    buf_str(out, "},");
+}
+
+static void json_feed(const struct run *r, struct buf *out)
+{
+    const struct feed_stats *f = run_feed_stats(r);
+    buf_printf(out,
+               "\"messages\":%" PRIu64 ",\"snapshots\":%" PRIu64 ",\"deltas\":%" PRIu64
+               ",\"trades\":%" PRIu64 ",\"unknown\":%" PRIu64 ",\"malformed\":%" PRIu64
+               ",\"gaps\":%" PRIu64 ",\"duplicates\":%" PRIu64 ",\"repairs\":%" PRIu64
+               ",\"resubscribes\":%" PRIu64 ",\"reconnects\":%" PRIu64 ",\"overflows\":%" PRIu64
+               ",\"not_taken\":%" PRIu64 ",\"bytes\":%" PRIu64 ",",
+               f->frames, f->snapshots, f->deltas, f->trades, f->unknown, f->malformed, f->gaps,
+               f->duplicates, f->repairs, f->resubscribes, f->reconnects, f->overflows,
+               f->not_taken, f->bytes);
+}
+
+static void json_orders(const struct run *r, struct buf *out)
+{
+    const struct orders_stats *o = orders_stats(engine_orders(r->engine));
+    buf_printf(out,
+               "\"orders\":%" PRIu64 ",\"fills\":%" PRIu64 ",\"reconciliations\":%" PRIu64
+               ",\"order_detail\":{"
+               "\"intents\":%" PRIu64 ",\"acked\":%" PRIu64 ",\"rejected\":%" PRIu64
+               ",\"unknown\":%" PRIu64 ",\"resolved_found\":%" PRIu64
+               ",\"resolved_absent\":%" PRIu64 ",\"cancels\":%" PRIu64 ",\"fills_foreign\":%" PRIu64
+               ",\"fills_duplicate\":%" PRIu64 ",\"fee_drifts\":%" PRIu64
+               ",\"differences\":%" PRIu64 ",\"drifts\":%" PRIu64 ",\"table_errors\":%" PRIu64
+               ",\"open\":%u},",
+               o->sent, o->fills, o->position_reads, o->intents, o->acked, o->rejected, o->unknown,
+               o->resolved_found, o->resolved_absent, o->cancels, o->fills_foreign,
+               o->fills_duplicate, o->fee_drifts, o->differences, o->drifts, o->table_errors,
+               orders_open(engine_orders(r->engine)));
+}
+
+void run_summary_json(const struct run *r, double seconds, const char *outcome, struct buf *out)
+{
+    const struct engine_metrics *m = engine_metrics(r->engine);
+    buf_str(out, "{\"outcome\":");
+    buf_json_str(out, text_of(outcome));
+    buf_printf(out, ",\"seconds\":%.3f,\"trading\":%s,\"policy\":", seconds,
+               r->trading ? "true" : "false");
+    buf_json_str(out, text_of(r->policy_line));
+    buf_printf(out, ",\"session_id\":\"%016" PRIx64 "\",", r->session_id);
+    json_feed(r, out);
+    buf_str(out, "\"decisions\":{");
+    for (int i = 0; i < ACTION_COUNT; i++) {
+        buf_printf(out, "%s\"%d\":%" PRIu64, i == 0 ? "" : ",", i, counter_get(&m->decisions[i]));
+    }
+    buf_str(out, "},\"verdicts\":{");
+    for (int i = 0; i < VERDICT_MAX; i++) {
+        buf_printf(out, "%s\"%s\":%" PRIu64, i == 0 ? "" : ",", verdict_names[i],
+                   counter_get(&m->verdicts[i]));
+    }
+    buf_str(out, "},\"refused\":{");
+    for (int i = 0; i < RISK_MAX; i++) {
+        buf_printf(out, "%s\"%s\":%" PRIu64, i == 0 ? "" : ",", risk_name((enum risk_check_id)i),
+                   counter_get(&m->refused[i]));
+    }
+    buf_printf(out,
+               "},\"changes\":%" PRIu64 ",\"changes_shared\":%" PRIu64
+               ",\"contradictions\":%" PRIu64 ",\"turns\":%" PRIu64 ",\"turns_slow\":%" PRIu64
+               ",\"errors\":%" PRIu64 ",\"breaker_opens\":%" PRIu64 ",\"markets_followed\":%" PRIu64
+               ",\"markets_closed\":%" PRIu64 ",",
+               counter_get(&m->changes), counter_get(&m->changes_shared),
+               counter_get(&m->contradictions), counter_get(&m->turns), counter_get(&m->turns_slow),
+               counter_get(&m->errors), counter_get(&m->breaker_opens),
+               counter_get(&r->monitor.markets), counter_get(&r->monitor.markets_closed));
+    json_orders(r, out);
+    json_account(r, out);
+    json_stages(r, out);
+    json_markets(r, out);
+    if (r->store != NULL) {
+        const struct store_stats *s = store_stats(r->store);
+        buf_str(out, "\"store\":{\"path\":");
+        buf_json_str(out, text_of(r->o->store.path));
+        buf_printf(out,
+                   ",\"session\":%" PRId64 ",\"rows\":%" PRIu64 ",\"batches\":%" PRIu64
+                   ",\"failures\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"commit_ns_max\":%" PRId64 "},",
+                   store_session(r->store), s->rows, s->batches, s->failures, s->lost,
+                   s->commit_ns_max);
+    }
+    const struct gateway_stats *g = run_gateway_stats(r);
+    buf_printf(out,
+               "\"gateway\":{\"requests\":%" PRIu64 ",\"answers\":%" PRIu64 ",\"retries\":%" PRIu64
+               ",\"http_429\":%" PRIu64 ",\"http_5xx\":%" PRIu64 ",\"timeouts\":%" PRIu64 "}}\n",
+               g->requests, g->answers, g->retries, g->http_429, g->http_5xx, g->timeouts);
+}
