@@ -20,13 +20,13 @@ enum exit_code {
     EXIT_HALTED = 7
 };
 
-struct command {
+struct cli_command {
     const char *name;
     const char *summary;               /* one line for `deltaflow help` */
     int (*run)(int argc, char **argv); /* argv[0] is the command's name; returns an exit code */
 };
 
-extern const struct command cmd_books, cmd_demo, cmd_observe, cmd_policy, cmd_run, cmd_sim;
+extern const struct cli_command cmd_books, cmd_demo, cmd_observe, cmd_policy, cmd_run, cmd_sim;
 
 /* "deltaflow books: what" on stderr, with the hint to try --help; returns EXIT_USAGE. */
 int cli_usage(const char *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

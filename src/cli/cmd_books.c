@@ -7,4 +7,4 @@ static int run(int argc, char **argv)
     return cli_fail("books", EXIT_FAILED, "not built yet");
 }
 
-const struct command cmd_books = {"books", "books of recorded captures, message by message", run};
+const struct cli_command cmd_books = {"books", "books of recorded captures, message by message", run};

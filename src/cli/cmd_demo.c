@@ -7,5 +7,5 @@ static int run(int argc, char **argv)
     return cli_fail("demo", EXIT_FAILED, "not built yet");
 }
 
-const struct command cmd_demo = {"demo",
+const struct cli_command cmd_demo = {"demo",
                                  "simulator, trading and a summary, with nothing configured", run};

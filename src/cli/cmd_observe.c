@@ -7,5 +7,5 @@ static int run(int argc, char **argv)
     return cli_fail("observe", EXIT_FAILED, "not built yet");
 }
 
-const struct command cmd_observe = {"observe", "the 52 features of inputs in the golden format",
+const struct cli_command cmd_observe = {"observe", "the 52 features of inputs in the golden format",
                                     run};

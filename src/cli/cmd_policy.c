@@ -7,4 +7,4 @@ static int run(int argc, char **argv)
     return cli_fail("policy", EXIT_FAILED, "not built yet");
 }
 
-const struct command cmd_policy = {"policy", "describe a model, or ask it about observations", run};
+const struct cli_command cmd_policy = {"policy", "describe a model, or ask it about observations", run};

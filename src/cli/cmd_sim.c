@@ -7,4 +7,4 @@ static int run(int argc, char **argv)
     return cli_fail("sim", EXIT_FAILED, "not built yet");
 }
 
-const struct command cmd_sim = {"sim", "a Kalshi-compatible exchange on this machine", run};
+const struct cli_command cmd_sim = {"sim", "a Kalshi-compatible exchange on this machine", run};

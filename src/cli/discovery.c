@@ -1,5 +1,6 @@
 #include "cli/discovery.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,7 +64,7 @@ static enum status read_names_file(struct discovery *d, const char *path, struct
 {
     FILE *f = fopen(path, "r");
     if (f == NULL) {
-        return err_set(err, ST_NOT_FOUND, "feed.markets_file %s: %m", path);
+        return err_set(err, ST_NOT_FOUND, "feed.markets_file %s: %s", path, strerror(errno));
     }
     char line[1024];
     enum status st = ST_OK;

@@ -2,6 +2,7 @@
  * run_gateway.c - the gateway's thread: requests from the actor over HTTPS, answers back as events.
  * Only when trading.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
