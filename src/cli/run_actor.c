@@ -294,7 +294,6 @@ int run_actor_build(struct run *r, struct err *err)
         .idle = (enum idle_kind)r->o->actor.idle,
         .slow_turn_ns = r->o->actor.slow_turn_ms * NS_PER_MS,
         .max_sleep_ns = 100 * NS_PER_MS,
-        .cpu = -1,
     };
     if (agent_create(&ac, &r->actor_agent) != ST_OK) {
         err_set(err, ST_NOMEM, "cannot make the actor's agent");

@@ -197,7 +197,6 @@ int run_gateway_build(struct run *r, struct err *err)
         .unpark = gateway_unpark,
         .idle = (enum idle_kind)r->o->actor.idle,
         .max_sleep_ns = 20 * NS_PER_MS,
-        .cpu = -1,
     };
     if (agent_create(&ac, &r->gateway_agent) != ST_OK) {
         err_set(err, ST_NOMEM, "cannot make the gateway's agent");

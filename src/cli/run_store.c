@@ -75,7 +75,6 @@ int run_store_build(struct run *r, struct err *err)
         .max_sleep_ns =
             2 * NS_PER_MS, /* producers do not wake it: a batch is due in milliseconds anyway */
         .slow_turn_ns = 500 * NS_PER_MS,
-        .cpu = -1,
     };
     if (agent_create(&ac, &r->store_agent) != ST_OK) {
         err_set(err, ST_NOMEM, "cannot make the store's agent");
