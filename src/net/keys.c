@@ -210,7 +210,7 @@ struct verifier {
         char id[128];
         EVP_PKEY *pkey;
         enum key_kind kind;
-    } keys[256];
+    } keys[1024];
 };
 
 enum status verifier_create(struct verifier **ret_v)
