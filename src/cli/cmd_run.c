@@ -96,6 +96,8 @@ struct watch {
     uint64_t followed;
     mono_ns_t begun, next_discovery, next_line;
     char outcome[96];
+    struct bus_sub *bus; /* what the progress line shows */
+    px_t last_px;
 };
 
 static enum status on_market(void *self, const struct ev_market *m)
@@ -145,9 +147,21 @@ static void discover_again(struct watch *w, mono_ns_t now)
     }
 }
 
+/* The main thread as a subscriber of the event bus: it may lose events, and nobody waits for it. */
+static void take_trades(struct watch *w)
+{
+    for (const struct ev *ev = bus_peek(w->bus); ev != NULL; ev = bus_peek(w->bus)) {
+        if (ev->type == EV_TRADE) {
+            w->last_px = ((const struct ev_trade *)ev)->yes_px;
+        }
+        bus_pop(w->bus);
+    }
+}
+
 static void progress(struct watch *w, mono_ns_t now)
 {
     const struct run *r = w->run;
+    take_trades(w);
     if (now < w->next_line) {
         return;
     }
@@ -158,10 +172,10 @@ static void progress(struct watch *w, mono_ns_t now)
         decisions += counter_get(&m->decisions[i]);
     }
     cli_progress("%6.1f s  markets %" PRIu64 "  changes %" PRIu64 "  decisions %" PRIu64
-                 "  orders %" PRIu64 "  fills %" PRIu64 "%s",
+                 "  orders %" PRIu64 "  fills %" PRIu64 "  last trade $%.4f%s",
                  (double)(now - w->begun) / 1e9, counter_get(&r->monitor.markets),
                  counter_get(&m->changes), decisions, counter_get(&m->verdicts[VERDICT_SENT]),
-                 counter_get(&m->applied[EV_FILL]),
+                 counter_get(&m->applied[EV_FILL]), (double)w->last_px / (double)PX_ONE,
                  atomic_load(&r->monitor.market_link) ? "" : "  (not connected)");
 }
 
@@ -247,6 +261,11 @@ static int start(struct watch *w, struct err *err)
     int code = run_build(w->run, err);
     if (code != EXIT_DONE) {
         return code;
+    }
+    st = bus_subscribe(w->run->bus, "progress", 1 << 16, bus_bit(EV_TRADE), NULL, &w->bus);
+    if (st != ST_OK) {
+        err_set(err, st, "no memory for the event bus");
+        return EXIT_FAILED;
     }
     st = discovery_ask(w->discovery, on_market, w, err);
     if (st != ST_OK) {

@@ -291,6 +291,13 @@ void run_summary_json(const struct run *r, double seconds, const char *outcome, 
                    store_session(r->store), s->rows, s->batches, s->failures, s->lost,
                    s->commit_ns_max);
     }
+    buf_str(out, "\"bus\":[");
+    for (uint32_t i = 0; i < bus_subscribers(r->bus); i++) {
+        const struct bus_sub *sub = bus_subscriber(r->bus, i);
+        buf_printf(out, "%s{\"subscriber\":\"%s\",\"dropped\":%" PRIu64 "}", i == 0 ? "" : ",",
+                   bus_sub_name(sub), bus_sub_dropped(sub));
+    }
+    buf_str(out, "],");
     const struct gateway_stats *g = run_gateway_stats(r);
     buf_printf(out,
                "\"gateway\":{\"requests\":%" PRIu64 ",\"answers\":%" PRIu64 ",\"retries\":%" PRIu64
