@@ -79,14 +79,23 @@ static const char *absent(struct scan *s, const char *p, uint32_t *seen, unsigne
 
 /*
  * GUESS: literal comes next and holds the key of field, whose value is read by the walker's field
- * function; quote is 1 when the literal ends with the value's opening quote. A wrong guess leaves
- * the switch around it, to the general way. GUESS_SKIP: the same for a string that nobody needs.
+ * function. The literal ends with the value's first byte, so that no white space can stand between.
+ * A wrong guess leaves the switch around it, to the general way. GUESS_NUMBER: the same with a
+ * literal that ends before a number. GUESS_SKIP: a string that nobody needs.
  */
-#define GUESS(function, field, literal, quote)                                                     \
+#define GUESS(function, field, literal)                                                            \
     if (!SCAN_IS(s, p, literal)) {                                                                 \
         break;                                                                                     \
     }                                                                                              \
-    p = function(s, p + sizeof(literal) - 1 - (quote), (field), m);                                \
+    p = function(s, p + sizeof(literal) - 2, (field), m);                                          \
+    if (p == NULL) {                                                                               \
+        return NULL;                                                                               \
+    }
+#define GUESS_NUMBER(function, field, literal)                                                     \
+    if (!SCAN_IS(s, p, literal) || !scan_digit(s, p + sizeof(literal) - 1)) {                      \
+        break;                                                                                     \
+    }                                                                                              \
+    p = function(s, p + sizeof(literal) - 1, (field), m);                                          \
     if (p == NULL) {                                                                               \
         return NULL;                                                                               \
     }
@@ -197,26 +206,26 @@ static const char *delta_object(struct scan *s, const char *p, struct delta *m)
     for (;;) {
         switch (next) {
         case DELTA_TICKER:
-            GUESS(delta_field, DELTA_TICKER, "{\"market_ticker\":\"", 1)
+            GUESS(delta_field, DELTA_TICKER, "{\"market_ticker\":\"")
             first = false;
             FALL;
         case DELTA_MARKET_ID:
             GUESS_SKIP(",\"market_id\":\"")
             FALL;
         case DELTA_PX:
-            GUESS(delta_field, DELTA_PX, ",\"price_dollars\":\"", 1)
+            GUESS(delta_field, DELTA_PX, ",\"price_dollars\":\"")
             FALL;
         case DELTA_QTY:
-            GUESS(delta_field, DELTA_QTY, ",\"delta_fp\":\"", 1)
+            GUESS(delta_field, DELTA_QTY, ",\"delta_fp\":\"")
             FALL;
         case DELTA_SIDE:
-            GUESS(delta_field, DELTA_SIDE, ",\"side\":\"", 1)
+            GUESS(delta_field, DELTA_SIDE, ",\"side\":\"")
             FALL;
         case DELTA_TS:
             GUESS_SKIP(",\"ts\":\"")
             FALL;
         case DELTA_TS_MS:
-            GUESS(delta_field, DELTA_TS_MS, ",\"ts_ms\":", 0)
+            GUESS_NUMBER(delta_field, DELTA_TS_MS, ",\"ts_ms\":")
             break;
         default:
             break;
@@ -348,35 +357,35 @@ static const char *trade_object(struct scan *s, const char *p, struct trade *m)
     for (;;) {
         switch (next) {
         case TRADE_ID:
-            GUESS(trade_field, TRADE_ID, "{\"trade_id\":\"", 1)
+            GUESS(trade_field, TRADE_ID, "{\"trade_id\":\"")
             first = false;
             FALL;
         case TRADE_TICKER:
-            GUESS(trade_field, TRADE_TICKER, ",\"market_ticker\":\"", 1)
+            GUESS(trade_field, TRADE_TICKER, ",\"market_ticker\":\"")
             FALL;
         case TRADE_PX:
-            GUESS(trade_field, TRADE_PX, ",\"yes_price_dollars\":\"", 1)
+            GUESS(trade_field, TRADE_PX, ",\"yes_price_dollars\":\"")
             FALL;
         case TRADE_NO_PX:
             GUESS_SKIP(",\"no_price_dollars\":\"")
             FALL;
         case TRADE_QTY:
-            GUESS(trade_field, TRADE_QTY, ",\"count_fp\":\"", 1)
+            GUESS(trade_field, TRADE_QTY, ",\"count_fp\":\"")
             FALL;
         case TRADE_SIDE:
-            GUESS(trade_field, TRADE_SIDE, ",\"taker_side\":\"", 1)
+            GUESS(trade_field, TRADE_SIDE, ",\"taker_side\":\"")
             FALL;
         case TRADE_OUTCOME:
-            GUESS(trade_field, TRADE_OUTCOME, ",\"taker_outcome_side\":\"", 1)
+            GUESS(trade_field, TRADE_OUTCOME, ",\"taker_outcome_side\":\"")
             FALL;
         case TRADE_BOOK_SIDE:
             GUESS_SKIP(",\"taker_book_side\":\"")
             break;
         case TRADE_BLOCK + 1: /* the flag has come the general way */
-            GUESS(trade_field, TRADE_TS, ",\"ts\":", 0)
+            GUESS_NUMBER(trade_field, TRADE_TS, ",\"ts\":")
             FALL;
         case TRADE_TS_MS:
-            GUESS(trade_field, TRADE_TS_MS, ",\"ts_ms\":", 0)
+            GUESS_NUMBER(trade_field, TRADE_TS_MS, ",\"ts_ms\":")
             break;
         default:
             break;
@@ -773,17 +782,17 @@ static const char *snapshot_object(struct scan *s, const char *p, struct snapsho
     for (;;) {
         switch (next) {
         case SNAPSHOT_TICKER:
-            GUESS(snapshot_field, SNAPSHOT_TICKER, "{\"market_ticker\":\"", 1)
+            GUESS(snapshot_field, SNAPSHOT_TICKER, "{\"market_ticker\":\"")
             first = false;
             FALL;
         case SNAPSHOT_MARKET_ID:
             GUESS_SKIP(",\"market_id\":\"")
             FALL;
         case SNAPSHOT_YES_FP:
-            GUESS(snapshot_field, SNAPSHOT_YES_FP, ",\"yes_dollars_fp\":[", 1)
+            GUESS(snapshot_field, SNAPSHOT_YES_FP, ",\"yes_dollars_fp\":[")
             FALL;
         case SNAPSHOT_NO_FP:
-            GUESS(snapshot_field, SNAPSHOT_NO_FP, ",\"no_dollars_fp\":[", 1)
+            GUESS(snapshot_field, SNAPSHOT_NO_FP, ",\"no_dollars_fp\":[")
             break;
         default:
             break;
@@ -928,20 +937,20 @@ static const char *envelope_object(struct scan *s, const char *p, struct envelop
     for (;;) {
         switch (next) {
         case ENVELOPE_TYPE:
-            GUESS(envelope_field, ENVELOPE_TYPE, "{\"type\":\"", 1)
+            GUESS(envelope_field, ENVELOPE_TYPE, "{\"type\":\"")
             first = false;
             FALL;
         case ENVELOPE_SID:
-            GUESS(envelope_field, ENVELOPE_SID, ",\"sid\":", 0)
+            GUESS_NUMBER(envelope_field, ENVELOPE_SID, ",\"sid\":")
             FALL;
         case ENVELOPE_SEQ:
-            GUESS(envelope_field, ENVELOPE_SEQ, ",\"seq\":", 0)
+            GUESS_NUMBER(envelope_field, ENVELOPE_SEQ, ",\"seq\":")
             FALL;
         case ENVELOPE_MSG:
-            GUESS(envelope_field, ENVELOPE_MSG, ",\"msg\":{", 1)
+            GUESS(envelope_field, ENVELOPE_MSG, ",\"msg\":{")
             FALL;
         case ENVELOPE_SENDING:
-            GUESS(envelope_field, ENVELOPE_SENDING, ",\"sending_ts_ms\":", 0)
+            GUESS_NUMBER(envelope_field, ENVELOPE_SENDING, ",\"sending_ts_ms\":")
             break;
         default:
             break;

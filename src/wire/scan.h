@@ -66,6 +66,11 @@ SCAN_INLINE bool scan_is(const struct scan *s, const char *p, const char *lit, s
 }
 #define SCAN_IS(s, p, lit) scan_is((s), (p), (lit), sizeof(lit) - 1)
 
+SCAN_INLINE bool scan_digit(const struct scan *s, const char *p)
+{
+    return p < s->end && *p >= '0' && *p <= '9';
+}
+
 /* Go on inside a string at a byte that is not plain; see scan_string. */
 const char *scan_string_slow(struct scan *s, const char *p, bool *escaped);
 
