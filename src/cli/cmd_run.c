@@ -167,15 +167,17 @@ static void progress(struct watch *w, mono_ns_t now)
     }
     w->next_line = now + NS_PER_SEC / 5;
     const struct engine_metrics *m = engine_metrics(r->engine);
+    char last[MONEY_TEXT_MAX];
+    px_format(w->last_px, last);
     uint64_t decisions = 0;
     for (int i = 0; i < ACTION_COUNT; i++) {
         decisions += counter_get(&m->decisions[i]);
     }
     cli_progress("%6.1f s  markets %" PRIu64 "  changes %" PRIu64 "  decisions %" PRIu64
-                 "  orders %" PRIu64 "  fills %" PRIu64 "  last trade $%.4f%s",
+                 "  orders %" PRIu64 "  fills %" PRIu64 "  last trade $%s%s",
                  (double)(now - w->begun) / 1e9, counter_get(&r->monitor.markets),
                  counter_get(&m->changes), decisions, counter_get(&m->verdicts[VERDICT_SENT]),
-                 counter_get(&m->applied[EV_FILL]), (double)w->last_px / (double)PX_ONE,
+                 counter_get(&m->applied[EV_FILL]), last,
                  atomic_load(&r->monitor.market_link) ? "" : "  (not connected)");
 }
 
