@@ -28,7 +28,7 @@ bool option_elsewhere(const struct option_table *t, const char *section, const c
     return false;
 }
 
-void option_env_name(const struct option *o, char buf[CONFIG_NAME_MAX])
+void option_env_name(const struct config_option *o, char buf[CONFIG_NAME_MAX])
 {
     snprintf(buf, CONFIG_NAME_MAX, "DELTAFLOW_%s_%s", o->section, o->name);
     for (char *p = buf; *p != '\0'; p++) {
@@ -36,7 +36,7 @@ void option_env_name(const struct option *o, char buf[CONFIG_NAME_MAX])
     }
 }
 
-void option_flag_name(const struct option *o, char buf[CONFIG_NAME_MAX])
+void option_flag_name(const struct config_option *o, char buf[CONFIG_NAME_MAX])
 {
     snprintf(buf, CONFIG_NAME_MAX, "%s-%s", o->section, o->name);
     for (char *p = buf; *p != '\0'; p++) {
@@ -106,7 +106,7 @@ const char *nearest_hint(const struct nearest *n, char buf[CONFIG_NAME_MAX + 32]
 static enum status set_defaults(struct config *c)
 {
     for (size_t i = 0; i < c->table->n; i++) {
-        const struct option *o = &c->table->v[i];
+        const struct config_option *o = &c->table->v[i];
         struct err err;
         enum status st = value_set(c, i, o->initial, false, &err);
         if (st == ST_NOT_FOUND && o->type == OPT_PATH) {
@@ -163,7 +163,7 @@ void config_destroy(struct config *c)
 enum status config_apply(struct config *c, size_t i, const char *text, enum config_source source,
                          const char *origin, struct err *err)
 {
-    const struct option *o = &c->table->v[i];
+    const struct config_option *o = &c->table->v[i];
     struct option_state *s = &c->state[i];
     bool again = s->pass == c->pass && s->source == source && source != CONFIG_DEFAULT;
     if (again && o->type != OPT_LIST && source == CONFIG_FILE) {

@@ -37,7 +37,7 @@ struct config_list {
 
 #define OPT_POWER_OF_TWO 1U
 
-struct option {
+struct config_option {
     const char *section, *name;
     enum option_type type;
     size_t offset;       /* of the value in the caller's struct */
@@ -52,7 +52,7 @@ struct option {
 
 struct option_table {
     const char *command; /* "run" */
-    const struct option *v;
+    const struct config_option *v;
     size_t n;
     size_t size; /* of the caller's struct */
     /* Tables of other commands, NULL-terminated or NULL: their keys may be in the same file and

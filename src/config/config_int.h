@@ -41,7 +41,7 @@ enum status value_set(struct config *c, size_t i, const char *text, bool add,
 /* The value as text that value_set takes. */
 void value_text(const struct config *c, size_t i, struct buf *out);
 /* "0 to 60000 ms", "true or false", "gtc, ioc"... */
-void value_allowed(const struct option *o, struct buf *out);
+void value_allowed(const struct config_option *o, struct buf *out);
 /* The choice of an enum by number, NULL when there is none. *ret_n: its length. */
 const char *value_choice(const char *choices, int index, size_t *ret_n);
 /* A copy that lives as long as the config, NULL without memory. */
@@ -58,8 +58,8 @@ enum status config_apply(struct config *c, size_t i, const char *text, enum conf
                          const char *origin, struct err *err) MUST_CHECK;
 
 /* The three spellings. */
-void option_env_name(const struct option *o, char buf[CONFIG_NAME_MAX]);
-void option_flag_name(const struct option *o, char buf[CONFIG_NAME_MAX]);
+void option_env_name(const struct config_option *o, char buf[CONFIG_NAME_MAX]);
+void option_flag_name(const struct config_option *o, char buf[CONFIG_NAME_MAX]);
 
 /* Remember the candidate nearest to a misspelt word. */
 struct nearest {

@@ -60,7 +60,7 @@ struct actor_options {
     int64_t breaker_errors; /* the next error in a row opens it */
     int64_t breaker_cooldown_s;
     int64_t slow_turn_ms;
-    int idle; /* 0 spin, 1 yield, 2 park: enum idle_kind of bus/agent.h */
+    int idle;               /* 0 spin, 1 yield, 2 park: enum idle_kind of bus/agent.h */
     int64_t message_age_ms; /* older: the market lags and does not trade; 0: no limit */
 };
 

@@ -43,7 +43,7 @@
         .flags = OPT_POWER_OF_TWO, .help = help_                                                   \
     }
 
-static const struct option rows[] = {
+static const struct config_option rows[] = {
     ROW(exchange, file, OPT_PATH, "", "exchange",
         "Ready file that `deltaflow sim` wrote: gives addresses, CA, key and markets, where they "
         "are not set otherwise."),

@@ -5,7 +5,7 @@
     .section = "sim", .name = #name_, .type = type_,                                               \
     .offset = offsetof(struct sim_options, name_), .initial = initial_, .help = help_
 
-static const struct option rows[] = {
+static const struct config_option rows[] = {
     {ROW(listen, OPT_TEXT, "127.0.0.1", "Address to listen on."), .alias = "listen"},
     {ROW(port, OPT_INT, "0", "TLS port of REST and WebSocket. 0: the system chooses a free one."),
      .max = 65535, .alias = "port"},

@@ -26,7 +26,7 @@ void config_print(const struct config *c, struct buf *out)
 {
     const char *section = "";
     for (size_t i = 0; i < c->table->n; i++) {
-        const struct option *o = &c->table->v[i];
+        const struct config_option *o = &c->table->v[i];
         if (strcmp(section, o->section) != 0) {
             buf_printf(out, "%s[%s]\n", section[0] == '\0' ? "" : "\n", o->section);
             section = o->section;
@@ -45,7 +45,7 @@ void config_print(const struct config *c, struct buf *out)
 
 static void json_value(const struct config *c, size_t i, struct buf *out)
 {
-    const struct option *o = &c->table->v[i];
+    const struct config_option *o = &c->table->v[i];
     const void *p = (const uint8_t *)c->out + o->offset;
     if (o->type == OPT_LIST) {
         const struct config_list *list = p;
@@ -71,7 +71,7 @@ void config_json(const struct config *c, struct buf *out)
     const char *section = "";
     buf_char(out, '{');
     for (size_t i = 0; i < c->table->n; i++) {
-        const struct option *o = &c->table->v[i];
+        const struct config_option *o = &c->table->v[i];
         bool begins = strcmp(section, o->section) != 0;
         if (begins) {
             buf_printf(out, "%s\"%s\":{", section[0] == '\0' ? "" : "},", o->section);
@@ -85,7 +85,7 @@ void config_json(const struct config *c, struct buf *out)
 
 /* --- what the table itself says --- */
 
-static const char *type_word(const struct option *o)
+static const char *type_word(const struct config_option *o)
 {
     switch (o->type) {
     case OPT_BOOL:
@@ -127,7 +127,7 @@ static void wrap(struct buf *out, const char *text, int indent, size_t width)
     buf_char(out, '\n');
 }
 
-static void help_option(const struct option *o, struct buf *out)
+static void help_option(const struct config_option *o, struct buf *out)
 {
     char name[CONFIG_NAME_MAX];
     option_flag_name(o, name);
@@ -185,7 +185,7 @@ static void cell(struct buf *out, const char *text)
     }
 }
 
-static void markdown_row(const struct option *o, struct buf *out)
+static void markdown_row(const struct config_option *o, struct buf *out)
 {
     struct buf allowed;
     buf_init(&allowed, 1024);

@@ -61,7 +61,7 @@ static format_fn format_of(enum option_type type)
     return type == OPT_USD ? usd_format : int_format;
 }
 
-static void allowed_range(const struct option *o, struct buf *out)
+static void allowed_range(const struct config_option *o, struct buf *out)
 {
     char low[MONEY_TEXT_MAX], high[MONEY_TEXT_MAX];
     format_of(o->type)(o->min, low);
@@ -75,7 +75,7 @@ static void allowed_range(const struct option *o, struct buf *out)
     }
 }
 
-void value_allowed(const struct option *o, struct buf *out)
+void value_allowed(const struct config_option *o, struct buf *out)
 {
     switch (o->type) {
     case OPT_BOOL:
@@ -109,7 +109,7 @@ void value_allowed(const struct option *o, struct buf *out)
     }
 }
 
-static enum status refuse(const struct option *o, enum status st, const char *text,
+static enum status refuse(const struct config_option *o, enum status st, const char *text,
                           const char *reason, struct err *err)
 {
     struct buf allowed;
@@ -123,7 +123,8 @@ static enum status refuse(const struct option *o, enum status st, const char *te
 
 /* --- text to value --- */
 
-static enum status parse_bool(const struct option *o, const char *text, bool *ret, struct err *err)
+static enum status parse_bool(const struct config_option *o, const char *text, bool *ret,
+                              struct err *err)
 {
     static const char *const yes[] = {"true", "yes", "on", "1"};
     static const char *const no[] = {"false", "no", "off", "0"};
@@ -152,7 +153,7 @@ static enum status int_parse(const char *text, size_t n, int64_t *ret)
     return ST_OK;
 }
 
-static enum status parse_number(const struct option *o, const char *text, int64_t *ret,
+static enum status parse_number(const struct config_option *o, const char *text, int64_t *ret,
                                 struct err *err)
 {
     int64_t v = 0;
@@ -184,7 +185,7 @@ static enum status parse_number(const struct option *o, const char *text, int64_
     return ST_OK;
 }
 
-static enum status parse_float(const struct option *o, const char *text, double *ret,
+static enum status parse_float(const struct config_option *o, const char *text, double *ret,
                                struct err *err)
 {
     char *end = NULL;
@@ -203,7 +204,8 @@ static enum status parse_float(const struct option *o, const char *text, double 
     return ST_OK;
 }
 
-static enum status parse_enum(const struct option *o, const char *text, int *ret, struct err *err)
+static enum status parse_enum(const struct config_option *o, const char *text, int *ret,
+                              struct err *err)
 {
     size_t n = 0;
     const char *choice = value_choice(o->choices, 0, &n);
@@ -217,7 +219,7 @@ static enum status parse_enum(const struct option *o, const char *text, int *ret
 }
 
 /* What an INI file could not carry, no source may. */
-static enum status check_text(const struct option *o, const char *text, struct err *err)
+static enum status check_text(const struct config_option *o, const char *text, struct err *err)
 {
     size_t n = strlen(text);
     if (n >= CONFIG_TEXT_MAX) {
@@ -237,7 +239,7 @@ static enum status check_text(const struct option *o, const char *text, struct e
 static enum status parse_text(struct config *c, size_t i, const char *text, const char **ret,
                               struct err *err)
 {
-    const struct option *o = &c->table->v[i];
+    const struct config_option *o = &c->table->v[i];
     enum status st = check_text(o, text, err);
     if (st != ST_OK) {
         return st;
@@ -287,7 +289,7 @@ static enum status list_add(struct config *c, struct option_state *s, const char
 static enum status parse_list(struct config *c, size_t i, const char *text, bool add,
                               struct err *err)
 {
-    const struct option *o = &c->table->v[i];
+    const struct config_option *o = &c->table->v[i];
     struct option_state *s = &c->state[i];
     for (const char *p = text; *p != '\0'; p++) {
         /* A '=' is most likely an indented key that INI takes for more of the list. */
@@ -320,7 +322,7 @@ static enum status parse_list(struct config *c, size_t i, const char *text, bool
 
 enum status value_set(struct config *c, size_t i, const char *text, bool add, struct err *err)
 {
-    const struct option *o = &c->table->v[i];
+    const struct config_option *o = &c->table->v[i];
     switch (o->type) {
     case OPT_BOOL:
         return parse_bool(o, text, target(c, i), err);
@@ -358,7 +360,7 @@ static void float_text(double v, struct buf *out)
 
 void value_text(const struct config *c, size_t i, struct buf *out)
 {
-    const struct option *o = &c->table->v[i];
+    const struct config_option *o = &c->table->v[i];
     const void *p = target(c, i);
     char number[MONEY_TEXT_MAX];
     size_t n = 0;

@@ -30,7 +30,7 @@ struct small {
 
 #define AT(m) offsetof(struct small, m)
 
-static const struct option rows[] = {
+static const struct config_option rows[] = {
     {.section = "orders",
      .name = "on",
      .type = OPT_BOOL,
@@ -115,7 +115,7 @@ static const struct option rows[] = {
      .help = "Ring."},
 };
 
-static const struct option other_rows[] = {
+static const struct config_option other_rows[] = {
     {.section = "sim",
      .name = "rate",
      .type = OPT_INT,

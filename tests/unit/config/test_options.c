@@ -17,7 +17,7 @@ static char *const env[] = {"HOME=/h", NULL};
 
 static const struct option_table *const tables[] = {&run_option_table, &sim_option_table};
 
-static const struct option *row(const struct option_table *t, const char *section, const char *name)
+static const struct config_option *row(const struct option_table *t, const char *section, const char *name)
 {
     for (size_t i = 0; i < t->n; i++) {
         if (strcmp(t->v[i].section, section) == 0 && strcmp(t->v[i].name, name) == 0) {
@@ -44,7 +44,7 @@ static void flags_and_places_in_the_struct_are_unique(void **state)
             assert_true(strlen(t->v[i].help) > 10);
             assert_true(t->v[i].offset < t->size);
             for (size_t j = i + 1; j < t->n; j++) {
-                const struct option *a = &t->v[i], *b = &t->v[j];
+                const struct config_option *a = &t->v[i], *b = &t->v[j];
                 assert_true(a->offset != b->offset);
                 assert_true(strcmp(a->section, b->section) != 0 || strcmp(a->name, b->name) != 0);
                 assert_true(a->alias == NULL || b->alias == NULL ||
