@@ -18,7 +18,6 @@
 struct holding {
     char ticker[TICKER_MAX];
     uint32_t mkt;   /* MKT_NONE: not followed */
-    uint32_t held;  /* place in account.held + 1, 0: flat */
     qty_t position; /* YES positive */
     usd_t cost;     /* what the position cost, without fees */
     usd_t realized; /* before fees, since the start or as the exchange said */

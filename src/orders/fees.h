@@ -25,8 +25,8 @@ usd_t fee_trade_ceil(const struct fee_rule *rule, bool is_taker, px_t yes_px, qt
  * Net fee of one fill for a direct member: the trade fee, plus what brings the change of the
  * balance down to a multiple of 1e-4 USD, less one cent when the order's roundings pass a cent.
  */
-usd_t fee_fill(const struct fee_rule *rule, struct fee_order *order, bool is_taker, px_t yes_px,
-               qty_t qty);
+usd_t fee_fill(const struct fee_rule *rule, struct fee_order *order, bool is_taker,
+               enum side outcome, px_t yes_px, qty_t qty);
 
 /* Most that qty more can cost in fees at its limit price, however it is cut into fills. */
 usd_t fee_worst(const struct fee_rule *rule, px_t yes_px, qty_t qty);

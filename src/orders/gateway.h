@@ -57,6 +57,8 @@ static inline const char *gw_request_tickers(const struct gw_request *req)
 #define GW_WITH_AS_OF                                                                              \
     1U /* LIST_ORDERS, LIST_FILLS: read user_data_timestamp first and report it as as_of */
 
+#define GW_RESTING_ONLY 2U /* LIST_ORDERS: only status resting is needed; more rows do no harm */
+
 struct order_gateway {
     void *self;
     /* Never blocks. ST_FULL: not taken, and there will be no answer. */

@@ -19,6 +19,7 @@
 #include "bus/record.h"
 #include "orders/account.h"
 #include "orders/gateway.h"
+#include "orders/journal.h"
 #include "orders/order_state.h"
 #include "orders/risk.h"
 
@@ -29,12 +30,12 @@ enum price_style {
 };
 
 /*
- * Where entries of the order journal go. append returns when the entry is in the file; anything but
- * ST_OK keeps a new order from leaving. Called on the actor's thread: microseconds.
+ * Where the order journal is (journal_append fits behind it). append returns when the record is in
+ * the file; anything but ST_OK keeps a new order from leaving. On the actor's thread: microseconds.
  */
 struct order_journal {
     void *self;
-    enum status (*append)(void *self, const struct rec_order *entry) MUST_CHECK;
+    enum status (*append)(void *self, struct journal_record *rec) MUST_CHECK;
 };
 
 /* What the order manager tells others; functions must not call back into it. */
@@ -72,7 +73,8 @@ struct orders_config {
     qty_t drift_halt_qty;          /* drift above this halts the market */
     uint32_t auth_halt_count;      /* answers 401/403 in a row that halt everything */
     struct risk_limits limits;
-    const struct rec_order *unsettled; /* last entries of a previous session's open orders */
+    /* Intents of previous sessions without JOURNAL_DONE, their order_id filled when it is known. */
+    const struct journal_record *unsettled;
     uint32_t n_unsettled;
 };
 struct orders_config orders_config_default(void);
@@ -91,6 +93,9 @@ struct orders;
 enum status orders_create(const struct orders_config *config, const struct orders_sinks *sinks,
                           struct orders **ret_orders) MUST_CHECK;
 void orders_destroy(struct orders *o); /* NULL is fine */
+
+/* Bytes taken by orders_create. */
+size_t orders_memory(const struct orders *o);
 
 /* The time of everything until the next call. Start-up reads begin with the first. */
 void orders_turn(struct orders *o, mono_ns_t mono, wall_ns_t wall);

@@ -1,0 +1,285 @@
+/*
+ * intent.c - an action becomes an order, or does not.
+ *
+ * Every order is about the YES leg (kalshi-api.md section 8.1): it acquires an outcome at a YES
+ * price. BUY_YES and SELL_NO acquire YES, SELL_YES and BUY_NO acquire NO. The best YES bid is 1 -
+ * the best NO ask, and the other way round, so one price serves both names of the same trade.
+ */
+#include <string.h>
+
+#include "orders/orders_int.h"
+
+static struct orders_result result(enum verdict verdict, const char *check)
+{
+    return (struct orders_result){.verdict = verdict, .check = check};
+}
+
+static enum side outcome_of(enum action a)
+{
+    return a == ACT_BUY_YES || a == ACT_SELL_NO ? SIDE_YES : SIDE_NO;
+}
+
+/* The YES price at which to acquire the outcome; 0: there is none. */
+static px_t price_of(enum price_style style, const struct book *book, enum side outcome)
+{
+    px_t bid = book_best(book, SIDE_YES);
+    px_t ask = book_ask(book, SIDE_YES);
+    bool yes = outcome == SIDE_YES;
+    switch (style) {
+    case PRICE_AGGRESSIVE:
+        return yes ? ask : bid;
+    case PRICE_PASSIVE:
+        return yes ? bid : ask;
+    case PRICE_MID:
+        break;
+    }
+    px_t sum = bid + ask;
+    return yes ? grid_floor(book_grid(book), sum / 2) : grid_ceil(book_grid(book), (sum + 1) / 2);
+}
+
+/* What stands in the way of a new order in the market; fills ret. */
+static bool blocked(struct orders *o, uint32_t h, enum side outcome, bool is_buy, px_t yes_px,
+                    struct orders_result *ret)
+{
+    uint32_t next = NONE;
+    for (uint32_t i = o->lots[h].first; i != NONE; i = next) {
+        struct order *ord = &o->slots[i];
+        next = ord->next;
+        if (ord->state == ORDER_UNKNOWN) {
+            *ret = result(VERDICT_REFUSED, "unknown_order");
+            return true;
+        }
+        if (!order_state_open(ord->state)) {
+            *ret = result(VERDICT_REFUSED, "fills_owed");
+            return true;
+        }
+    }
+    uint32_t i = o->lots[h].first;
+    if (i == NONE) {
+        return false;
+    }
+    struct order *ord = &o->slots[i];
+    if (ord->cancel_wanted || ord->state == ORDER_CANCEL_SENT) {
+        *ret = result(VERDICT_KEPT, "cancel_pending");
+        return true;
+    }
+    px_t off = ord->yes_px > yes_px ? ord->yes_px - yes_px : yes_px - ord->yes_px;
+    bool same = ord->outcome == outcome && ord->is_buy == is_buy;
+    if (same && off <= o->config.replace_distance) {
+        *ret = result(VERDICT_KEPT, "");
+        return true;
+    }
+    ord->cancel_wanted = true;
+    order_plan(o, i);
+    *ret = result(VERDICT_KEPT, same ? "replace" : "cancel_first");
+    return true;
+}
+
+static enum risk_check_id gate(struct orders *o, uint32_t h, enum side outcome, px_t yes_px,
+                               qty_t qty, const struct orders_view *view)
+{
+    const struct account *a = &o->account;
+    struct risk_view v = {
+        .ready = orders_ready(o),
+        .halted = o->halted || o->stopped,
+        .market_halted = o->lots[h].halted,
+        .market_ok = view->tradable && book_two_sided(view->book),
+        .lagging = view->lagging,
+        .unchecked = view->unchecked,
+        .grid = book_grid(view->book),
+        .yes_px = yes_px,
+        .qty = qty,
+        .outcome = outcome,
+        .position = a->holdings[h].position,
+        .exposure = a->cost + a->cash_reserved,
+        .cash_free = account_free(a),
+        .open_orders = o->n_open,
+    };
+    v.needed = lot_reserve(o, h, outcome, yes_px, qty, &v.open_same_side);
+    v.added = v.needed;
+    return risk_gate(&o->config.limits, &v, &o->risk);
+}
+
+/* A refusal by the journal or the gateway: the order never left. */
+static struct orders_result not_taken(struct orders *o, uint32_t slot, const char *why)
+{
+    uint32_t h = o->slots[slot].h;
+    order_event(o, slot, OE_NOT_TAKEN, why);
+    say_outcome(o, h, false);
+    return result(VERDICT_ERROR, why);
+}
+
+static struct orders_result place(struct orders *o, uint32_t h, enum side outcome, bool is_buy,
+                                  px_t yes_px, qty_t qty, mono_ns_t frame_mono)
+{
+    uint32_t slot = order_slot_new(o, h);
+    if (slot == NONE) {
+        say_outcome(o, h, false);
+        return result(VERDICT_ERROR, "orders_full");
+    }
+    struct order *ord = &o->slots[slot];
+    ord->outcome = outcome;
+    ord->is_buy = is_buy;
+    ord->yes_px = yes_px;
+    ord->qty = qty;
+    ord->placed_wall = o->wall;
+    order_client_id(o->config.session_id, ord->number, ord->client_id);
+    if (idtab_put(&o->by_client, ord->client_id, slot) != ST_OK) {
+        return not_taken(o, slot, "client_id");
+    }
+    lot_refresh(o, h);
+    if (journal_order(o, ord, JOURNAL_INTENT) != ST_OK) {
+        o->stats.journal_failures++;
+        return not_taken(o, slot, "journal");
+    }
+    struct gw_request req = {
+        .op = GW_CREATE,
+        .order_number = ord->number,
+        .born_mono = o->mono,
+        .frame_mono = frame_mono,
+        .mkt = o->account.holdings[h].mkt,
+        .outcome = outcome,
+        .tif = o->config.tif,
+        .yes_px = yes_px,
+        .qty = qty,
+    };
+    memcpy(req.ticker, o->account.holdings[h].ticker, sizeof req.ticker);
+    memcpy(req.client_id, ord->client_id, sizeof req.client_id);
+    memcpy(req.group_id, o->config.group_id, sizeof req.group_id);
+    if (request(o, &req, FOR_CREATE, slot) == 0) {
+        o->stats.gateway_full++;
+        return not_taken(o, slot, "gateway");
+    }
+    ord->create_due = true;
+    o->stats.sent++;
+    order_event(o, slot, OE_SENT, "");
+    return (struct orders_result){VERDICT_SENT, "", ord->number};
+}
+
+struct orders_result orders_intend(struct orders *o, uint32_t mkt, enum action action,
+                                   const struct orders_view *view)
+{
+    uint32_t h = orders_holding(o, mkt);
+    if (h == NONE || action == ACT_HOLD || (int)action < 0 || action > ACT_SELL_NO) {
+        return result(VERDICT_ERROR, "bad_action");
+    }
+    o->stats.intents++;
+    bool is_buy = action == ACT_BUY_YES || action == ACT_BUY_NO;
+    enum side outcome = outcome_of(action);
+    px_t yes_px = book_two_sided(view->book) ? price_of(o->config.style, view->book, outcome) : 0;
+    struct orders_result ret;
+    if (yes_px != 0 && blocked(o, h, outcome, is_buy, yes_px, &ret)) {
+        return ret;
+    }
+    qty_t qty = o->config.order_qty;
+    if (!is_buy && !o->config.allow_short) {
+        qty_t position = o->account.holdings[h].position;
+        qty_t held = outcome == SIDE_YES ? -position : position;
+        qty = held < qty ? held : qty;
+        if (qty <= 0) {
+            return result(VERDICT_REFUSED, "nothing_held");
+        }
+    }
+    enum risk_check_id check = gate(o, h, outcome, yes_px, qty, view);
+    if (check != RISK_PASS) {
+        return result(VERDICT_REFUSED, risk_name(check));
+    }
+    return place(o, h, outcome, is_buy, yes_px, qty, view->frame_mono);
+}
+
+/* --- stopping --- */
+
+void orders_cancel_all(struct orders *o)
+{
+    for (uint32_t i = 0; i < o->config.orders_max; i++) {
+        struct order *ord = &o->slots[i];
+        if (ord->number != 0 && !ord->settled && order_state_open(ord->state)) {
+            ord->cancel_wanted = true;
+            order_plan(o, i);
+        }
+    }
+}
+
+void orders_stop(struct orders *o, bool keep)
+{
+    o->stopped = true;
+    o->keep = keep || o->config.keep_on_stop;
+    if (!o->keep) {
+        orders_cancel_all(o);
+    }
+}
+
+void orders_halt(struct orders *o, const char *reason, bool keep)
+{
+    if (!o->halted) {
+        o->halted = true;
+        o->version++;
+        size_t n = strnlen(reason, sizeof o->reason - 1);
+        memcpy(o->reason, reason, n);
+        o->reason[n] = 0;
+        struct journal_record r = {.type = JOURNAL_HALT, .wall = o->wall};
+        memcpy(r.reason, o->reason, sizeof r.reason);
+        if (o->sinks.journal.append != NULL &&
+            o->sinks.journal.append(o->sinks.journal.self, &r) != ST_OK) {
+            o->stats.journal_failures++;
+        }
+    }
+    if (!keep) {
+        orders_cancel_all(o);
+    }
+}
+
+void orders_resume(struct orders *o)
+{
+    if (o->halted) {
+        struct journal_record r = {.type = JOURNAL_RELEASE, .wall = o->wall};
+        memcpy(r.reason, o->reason, sizeof r.reason);
+        if (o->sinks.journal.append != NULL &&
+            o->sinks.journal.append(o->sinks.journal.self, &r) != ST_OK) {
+            o->stats.journal_failures++;
+        }
+    }
+    o->halted = false;
+    o->auth_row = 0;
+    o->reason[0] = 0;
+    o->version++;
+    for (uint32_t h = 0; h < o->account.n; h++) {
+        o->lots[h].halted = false;
+    }
+}
+
+void orders_halt_market(struct orders *o, uint32_t mkt, const char *reason)
+{
+    uint32_t h = orders_holding(o, mkt);
+    if (h == NONE) {
+        return;
+    }
+    struct lot *lot = &o->lots[h];
+    if (!lot->halted) {
+        lot->halted = true;
+        size_t n = strnlen(reason, sizeof lot->reason - 1);
+        memcpy(lot->reason, reason, n);
+        lot->reason[n] = 0;
+        o->version++;
+    }
+    for (uint32_t i = lot->first; i != NONE; i = o->slots[i].next) {
+        if (order_state_open(o->slots[i].state)) {
+            o->slots[i].cancel_wanted = true;
+            order_plan(o, i);
+        }
+    }
+}
+
+bool orders_halted(const struct orders *o, const char **ret_reason)
+{
+    if (ret_reason != NULL) {
+        *ret_reason = o->reason;
+    }
+    return o->halted;
+}
+
+const char *orders_market_halted(const struct orders *o, uint32_t mkt)
+{
+    uint32_t h = orders_holding(o, mkt);
+    return h != NONE && o->lots[h].halted ? o->lots[h].reason : NULL;
+}

@@ -1,0 +1,225 @@
+/*
+ * orders_int.h - what the files of the order manager share.
+ *
+ *   orders.c     making, looking up, transitions, reserved cash, records
+ *   intent.c     actions to orders; cancel, stop, halt
+ *   news.c       fills, user orders, answers: what the exchange says about orders
+ *   settle.c     requests, and the plan of each order: what must be read or cancelled next
+ *   reconcile.c  positions and cash against the exchange
+ *   start.c      what is read before trading begins
+ */
+#ifndef ORDERS_ORDERS_INT_H
+#define ORDERS_ORDERS_INT_H
+
+#include "orders/fees.h"
+#include "orders/orders.h"
+#include "orders/timers.h"
+
+#define NONE UINT32_MAX
+
+struct order {
+    uint64_t number; /* 0: free slot */
+    uint32_t h;      /* holding and lot */
+    enum order_state state;
+    enum side outcome;
+    bool is_buy;
+    bool restored;      /* of a previous session */
+    bool create_due;    /* the create is not answered yet */
+    bool cancel_due;    /* a cancel is not answered yet */
+    bool cancel_wanted; /* to be cancelled as soon as that is possible */
+    bool reading;       /* a read for it is not answered yet */
+    bool read_now;      /* an order read is wanted, whatever the state says */
+    bool settled;
+    uint32_t tries; /* reads and cancels in a row that settled nothing */
+    px_t yes_px;
+    qty_t qty;
+    qty_t filled;  /* by fills counted */
+    qty_t claimed; /* by what the exchange said; more than filled: fills are owed */
+    usd_t reserved;
+    struct fee_order fee;
+    mono_ns_t cancel_after; /* no cancel before this */
+    wall_ns_t placed_wall;
+    wall_ns_t signed_wall; /* of the create, when its answer told it */
+    uint32_t next;         /* in the lot's list of live orders, oldest first */
+    uint32_t live;         /* place in orders.live */
+    char client_id[CLIENT_ID_MAX];
+    char order_id[ORDER_ID_MAX];
+};
+
+/* What reconciliation of one market is doing. */
+enum lot_stage {
+    LOT_QUIET,
+    LOT_COMPARE, /* a position read is wanted or under way */
+    LOT_FILLS,   /* it differed: the market's fills are read */
+    LOT_CONFIRM  /* a second position read, to be compared with the first */
+};
+
+/* What orders keep of one market, beside account's holding of the same index. */
+struct lot {
+    uint32_t first; /* live orders, NONE: none */
+    uint32_t n_live;
+    struct fee_rule fee;
+    int32_t status; /* enum market_status */
+    bool halted;
+    bool reading;
+    enum lot_stage stage;
+    uint32_t tries;
+    uint64_t changes; /* fills applied and adoptions */
+    uint64_t mark;    /* changes when the read left */
+    qty_t theirs;     /* of the read under way, or of the first of two */
+    usd_t theirs_cost;
+    qty_t first_theirs;
+    wall_ns_t first_wall;
+    char reason[REASON_MAX];
+};
+
+enum purpose {
+    FOR_NOTHING,
+    FOR_CREATE,
+    FOR_CANCEL,
+    FOR_ORDER,       /* GET_ORDER */
+    FOR_ORDER_LIST,  /* LIST_ORDERS, looking for one */
+    FOR_ORDER_FILLS, /* LIST_FILLS of one order */
+    FOR_POSITION,
+    FOR_LOT_FILLS,
+    FOR_CASH,
+    FOR_START_ORDERS,
+    FOR_START_FILLS,
+    FOR_START_BALANCE,
+    FOR_START_POSITIONS,
+    FOR_START_FILLS_AGAIN
+};
+
+struct req {
+    uint64_t id; /* 0: free */
+    enum purpose purpose;
+    uint32_t index; /* order slot or lot */
+    bool found;
+};
+
+enum start_stage { START_ORDERS, START_FILLS, START_ACCOUNT, START_FILLS_AGAIN, START_DONE };
+
+struct start {
+    enum start_stage stage;
+    bool begun;
+    uint32_t waiting; /* answers of the stage that are due */
+    bool failed;      /* one of them did not work: again */
+    bool dirty;       /* a fill came meanwhile */
+    uint32_t tries;
+    usd_t balance;
+    usd_t resting; /* cost of what rests, foreign orders included */
+    wall_ns_t wall;
+};
+
+struct orders {
+    struct orders_config config;
+    struct orders_sinks sinks;
+    struct orders_stats stats;
+    struct risk_stats risk;
+    struct account account;
+    struct lot *lots;  /* of account.cap */
+    uint32_t *mkt_lot; /* market index to lot */
+
+    struct order *slots; /* config.orders_max */
+    uint32_t *free;      /* stack of free slots */
+    uint32_t n_free;
+    uint32_t *done; /* ring of settled slots, oldest first */
+    uint32_t done_head, n_done;
+    uint32_t *live; /* orders that are open or owed something */
+    uint32_t n_live;
+    uint32_t n_open;
+    uint64_t numbers; /* given so far */
+    struct idtab by_client, by_order;
+
+    struct idtab trades; /* trade ids that were counted */
+    char (*trade_ids)[ORDER_ID_MAX];
+    wall_ns_t *trade_wall;
+    uint32_t trade_head, n_trades;
+    wall_ns_t trade_floor; /* fills older than this may have been forgotten */
+
+    struct req *reqs;
+    uint32_t *req_free;
+    uint32_t n_req_free, reqs_max;
+    uint64_t req_count;
+
+    struct timers timers; /* orders, then lots, then TIMER_* */
+    uint32_t lots_busy;
+    struct start start;
+    uint64_t changes; /* fills applied and adoptions, all markets */
+    bool cash_reading, cash_differs;
+    uint64_t cash_mark;
+    usd_t cash_theirs;
+    uint32_t cash_tries;
+    uint32_t auth_row;
+
+    bool stopped, halted, keep;
+    char reason[REASON_MAX];
+    uint64_t version;
+    mono_ns_t mono;
+    wall_ns_t wall;
+};
+
+#define FOREIGN_LOTS   256 /* holdings of markets that are not followed */
+#define OWED_TRIES_MAX 6 /* reads of fills; then the order is read: its claim may have been wrong  \
+                          */
+#define REQS_EXTRA 64
+
+static inline uint32_t timer_of_lot(const struct orders *o, uint32_t h)
+{
+    return o->config.orders_max + h;
+}
+static inline uint32_t timer_start(const struct orders *o)
+{
+    return o->config.orders_max + o->account.cap;
+}
+static inline uint32_t timer_cash(const struct orders *o)
+{
+    return timer_start(o) + 1;
+}
+static inline bool order_owed(const struct order *ord)
+{
+    return ord->claimed > ord->filled;
+}
+
+/* orders.c */
+uint32_t lot_of(struct orders *o, const char *ticker); /* NONE: no room */
+uint32_t order_slot_new(struct orders *o, uint32_t h); /* NONE: full */
+/* Apply an event of the table: state, reserved cash, records, journal, and what follows. */
+void order_event(struct orders *o, uint32_t slot, enum order_event event, const char *reason);
+/* When nothing is to come any more, its slot may be used again once the free ones are gone. */
+void order_settle(struct orders *o, uint32_t slot);
+void order_learn_id(struct orders *o, uint32_t slot, const char *order_id);
+void lot_refresh(struct orders *o, uint32_t h);
+usd_t lot_reserve(const struct orders *o, uint32_t h, enum side outcome, px_t yes_px, qty_t qty,
+                  qty_t *closeable);
+void record_account(struct orders *o, uint32_t h);
+enum status journal_order(struct orders *o, const struct order *ord, enum journal_type type);
+void say_outcome(struct orders *o, uint32_t h, bool ok);
+
+/* news.c */
+void order_seen(struct orders *o, uint32_t slot, const struct ev_user_order *row, bool from_read);
+/* True: it was new. via: enum ev_source. */
+bool fill_take(struct orders *o, const struct ev_fill *fill, enum ev_source via);
+
+/* settle.c */
+uint64_t request(struct orders *o, struct gw_request *req, enum purpose purpose, uint32_t index);
+mono_ns_t back_off(const struct orders *o, uint32_t tries);
+void order_plan(struct orders *o, uint32_t slot);
+void order_due(struct orders *o, uint32_t slot);
+int64_t fills_since_s(const struct orders *o);
+
+/* reconcile.c */
+void lot_want_position(struct orders *o, uint32_t h, mono_ns_t delay);
+void lot_due(struct orders *o, uint32_t h);
+void lot_answer(struct orders *o, const struct req *r, const struct ev_answer *a, bool last);
+void cash_want(struct orders *o, mono_ns_t delay);
+void cash_due(struct orders *o);
+void cash_answer(struct orders *o, const struct ev_answer *a);
+bool lot_in_flight(const struct orders *o, uint32_t h);
+
+/* start.c */
+void start_begin(struct orders *o);
+void start_due(struct orders *o);
+void start_answer(struct orders *o, const struct req *r, const struct ev_answer *a, bool last);
+
+#endif

@@ -1,0 +1,292 @@
+/*
+ * reconcile.c - positions and cash against the exchange.
+ *
+ * A position is read 100 ms after a fill (a timer: nobody waits). What a difference means:
+ *
+ *   something is in flight, or a fill came meanwhile  nothing: read again, with back-off
+ *   nothing is in flight                              read the market's fills: one was missed
+ *   it still differs, and the same position is read   drift: recorded, adopted; above the limit the
+ *   twice with the fills read in between              market is halted
+ *
+ * The fills between two equal position reads hold everything that made the position, so a message
+ * that is only late cannot look like drift. A settled market's position vanishes without fills:
+ * that is adopted too, and is no reason to halt.
+ */
+#include <string.h>
+
+#include "orders/orders_int.h"
+
+#define AS_OF_TRIES 8 /* fills that are older than the position read are read again so often */
+
+bool lot_in_flight(const struct orders *o, uint32_t h)
+{
+    for (uint32_t i = o->lots[h].first; i != NONE; i = o->slots[i].next) {
+        const struct order *ord = &o->slots[i];
+        bool rests = ord->state == ORDER_RESTING || ord->state == ORDER_PART;
+        if (!rests || ord->create_due || order_owed(ord)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool over(const struct lot *lot)
+{
+    return lot->status >= MARKET_CLOSED;
+}
+
+static void busy(struct orders *o, uint32_t h, enum lot_stage stage)
+{
+    struct lot *lot = &o->lots[h];
+    if ((lot->stage == LOT_QUIET) != (stage == LOT_QUIET)) {
+        o->lots_busy += stage == LOT_QUIET ? UINT32_MAX : 1U;
+    }
+    lot->stage = stage;
+}
+
+void lot_want_position(struct orders *o, uint32_t h, mono_ns_t delay)
+{
+    struct lot *lot = &o->lots[h];
+    if (o->sinks.gateway.submit == NULL) {
+        return;
+    }
+    if (lot->stage == LOT_QUIET) {
+        lot->tries = 0;
+        busy(o, h, LOT_COMPARE);
+    }
+    uint32_t timer = timer_of_lot(o, h);
+    if (!lot->reading && !timers_is_set(&o->timers, timer)) {
+        timers_set(&o->timers, timer, o->mono + delay);
+    }
+}
+
+static void again(struct orders *o, uint32_t h, enum lot_stage stage)
+{
+    struct lot *lot = &o->lots[h];
+    busy(o, h, stage);
+    timers_set(&o->timers, timer_of_lot(o, h), o->mono + back_off(o, lot->tries));
+    lot->tries++;
+}
+
+void lot_due(struct orders *o, uint32_t h)
+{
+    struct lot *lot = &o->lots[h];
+    if (lot->reading || lot->stage == LOT_QUIET) {
+        return;
+    }
+    if (!orders_ready(o)) {
+        timers_set(&o->timers, timer_of_lot(o, h), o->mono + o->config.back_off_min);
+        return;
+    }
+    const struct holding *p = &o->account.holdings[h];
+    struct gw_request req = {.op = GW_LIST_POSITIONS, .mkt = p->mkt};
+    memcpy(req.ticker, p->ticker, sizeof req.ticker);
+    enum purpose purpose = FOR_POSITION;
+    if (lot->stage == LOT_FILLS) {
+        req.op = GW_LIST_FILLS;
+        req.flags = GW_WITH_AS_OF;
+        req.min_ts_s = fills_since_s(o);
+        purpose = FOR_LOT_FILLS;
+        o->stats.fills_reads++;
+    } else {
+        lot->theirs = 0;
+        lot->theirs_cost = 0;
+        lot->mark = lot->stage == LOT_CONFIRM ? lot->mark : lot->changes;
+        o->stats.position_reads++;
+    }
+    if (request(o, &req, purpose, h) == 0) {
+        o->stats.gateway_full++;
+        again(o, h, lot->stage);
+        return;
+    }
+    lot->reading = true;
+}
+
+static void record_reconcile(struct orders *o, uint32_t h, bool in_flight, bool adopted)
+{
+    const struct holding *p = &o->account.holdings[h];
+    struct rec_reconcile r = {
+        .h = {.size = sizeof r, .type = REC_RECONCILE, .mkt = p->mkt, .wall = o->wall},
+        .ours = p->position,
+        .theirs = o->lots[h].theirs,
+        .in_flight = in_flight,
+        .adopted = adopted,
+    };
+    memcpy(r.ticker, p->ticker, sizeof r.ticker);
+    if (o->sinks.record != NULL) {
+        o->sinks.record(o->sinks.self, &r.h);
+    }
+}
+
+static void adopt(struct orders *o, uint32_t h)
+{
+    struct lot *lot = &o->lots[h];
+    const struct holding *p = &o->account.holdings[h];
+    qty_t off = lot->theirs > p->position ? lot->theirs - p->position : p->position - lot->theirs;
+    record_reconcile(o, h, false, true);
+    account_adopt(&o->account, h, lot->theirs, lot->theirs_cost);
+    lot->changes++;
+    o->changes++;
+    lot_refresh(o, h);
+    record_account(o, h);
+    if (!over(lot)) {
+        o->stats.drifts++;
+        if (off > o->config.drift_halt_qty) {
+            orders_halt_market(o, p->mkt, "position drift");
+        }
+    }
+    lot->tries = 0;
+    busy(o, h, LOT_QUIET);
+    cash_want(o, o->config.back_off_min);
+}
+
+static void compare(struct orders *o, uint32_t h)
+{
+    struct lot *lot = &o->lots[h];
+    if (lot->theirs == o->account.holdings[h].position) {
+        record_reconcile(o, h, false, false);
+        lot->tries = 0;
+        busy(o, h, LOT_QUIET);
+        return;
+    }
+    o->stats.differences++;
+    if (lot_in_flight(o, h) || lot->changes != lot->mark) {
+        record_reconcile(o, h, true, false);
+        again(o, h, LOT_COMPARE);
+        return;
+    }
+    if (lot->stage == LOT_CONFIRM && lot->theirs == lot->first_theirs) {
+        adopt(o, h);
+        return;
+    }
+    record_reconcile(o, h, false, false);
+    lot->first_theirs = lot->theirs;
+    lot->first_wall = o->wall;
+    again(o, h, LOT_FILLS);
+}
+
+static void position_rows(struct lot *lot, const char *ticker, const struct ev_answer *a)
+{
+    const struct ev_position *rows = ev_answer_rows(a);
+    for (uint32_t i = 0; i < a->n_rows && a->row_kind == GW_ROW_POSITION; i++) {
+        if (strncmp(rows[i].ticker, ticker, TICKER_MAX) == 0) {
+            lot->theirs = rows[i].position;
+            lot->theirs_cost = rows[i].cost;
+        }
+    }
+}
+
+void lot_answer(struct orders *o, const struct req *r, const struct ev_answer *a, bool last)
+{
+    uint32_t h = r->index;
+    struct lot *lot = &o->lots[h];
+    if (r->purpose == FOR_POSITION) {
+        position_rows(lot, o->account.holdings[h].ticker, a);
+    }
+    if (!last) {
+        return;
+    }
+    lot->reading = false;
+    if (a->outcome != GW_OK) {
+        again(o, h, lot->stage);
+    } else if (r->purpose == FOR_POSITION) {
+        compare(o, h);
+    } else if (a->as_of != 0 && a->as_of < lot->first_wall && lot->tries < AS_OF_TRIES) {
+        again(o, h, LOT_FILLS);
+    } else {
+        again(o, h, LOT_CONFIRM);
+    }
+}
+
+void orders_position(struct orders *o, const struct ev_position *row)
+{
+    if (memchr(row->ticker, 0, sizeof row->ticker) == NULL || row->ticker[0] == 0) {
+        o->stats.table_errors++;
+        return;
+    }
+    uint32_t h = orders_ready(o) ? lot_of(o, row->ticker) : NONE;
+    if (h != NONE && o->account.holdings[h].position != row->position) {
+        lot_want_position(o, h, o->config.position_read_delay);
+    }
+}
+
+/* The private session came back: what it would have told meanwhile is read. */
+void orders_link(struct orders *o, bool up)
+{
+    if (!up || !orders_ready(o)) {
+        return;
+    }
+    for (uint32_t i = 0; i < o->config.orders_max; i++) {
+        struct order *ord = &o->slots[i];
+        if (ord->number != 0 && !ord->settled && !ord->create_due) {
+            ord->read_now = true;
+            order_plan(o, i);
+        }
+    }
+    for (uint32_t h = 0; h < o->account.n; h++) {
+        if (o->account.holdings[h].position != 0 || o->lots[h].n_live != 0) {
+            lot_want_position(o, h, o->config.position_read_delay);
+        }
+    }
+}
+
+/* --- cash ---
+ *
+ * The balance is compared some time after fills, when nothing of ours is open anywhere (whether a
+ * resting order lowers it is not known for sure). The same difference twice is adopted.
+ */
+
+void cash_want(struct orders *o, mono_ns_t delay)
+{
+    uint32_t timer = timer_cash(o);
+    if (o->sinks.gateway.submit == NULL || o->cash_reading) {
+        return;
+    }
+    if (!timers_is_set(&o->timers, timer) || o->timers.due[timer] > o->mono + delay) {
+        timers_set(&o->timers, timer, o->mono + delay);
+    }
+}
+
+void cash_due(struct orders *o)
+{
+    struct gw_request req = {.op = GW_GET_BALANCE, .mkt = MKT_NONE};
+    if (o->cash_reading) {
+        return;
+    }
+    if (o->n_live != 0 || o->lots_busy != 0 || request(o, &req, FOR_CASH, 0) == 0) {
+        cash_want(o, o->config.back_off_max);
+        return;
+    }
+    o->cash_reading = true;
+    o->cash_mark = o->changes;
+}
+
+void cash_answer(struct orders *o, const struct ev_answer *a)
+{
+    o->cash_reading = false;
+    if (a->outcome != GW_OK || o->cash_mark != o->changes || o->n_live != 0 || o->lots_busy != 0) {
+        cash_want(o, o->config.back_off_max);
+        return;
+    }
+    struct rec_reconcile r = {
+        .h = {.size = sizeof r, .type = REC_RECONCILE, .mkt = MKT_NONE, .wall = o->wall},
+        .ours = o->account.cash_total,
+        .theirs = a->balance,
+        .ticker = "cash",
+    };
+    bool same = a->balance == o->account.cash_total;
+    bool twice = !same && o->cash_differs && o->cash_theirs == a->balance;
+    r.adopted = twice;
+    if (o->sinks.record != NULL) {
+        o->sinks.record(o->sinks.self, &r.h);
+    }
+    if (twice) {
+        account_set_cash(&o->account, a->balance);
+    }
+    o->cash_differs = !same && !twice;
+    o->cash_theirs = a->balance;
+    if (o->cash_differs) {
+        o->stats.differences++;
+        cash_want(o, o->config.back_off_max);
+    }
+}

@@ -1,0 +1,64 @@
+#include "orders/recovery.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static uint32_t find(const struct recovery *r, const struct journal_record *rec)
+{
+    uint32_t i = 0;
+    while (i < r->n && strncmp(r->rec[i].client_id, rec->client_id, CLIENT_ID_MAX) != 0) {
+        i++;
+    }
+    return i;
+}
+
+static enum status add(struct recovery *r, const struct journal_record *rec)
+{
+    if (r->n == r->cap) {
+        uint32_t cap = r->cap == 0 ? 64 : r->cap * 2;
+        struct journal_record *p = realloc(r->rec, cap * sizeof *p);
+        if (p == NULL) {
+            return ST_NOMEM;
+        }
+        r->rec = p;
+        r->cap = cap;
+    }
+    r->rec[r->n++] = *rec;
+    return ST_OK;
+}
+
+enum status recovery_take(void *self, const struct journal_record *rec)
+{
+    struct recovery *r = self;
+    uint32_t i = 0;
+    switch ((enum journal_type)rec->type) {
+    case JOURNAL_INTENT:
+        return find(r, rec) == r->n ? add(r, rec) : ST_OK;
+    case JOURNAL_ACK:
+        i = find(r, rec);
+        if (i < r->n) {
+            memcpy(r->rec[i].order_id, rec->order_id, sizeof rec->order_id);
+        }
+        return ST_OK;
+    case JOURNAL_DONE:
+        i = find(r, rec);
+        if (i < r->n) {
+            r->n--;
+            memmove(&r->rec[i], &r->rec[i + 1], (r->n - i) * sizeof *r->rec);
+        }
+        return ST_OK;
+    case JOURNAL_NONE:
+    case JOURNAL_SESSION:
+    case JOURNAL_HALT:
+    case JOURNAL_RELEASE:
+    case JOURNAL_TYPE_MAX:
+        break;
+    }
+    return ST_OK;
+}
+
+void recovery_finish(struct recovery *r)
+{
+    free(r->rec);
+    *r = (struct recovery){0};
+}

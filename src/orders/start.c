@@ -1,0 +1,197 @@
+/*
+ * start.c - what is read before trading begins.
+ *
+ *   orders        what rests; orders of previous sessions are settled, their fills read
+ *   fills         of the last hour: these trade ids are known from now on
+ *   account       balance and positions
+ *   fills again   if a new one shows up, nobody can say whether the account has it: account again
+ *
+ * So the account at the start holds exactly the fills whose ids are known, and each later fill
+ * counts once.
+ */
+#include <string.h>
+
+#include "orders/orders_int.h"
+
+#define FILLS_BACK_S 3600
+
+static void ask(struct orders *o, enum gw_op op, enum purpose purpose, int64_t min_ts_s)
+{
+    struct gw_request req = {.op = (uint16_t)op, .mkt = MKT_NONE, .min_ts_s = min_ts_s};
+    if (op == GW_LIST_ORDERS) {
+        req.flags = GW_RESTING_ONLY;
+    }
+    if (request(o, &req, purpose, 0) != 0) {
+        o->start.waiting++;
+    } else {
+        o->start.failed = true;
+    }
+}
+
+static void stage_begin(struct orders *o)
+{
+    struct start *s = &o->start;
+    int64_t since = s->wall / NS_PER_SEC - FILLS_BACK_S;
+    s->failed = false;
+    switch (s->stage) {
+    case START_ORDERS:
+        s->resting = 0;
+        o->stats.foreign_orders = 0;
+        ask(o, GW_LIST_ORDERS, FOR_START_ORDERS, 0);
+        break;
+    case START_FILLS:
+        ask(o, GW_LIST_FILLS, FOR_START_FILLS, since);
+        break;
+    case START_ACCOUNT:
+        s->dirty = false;
+        for (uint32_t h = 0; h < o->account.n; h++) {
+            account_adopt(&o->account, h, 0, 0);
+        }
+        ask(o, GW_GET_BALANCE, FOR_START_BALANCE, 0);
+        ask(o, GW_LIST_POSITIONS, FOR_START_POSITIONS, 0);
+        break;
+    case START_FILLS_AGAIN:
+        ask(o, GW_LIST_FILLS, FOR_START_FILLS_AGAIN, since);
+        break;
+    case START_DONE:
+        break;
+    }
+    if (s->waiting == 0 && s->failed) {
+        timers_set(&o->timers, timer_start(o), o->mono + back_off(o, s->tries++));
+    }
+}
+
+void start_begin(struct orders *o)
+{
+    o->start.begun = true;
+    o->start.wall = o->wall;
+    for (uint32_t i = 0; i < o->config.orders_max; i++) {
+        if (o->slots[i].restored) {
+            /* It was signed before its process ended, and that was before now. */
+            o->slots[i].signed_wall = o->wall;
+            order_event(o, i, OE_RESTORED, "open at the end of a previous session");
+            order_plan(o, i);
+        }
+    }
+    if (o->start.stage != START_DONE) {
+        stage_begin(o);
+    }
+}
+
+void start_due(struct orders *o)
+{
+    if (o->start.waiting == 0 && o->start.stage != START_DONE) {
+        stage_begin(o);
+    }
+}
+
+static bool orders_settled(const struct orders *o)
+{
+    for (uint32_t i = 0; i < o->n_live; i++) {
+        const struct order *ord = &o->slots[o->live[i]];
+        if (ord->state == ORDER_UNKNOWN || ord->reading || order_owed(ord)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void finish(struct orders *o)
+{
+    struct start *s = &o->start;
+    usd_t cash = s->balance + (o->config.balance_excludes_resting ? s->resting : 0);
+    account_set_cash(&o->account, cash);
+    s->stage = START_DONE;
+    for (uint32_t h = 0; h < o->account.n; h++) {
+        lot_refresh(o, h);
+        if (o->account.holdings[h].position != 0) {
+            record_account(o, h);
+        }
+    }
+    o->version++;
+    if (o->sinks.ask_again != NULL) {
+        o->sinks.ask_again(o->sinks.self, MKT_ALL);
+    }
+}
+
+static void stage_done(struct orders *o)
+{
+    struct start *s = &o->start;
+    if (s->failed || (s->stage == START_ORDERS && !orders_settled(o))) {
+        timers_set(&o->timers, timer_start(o), o->mono + back_off(o, s->tries++));
+        return;
+    }
+    s->tries = s->dirty ? s->tries + 1 : 0;
+    switch (s->stage) {
+    case START_ORDERS:
+        s->stage = START_FILLS;
+        break;
+    case START_FILLS:
+        s->stage = START_ACCOUNT;
+        break;
+    case START_ACCOUNT:
+        s->stage = START_FILLS_AGAIN;
+        break;
+    case START_FILLS_AGAIN:
+        if (!s->dirty) {
+            finish(o);
+            return;
+        }
+        s->stage = START_ACCOUNT;
+        timers_set(&o->timers, timer_start(o), o->mono + back_off(o, s->tries));
+        return;
+    case START_DONE:
+        return;
+    }
+    stage_begin(o);
+}
+
+static void order_rows_start(struct orders *o, const struct ev_answer *a)
+{
+    const struct ev_user_order *rows = ev_answer_rows(a);
+    for (uint32_t i = 0; i < a->n_rows && a->row_kind == GW_ROW_ORDER; i++) {
+        const struct ev_user_order *r = &rows[i];
+        if (r->status != XORDER_RESTING || r->remaining <= 0 || r->remaining > QTY_LIMIT) {
+            continue;
+        }
+        px_t own = r->outcome == SIDE_YES ? r->yes_px : PX_ONE - r->yes_px;
+        o->start.resting += usd_of(own, r->remaining);
+        if (memchr(r->client_id, 0, sizeof r->client_id) == NULL ||
+            idtab_get(&o->by_client, r->client_id) == IDTAB_NONE) {
+            o->stats.foreign_orders++;
+        }
+    }
+}
+
+static void position_rows_start(struct orders *o, const struct ev_answer *a)
+{
+    const struct ev_position *rows = ev_answer_rows(a);
+    for (uint32_t i = 0; i < a->n_rows && a->row_kind == GW_ROW_POSITION; i++) {
+        if (memchr(rows[i].ticker, 0, sizeof rows[i].ticker) == NULL || rows[i].position == 0) {
+            continue;
+        }
+        uint32_t h = lot_of(o, rows[i].ticker);
+        if (h == NONE) {
+            o->stats.table_errors++;
+            orders_halt(o, "more positions than there is room for", true);
+            continue;
+        }
+        account_adopt(&o->account, h, rows[i].position, rows[i].cost);
+    }
+}
+
+void start_answer(struct orders *o, const struct req *r, const struct ev_answer *a, bool last)
+{
+    struct start *s = &o->start;
+    s->failed = s->failed || a->outcome != GW_OK;
+    if (r->purpose == FOR_START_ORDERS) {
+        order_rows_start(o, a);
+    } else if (r->purpose == FOR_START_BALANCE) {
+        s->balance = a->balance;
+    } else if (r->purpose == FOR_START_POSITIONS) {
+        position_rows_start(o, a);
+    }
+    if (last && --s->waiting == 0) {
+        stage_done(o);
+    }
+}
