@@ -7,12 +7,14 @@
  * exp    x = k ln2 + r with ln2 in two parts and r as a sum hi + lo; 1 + hi + (lo + r*r*P(r)).
  * tanh   E = expm1(2|x|) as an unevaluated sum of two doubles, then E/(E+2) as a truncated quotient
  *        plus its exact remainder times 1/(E+2).
- * tanhf, expf
- *        the same formulas in plain double: 29 spare bits make the rounding to float the only error
+ * expf   the same formula in plain double: 29 spare bits make the rounding to float the only error
  *        that matters.
+ * tanhf  in float, for the policy's speed: an odd polynomial up to 0.4, and above it the formula of
+ *        tanh, whose errors are then small against the result.
  *
  * The polynomials are the Taylor series, long enough for the reduced arguments; that costs a few
- * multiplications over fitted coefficients, and every constant explains itself.
+ * multiplications over fitted coefficients, and every constant explains itself. Only tanhf has
+ * fitted ones: interpolations at the Chebyshev nodes of their range.
  */
 #include "base/fmath.h"
 
@@ -187,31 +189,56 @@ double fm_tanh(double x)
 }
 
 /*
- * The float functions work on four lanes at a time. Signs, limits and NaN are settled in float, the
- * arithmetic is done in double. The compiler splits the vectors where the machine's registers are
- * narrower; each lane's operations are the same either way.
+ * The float functions work on several lanes at a time and without branches: limits, signs and NaN
+ * are chosen by masks. A width is made for each register size; every lane's operations are the same
+ * in all of them.
  */
-typedef double v4d __attribute__((vector_size(32)));
-typedef int64_t v4l __attribute__((vector_size(32)));
 typedef float v4f __attribute__((vector_size(16)));
 typedef int32_t v4i __attribute__((vector_size(16)));
+typedef float v8f __attribute__((vector_size(32)));
+typedef int32_t v8i __attribute__((vector_size(32)));
+typedef double v4d __attribute__((vector_size(32)));
+typedef int64_t v4l __attribute__((vector_size(32)));
 
-#define LANES       4
 #define LANE_INLINE static inline __attribute__((always_inline))
 
 #define FLOAT_INF 0x7f800000 /* bits of infinity; those of NaN are above, without the sign */
 #define FLOAT_NAN 0x7fc00000
 #define FLOAT_10  0x41200000
+#define FLOAT_0_4 0x3ecccccd
 
-LANE_INLINE v4i choose(v4i mask, v4i yes, v4i no)
-{
-    return (yes & mask) | (no & ~mask);
-}
+#define CHOOSE(mask, yes, no) (((yes) & (mask)) | ((no) & ~(mask)))
 
-LANE_INLINE v4i all_lanes(int32_t v)
-{
-    return (v4i){v, v, v, v};
-}
+/* tanh of each lane. From about 9.01 on it is 1, so that 10 stands for everything above. */
+#define DEFINE_LANE_TANH(name, vf, vi)                                                             \
+    LANE_INLINE void name(vf *x)                                                                   \
+    {                                                                                              \
+        vi size = (vi)*x & INT32_MAX;                                                              \
+        vi sign = (vi)*x & INT32_MIN;                                                              \
+        vi nan = size > FLOAT_INF;                                                                 \
+        vf a = (vf)CHOOSE(size > FLOAT_10, (vi){0} + FLOAT_10, size);                              \
+        /* up to 0.4: a + a*z*P(z), z = a*a */                                                     \
+        vf z = a * a;                                                                              \
+        vf high = 0x1.110cdep-3F + z * (-0x1.b808c6p-5F + z * 0x1.3bb00ap-6F);                     \
+        vf small = a + a * z * (-0x1.555552p-2F + z * high);                                       \
+        /* above: E/(E + 2) with E = exp(2a) - 1 = 2^k (1 + p) - 1 */                              \
+        vf y = a + a;                                                                              \
+        vf shifted = y * 0x1.715476p+0F + 0x1.8p23F; /* k now stands in the low bits */            \
+        vf k = shifted - 0x1.8p23F;                                                                \
+        vf r = (y - k * 0x1.62e4p-1F) - k * 0x1.7f7d1cp-20F;                                       \
+        vf w = r * r;                                                                              \
+        vf even = 0x1p-1F + w * (0x1.5554e8p-5F + w * 0x1.6d4362p-10F);                            \
+        vf odd = 0x1.555556p-3F + w * (0x1.1110e0p-7F + w * 0x1.a12528p-13F);                      \
+        vf p = r + w * (even + r * odd);                                                           \
+        vf scale = (vf)(((vi)shifted + 127) << 23);                                                \
+        vf e = p * scale + (scale - 1.0F);                                                         \
+        vf large = e / (e + 2.0F);                                                                 \
+        vi t = CHOOSE(size > FLOAT_0_4, (vi)large, (vi)small) | sign;                              \
+        *x = (vf)CHOOSE(nan, (vi){0} + FLOAT_NAN, t);                                              \
+    }
+
+DEFINE_LANE_TANH(lane_tanh4, v4f, v4i)
+DEFINE_LANE_TANH(lane_tanh8, v8f, v8i)
 
 /* 2^k and exp(r) - 1 of y = k ln2 + r, to about 2^-35; |y| <= 105. */
 LANE_INLINE void lane_reduce(const v4d *y, v4d *ret_scale, v4d *ret_expm1)
@@ -225,74 +252,48 @@ LANE_INLINE void lane_reduce(const v4d *y, v4d *ret_scale, v4d *ret_expm1)
     *ret_scale = (v4d)(((v4l)shifted + 1023) << 52);
 }
 
-LANE_INLINE void lane_tanh(v4f *x)
-{
-    v4i magnitude = (v4i)*x & INT32_MAX;
-    v4i sign = (v4i)*x & INT32_MIN;
-    v4i nan = magnitude > FLOAT_INF;
-    /* From about 9.01 on, tanhf is 1. */
-    v4f ax = (v4f)choose(magnitude > FLOAT_10, all_lanes(FLOAT_10), magnitude);
-    v4d y = __builtin_convertvector(ax + ax, v4d);
-    v4d scale, p;
-    lane_reduce(&y, &scale, &p);
-    v4d e = p * scale + (scale - 1.0);
-    v4f t = __builtin_convertvector(e / (e + 2.0), v4f);
-    *x = (v4f)choose(nan, all_lanes(FLOAT_NAN), (v4i)t | sign);
-}
-
 LANE_INLINE void lane_exp(v4f *x)
 {
     v4i nan = ((v4i)*x & INT32_MAX) > FLOAT_INF;
     v4f high = {89, 89, 89, 89};        /* above it: infinity as a float */
     v4f low = {-104, -104, -104, -104}; /* below it: less than half of the smallest float */
-    v4i in = choose(*x > high, (v4i)high, (v4i)*x);
-    in = choose(*x < low, (v4i)low, in) & ~nan;
+    v4i in = CHOOSE(*x > high, (v4i)high, (v4i)*x);
+    in = CHOOSE(*x < low, (v4i)low, in) & ~nan;
     v4d y = __builtin_convertvector((v4f)in, v4d);
     v4d scale, p;
     lane_reduce(&y, &scale, &p);
     v4f t = __builtin_convertvector(p * scale + scale, v4f);
-    *x = (v4f)choose(nan, all_lanes(FLOAT_NAN), (v4i)t);
+    *x = (v4f)CHOOSE(nan, (v4i){0} + FLOAT_NAN, (v4i)t);
 }
 
 /* Apply one of the above to an array; the last few elements take the same way through a block. */
-#define LANE_LOOP(lane_function, x, n)                                                             \
+#define LANE_LOOP(lane_function, vf, x, n)                                                         \
     do {                                                                                           \
-        for (size_t i = 0; i < (n); i += LANES) {                                                  \
-            size_t bytes = ((n)-i < LANES ? (n)-i : LANES) * sizeof(float);                        \
-            v4f block = {0};                                                                       \
-            if (bytes == sizeof block) {                                                           \
-                memcpy(&block, (x) + i, sizeof block);                                             \
-            } else {                                                                               \
-                memcpy(&block, (x) + i, bytes);                                                    \
-            }                                                                                      \
+        const size_t lanes = sizeof(vf) / sizeof(float);                                           \
+        size_t i = 0;                                                                              \
+        for (; i + lanes <= (n); i += lanes) {                                                     \
+            vf block;                                                                              \
+            memcpy(&block, (x) + i, sizeof block);                                                 \
             lane_function(&block);                                                                 \
-            if (bytes == sizeof block) {                                                           \
-                memcpy((x) + i, &block, sizeof block);                                             \
-            } else {                                                                               \
-                memcpy((x) + i, &block, bytes);                                                    \
-            }                                                                                      \
+            memcpy((x) + i, &block, sizeof block);                                                 \
+        }                                                                                          \
+        if (i < (n)) {                                                                             \
+            vf block = {0};                                                                        \
+            memcpy(&block, (x) + i, ((n)-i) * sizeof(float));                                      \
+            lane_function(&block);                                                                 \
+            memcpy((x) + i, &block, ((n)-i) * sizeof(float));                                      \
         }                                                                                          \
     } while (0)
 
 static void tanhf_base(float *x, size_t n)
 {
-    LANE_LOOP(lane_tanh, x, n);
-}
-
-static void expf_base(float *x, size_t n)
-{
-    LANE_LOOP(lane_exp, x, n);
+    LANE_LOOP(lane_tanh4, v4f, x, n);
 }
 
 /* The same operations in wider registers: AVX2 has no fused multiply-add. */
 __attribute__((target("avx2"))) static void tanhf_avx2(float *x, size_t n)
 {
-    LANE_LOOP(lane_tanh, x, n);
-}
-
-__attribute__((target("avx2"))) static void expf_avx2(float *x, size_t n)
-{
-    LANE_LOOP(lane_exp, x, n);
+    LANE_LOOP(lane_tanh8, v8f, x, n);
 }
 
 void fm_tanhf_n(float *x, size_t n)
@@ -306,11 +307,7 @@ void fm_tanhf_n(float *x, size_t n)
 
 void fm_expf_n(float *x, size_t n)
 {
-    if (__builtin_cpu_supports("avx2")) {
-        expf_avx2(x, n);
-    } else {
-        expf_base(x, n);
-    }
+    LANE_LOOP(lane_exp, v4f, x, n);
 }
 
 float fm_tanhf(float x)
@@ -321,6 +318,6 @@ float fm_tanhf(float x)
 
 float fm_expf(float x)
 {
-    expf_base(&x, 1);
+    fm_expf_n(&x, 1);
     return x;
 }
