@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -16,6 +17,7 @@
 #include "cli/discovery.h"
 #include "cli/ready_file.h"
 #include "cli/run.h"
+#include "cli/run_engine.h"
 
 extern char **environ;
 
@@ -289,7 +291,7 @@ static int start(struct watch *w, struct err *err)
     return code;
 }
 
-static int run_with(const struct run_options *o, const char *config_json)
+static int run_with(const struct config *c, const struct run_options *o)
 {
     struct err err = {0};
     struct run *r = calloc(1, sizeof *r);
@@ -297,8 +299,16 @@ static int run_with(const struct run_options *o, const char *config_json)
         return cli_fail("run", EXIT_FAILED, "out of memory");
     }
     r->o = o;
-    r->config_json = config_json;
     r->trading = wants_trading(o);
+    if (getrandom(&r->session_id, sizeof r->session_id, 0) != (ssize_t)sizeof r->session_id) {
+        free(r);
+        return cli_fail("run", EXIT_FAILED,
+                        "the system gives no random numbers for the session's id");
+    }
+    struct buf session;
+    buf_init(&session, 64u << 20);
+    run_session_json(c, r->trading, r->session_id, &session);
+    r->config_json = session.p;
 
     /* Threads inherit the mask, so that only sigtimedwait sees these. */
     sigset_t signals;
@@ -323,6 +333,7 @@ static int run_with(const struct run_options *o, const char *config_json)
     discovery_destroy(w.discovery);
     run_destroy(r);
     free(r);
+    buf_finish(&session);
     return code;
 }
 
@@ -363,11 +374,7 @@ static int run(int argc, char **argv)
         log_set_level((enum log_level)o.run.log_level);
         code = check(c, &o, &err);
         if (code == EXIT_DONE) {
-            struct buf json;
-            buf_init(&json, 16u << 20);
-            config_json(c, &json);
-            code = run_with(&o, json.p);
-            buf_finish(&json);
+            code = run_with(c, &o);
         }
     }
     config_destroy(c);

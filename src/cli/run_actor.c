@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "cli/cli.h"
 #include "cli/run.h"
+#include "cli/run_engine.h"
 
 /* Bounds of one turn: work per turn is limited, the rest waits in the rings. */
 #define EVENTS_PER_TURN   4096
@@ -199,46 +200,11 @@ static int open_journal(struct run *r, struct err *err)
     return EXIT_DONE;
 }
 
-static struct orders_config orders_config_of(const struct run *r)
-{
-    const struct orders_options *o = &r->o->orders;
-    struct orders_config c = orders_config_default();
-    c.markets_max = (uint32_t)r->o->feed.markets_max;
-    c.session_id = r->session_id;
-    c.order_qty = o->count;
-    c.style = o->pricing == PRICING_PASSIVE ? PRICE_PASSIVE
-              : o->pricing == PRICING_MID   ? PRICE_MID
-                                            : PRICE_AGGRESSIVE;
-    c.tif = o->tif == TIF_IOC ? GW_IOC : GW_GTC;
-    c.replace_distance = o->replace_distance;
-    c.allow_short = o->allow_short;
-    c.keep_on_stop = !o->cancel_on_stop;
-    c.position_read_delay = o->position_read_delay_ms * NS_PER_MS;
-    c.clock_window_ms = o->clock_window_ms;
-    c.drift_halt_qty = o->drift_halt_count;
-    c.limits.order_qty_max = o->max_order_count;
-    c.limits.position_max = o->max_position_count;
-    c.limits.exposure_max = o->max_gross_usd;
-    c.limits.open_orders_max = (uint32_t)o->max_open_orders;
-    c.limits.cash_floor = o->min_cash_usd;
-    c.unsettled = r->unsettled;
-    c.n_unsettled = r->n_unsettled;
-    return c;
-}
-
 static int build_engine(struct run *r, struct err *err)
 {
-    struct engine_config c = engine_config_default();
-    c.trading = r->trading;
-    c.throttle = r->o->actor.throttle_ms * NS_PER_MS;
-    c.breaker_errors = (uint32_t)r->o->actor.breaker_errors;
-    c.breaker_open = r->o->actor.breaker_cooldown_s * NS_PER_SEC;
-    c.slow_turn = r->o->actor.slow_turn_ms * NS_PER_MS;
-    c.lag_limit_ms = r->o->actor.message_age_ms;
-    c.mirror = r->o->features.mirror * PX_CENT;
-    c.zero_order_features = r->o->features.zero_order_features;
-    c.scale_check = r->trading;
-    c.orders = orders_config_of(r);
+    struct engine_config c = run_engine_config(r->o, r->trading, r->session_id);
+    c.orders.unsettled = r->unsettled;
+    c.orders.n_unsettled = r->n_unsettled;
     struct engine_sinks sinks = {
         .gateway = {r, r->trading ? sink_submit : NULL},
         .journal = {r, r->journal != NULL ? sink_journal : NULL},
@@ -259,15 +225,7 @@ static int build_engine(struct run *r, struct err *err)
 
 int run_actor_build(struct run *r, struct err *err)
 {
-    const struct policy_options *p = &r->o->policy;
-    struct policy_config pc = {
-        .kind = policy_kind_text(p->kind),
-        .model = p->model,
-        .stats = p->stats[0] != '\0' ? p->stats : NULL,
-        .sample = p->sample,
-        .seed = (uint64_t)p->seed,
-    };
-    enum status st = policy_create(&pc, &r->policy, err);
+    enum status st = run_policy_create(r->o, &r->policy, err);
     if (st != ST_OK) {
         return st == ST_INVALID ? EXIT_CONFIG : EXIT_REFUSED;
     }

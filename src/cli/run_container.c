@@ -4,7 +4,6 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -52,10 +51,6 @@ static int (*const run_parts[])(struct run *r, struct err *err) = {
 
 int run_build(struct run *r, struct err *err)
 {
-    if (getrandom(&r->session_id, sizeof r->session_id, 0) != (ssize_t)sizeof r->session_id) {
-        err_set(err, ST_IO, "the system gives no random numbers for the session's id");
-        return EXIT_FAILED;
-    }
     for (size_t i = 0; i < sizeof run_parts / sizeof run_parts[0]; i++) {
         int code = run_parts[i](r, err);
         if (code != EXIT_DONE) {

@@ -1,0 +1,112 @@
+#include "cli/run_engine.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct orders_config orders_config_of(const struct run_options *ro, uint64_t session_id)
+{
+    const struct orders_options *o = &ro->orders;
+    struct orders_config c = orders_config_default();
+    c.markets_max = (uint32_t)ro->feed.markets_max;
+    c.session_id = session_id;
+    c.order_qty = o->count;
+    c.style = o->pricing == PRICING_PASSIVE ? PRICE_PASSIVE
+              : o->pricing == PRICING_MID   ? PRICE_MID
+                                            : PRICE_AGGRESSIVE;
+    c.tif = o->tif == TIF_IOC ? GW_IOC : GW_GTC;
+    c.replace_distance = o->replace_distance;
+    c.allow_short = o->allow_short;
+    c.keep_on_stop = !o->cancel_on_stop;
+    c.position_read_delay = o->position_read_delay_ms * NS_PER_MS;
+    c.clock_window_ms = o->clock_window_ms;
+    c.drift_halt_qty = o->drift_halt_count;
+    c.limits.order_qty_max = o->max_order_count;
+    c.limits.position_max = o->max_position_count;
+    c.limits.exposure_max = o->max_gross_usd;
+    c.limits.open_orders_max = (uint32_t)o->max_open_orders;
+    c.limits.cash_floor = o->min_cash_usd;
+    return c;
+}
+
+struct engine_config run_engine_config(const struct run_options *o, bool trading,
+                                       uint64_t session_id)
+{
+    struct engine_config c = engine_config_default();
+    c.trading = trading;
+    c.throttle = o->actor.throttle_ms * NS_PER_MS;
+    c.breaker_errors = (uint32_t)o->actor.breaker_errors;
+    c.breaker_open = o->actor.breaker_cooldown_s * NS_PER_SEC;
+    c.slow_turn = o->actor.slow_turn_ms * NS_PER_MS;
+    c.lag_limit_ms = o->actor.message_age_ms;
+    c.mirror = o->features.mirror * PX_CENT;
+    c.zero_order_features = o->features.zero_order_features;
+    c.scale_check = trading;
+    c.orders = orders_config_of(o, session_id);
+    return c;
+}
+
+enum status run_policy_create(const struct run_options *o, struct policy **ret_policy,
+                              struct err *err)
+{
+    const struct policy_options *p = &o->policy;
+    struct policy_config c = {
+        .kind = policy_kind_text(p->kind),
+        .model = p->model,
+        .stats = p->stats[0] != '\0' ? p->stats : NULL,
+        .sample = p->sample,
+        .seed = (uint64_t)p->seed,
+    };
+    return policy_create(&c, ret_policy, err);
+}
+
+void run_session_json(const struct config *c, bool trading, uint64_t session_id, struct buf *out)
+{
+    buf_printf(out, "{\"session_id\":\"%016" PRIx64 "\",\"trading\":%s,\"options\":", session_id,
+               trading ? "true" : "false");
+    config_json(c, out);
+    buf_char(out, '}');
+}
+
+static enum status read_options(struct config *c, json_t *options, struct err *err)
+{
+    const char *section, *name;
+    json_t *keys, *value;
+    json_object_foreach(options, section, keys)
+    {
+        json_object_foreach(keys, name, value)
+        {
+            const char *text = json_string_value(value);
+            if (text == NULL) {
+                return err_set(err, ST_MALFORMED, "session: option %s.%s is no string", section,
+                               name);
+            }
+            enum status st = config_set(c, section, name, text, "session", err);
+            if (st != ST_OK) {
+                return st;
+            }
+        }
+    }
+    return ST_OK;
+}
+
+enum status run_session_read(struct config *c, const char *json, bool *ret_trading,
+                             uint64_t *ret_session_id, struct err *err)
+{
+    json_error_t je;
+    json_t *root = json_loads(json, JSON_REJECT_DUPLICATES, &je);
+    const char *id = json_string_value(json_object_get(root, "session_id"));
+    json_t *trading = json_object_get(root, "trading");
+    json_t *options = json_object_get(root, "options");
+    enum status st;
+    if (id == NULL || strlen(id) != 16 || !json_is_boolean(trading) || !json_is_object(options)) {
+        st = err_set(err, ST_MALFORMED, "the session row holds no options");
+    } else {
+        *ret_session_id = strtoull(id, NULL, 16);
+        *ret_trading = json_is_true(trading);
+        st = read_options(c, options, err);
+    }
+    json_decref(root);
+    return st;
+}
