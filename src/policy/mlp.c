@@ -91,6 +91,23 @@ static const float *run_layers(const struct model *m, const struct layers *layer
     return x;
 }
 
+/* e[i] = exp(x[i] - shift), in place over whole vectors where n is small; returns their sum. */
+static float exponentials(const float *x, uint32_t n, float shift, float *e)
+{
+    float block[8] = {0};
+    float *to = n <= 8 ? block : e;
+    for (uint32_t i = 0; i < n; i++) {
+        to[i] = x[i] - shift;
+    }
+    fm_expf_n(to, n <= 8 ? 8 : n);
+    float sum = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        sum += to[i];
+        e[i] = to[i];
+    }
+    return sum;
+}
+
 /*
  * As SB3's distribution does: z = logits - logsumexp(logits), then the softmax of z, in float32.
  * False when the logits are not finite.
@@ -98,30 +115,19 @@ static const float *run_layers(const struct model *m, const struct layers *layer
 static bool softmax(const float *logits, uint32_t n, float *probs)
 {
     float max = logits[0];
+    bool finite = true;
     for (uint32_t i = 0; i < n; i++) {
-        if (!isfinite(logits[i])) {
-            return false;
-        }
+        finite &= isfinite(logits[i]) != 0;
         max = logits[i] > max ? logits[i] : max;
     }
-    for (uint32_t i = 0; i < n; i++) {
-        probs[i] = logits[i] - max;
+    if (!finite) {
+        return false;
     }
-    fm_expf_n(probs, n);
-    float sum = 0;
+    float lse = max + (float)fm_log((double)exponentials(logits, n, max, probs));
     for (uint32_t i = 0; i < n; i++) {
-        sum += probs[i];
+        probs[i] = logits[i] - lse;
     }
-    float lse = max + (float)fm_log(sum);
-    float top = max - lse; /* the largest z */
-    for (uint32_t i = 0; i < n; i++) {
-        probs[i] = (logits[i] - lse) - top;
-    }
-    fm_expf_n(probs, n);
-    sum = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        sum += probs[i];
-    }
+    float sum = exponentials(probs, n, max - lse, probs);
     for (uint32_t i = 0; i < n; i++) {
         probs[i] /= sum;
     }

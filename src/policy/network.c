@@ -218,6 +218,70 @@ static void infer_observation(struct model *m, const struct tensors *all)
     }
 }
 
+/* Largest magnitude an activation can give, 0 when it has none. */
+static double activation_bound(enum activation act)
+{
+    switch (act) {
+    case ACT_TANH:
+    case ACT_SIGMOID:
+    case ACT_SOFTSIGN:
+    case ACT_HARDTANH:
+    case ACT_HARDSIGMOID:
+        return 1;
+    case ACT_RELU6:
+        return 6;
+    case ACT_RELU:
+    case ACT_IDENTITY:
+    case ACT_LEAKY_RELU:
+    case ACT_ELU:
+    case ACT_CELU:
+    case ACT_SELU:
+    case ACT_SILU:
+    case ACT_MISH:
+    case ACT_GELU:
+    case ACT_SOFTPLUS:
+    case ACT_TANHSHRINK:
+    case ACT_HARDSWISH:
+    case ACT_LOG_SIGMOID:
+    case ACT_SOFTSHRINK:
+    case ACT_HARDSHRINK:
+    case ACT_MAX:
+        break;
+    }
+    return 0;
+}
+
+/* Behind a bounded activation the head's sums are bounded too; weights that can still overflow are
+ * no trained policy. Behind any other, model_forward() finds out row by row. */
+static enum status check_overflow(const struct layer *head, double bound, const char *name,
+                                  struct refusal *r)
+{
+    for (uint32_t o = 0; o < head->out; o++) {
+        double sum = fabs((double)head->bias[o]);
+        for (uint32_t i = 0; i < head->in; i++) {
+            sum += bound * fabs((double)head->weights[(size_t)i * head->out_padded + o]);
+        }
+        if (sum > 1e38) {
+            return refuse(r, REFUSED_NONFINITE,
+                          "%s: weights so large that output %u can overflow to infinity", name, o);
+        }
+    }
+    return ST_OK;
+}
+
+static enum status check_heads(const struct model *m, struct refusal *r)
+{
+    double bound = activation_bound(m->activation);
+    enum status st = ST_OK;
+    if (bound > 0 && m->shared.n + m->actor.n > 0) {
+        st = check_overflow(&m->action_head, bound, "action_net", r);
+    }
+    if (st == ST_OK && bound > 0 && m->shared.n + m->critic.n > 0) {
+        st = check_overflow(&m->value_head, bound, "value_net", r);
+    }
+    return st;
+}
+
 enum status network_build(struct model *model, const struct tensors *tensors, struct refusal *r)
 {
     uint32_t count[STACK_MAX] = {0};
@@ -246,6 +310,9 @@ enum status network_build(struct model *model, const struct tensors *tensors, st
     }
     if (st == ST_OK) {
         st = build_layer(&model->value_head, tensors, "value_net.", critic_width, 1, r);
+    }
+    if (st == ST_OK) {
+        st = check_heads(model, r);
     }
     if (st == ST_OK) {
         model->action_count = model->action_head.out;

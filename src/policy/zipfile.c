@@ -212,7 +212,7 @@ enum status zipfile_open(const uint8_t *bytes, size_t n, struct zipfile **ret_zi
     zip->p = bytes;
     zip->n = n;
     size_t end = 0;
-    struct extent x;
+    struct extent x = {0};
     enum status st = find_end(bytes, n, &end, r);
     if (st == ST_OK) {
         st = read_extent(zip, end, &x, r);
