@@ -132,7 +132,7 @@ static bool put_mark(struct feed *f, enum ev_type type, uint32_t mkt, int64_t co
     memset(&mark, 0, sizeof mark);
     feed_stamp(f, &mark.h, type, sizeof mark, mkt);
     mark.code = code;
-    strncpy(mark.reason, reason, sizeof mark.reason - 1);
+    cut(mark.reason, sizeof mark.reason, reason);
     return feed_put(f, &mark.h);
 }
 
@@ -178,7 +178,7 @@ void feed_record_gap(struct feed *f, uint32_t mkt, const struct stream *stream, 
     gap.sid = stream != NULL ? stream->sid : 0;
     gap.seq_expected = expected;
     gap.seq_got = got;
-    strncpy(gap.reason, reason, sizeof gap.reason - 1);
+    cut(gap.reason, sizeof gap.reason, reason);
     f->out.record(f->out.self, &gap.h);
 }
 
@@ -401,7 +401,6 @@ static void go_down(struct feed *f, const char *reason)
 {
     f->open = false;
     f->missed_down = true;
-    memset(f->down_reason, 0, sizeof f->down_reason);
     strncpy(f->down_reason, reason, sizeof f->down_reason - 1);
     forget_connection(f);
     feed_record_raw(f, REC_CONN, 2, reason, strlen(reason));

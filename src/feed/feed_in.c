@@ -139,7 +139,7 @@ static bool unknown_type_is_new(struct feed *f, const char *type)
     if (f->unknown_type_count == max) {
         return false; /* sixteen kinds were named; the counter goes on */
     }
-    strncpy(f->unknown_types[f->unknown_type_count++], type, FRAME_TEXT - 1);
+    cut(f->unknown_types[f->unknown_type_count++], FRAME_TEXT, type);
     return true;
 }
 

@@ -8,6 +8,7 @@
 #define FEED_FEED_INT_H
 
 #include "base/idmap.h"
+#include "feed/cut.h"
 #include "feed/feed.h"
 #include "wire/frame.h"
 

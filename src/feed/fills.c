@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "feed/cut.h"
 #include "feed/feed.h"
 #include "wire/frame.h"
 
@@ -165,7 +166,7 @@ static void record_loss(struct fill_listener *fl)
                          .mkt = MKT_NONE,
                          .wall = fl->wall};
     gap.lost = 1;
-    strncpy(gap.reason, "private event not taken, backlog full", sizeof gap.reason - 1);
+    cut(gap.reason, sizeof gap.reason, "private event not taken, backlog full");
     fl->out.record(fl->out.self, &gap.h);
 }
 
@@ -217,7 +218,7 @@ static void put_link(struct fill_listener *fl, int64_t code, const char *reason)
     memset(&e, 0, sizeof e);
     stamp(fl, &e.h, EV_LINK, sizeof e.mark, MKT_NONE);
     e.mark.code = code;
-    strncpy(e.mark.reason, reason, sizeof e.mark.reason - 1);
+    cut(e.mark.reason, sizeof e.mark.reason, reason);
     (void)put(fl, &e);
 }
 
@@ -494,7 +495,7 @@ static enum status on_user_order(struct fill_listener *fl, const char *s, size_t
         !ids(e.order.client_id, sizeof e.order.client_id, m->client_id)) {
         return bad(fl, "user_order with an id that is too long", s, n);
     }
-    strncpy(e.order.reason, m->reason, sizeof e.order.reason - 1);
+    cut(e.order.reason, sizeof e.order.reason, m->reason);
     return emit(fl, &e);
 }
 
