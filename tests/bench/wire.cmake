@@ -1,0 +1,16 @@
+# The hot decoder against simdjson: a C++ program, built only for `make bench`, where libsimdjson is there.
+if(NOT TARGET bench)
+  add_custom_target(bench)
+endif()
+pkg_check_modules(simdjson QUIET IMPORTED_TARGET simdjson)
+if(simdjson_FOUND)
+  enable_language(CXX)
+  set(CMAKE_CXX_STANDARD 17)
+  add_executable(bench_wire EXCLUDE_FROM_ALL ${CMAKE_CURRENT_LIST_DIR}/bench_wire.cpp ${CMAKE_CURRENT_LIST_DIR}/wire_input.c)
+  target_link_libraries(bench_wire PRIVATE df_capture df_wire PkgConfig::simdjson)
+  # The flags of all components are C's.
+  set_property(TARGET bench_wire PROPERTY COMPILE_OPTIONS "")
+  add_dependencies(bench bench_wire)
+else()
+  message(STATUS "libsimdjson not found: bench_wire is left out")
+endif()
