@@ -389,6 +389,7 @@ static void forget_connection(struct feed *f)
     f->stream_count = f->seen_count = 0;
     memset(f->subs, 0, sizeof f->subs);
     f->sub_id = 0;
+    f->sub_not_before = f->now;
     f->resubscribed = false;
     f->repair_deadline = NS_NEVER;
     for (uint32_t i = 0; i < f->market_count; i++) {
