@@ -71,8 +71,8 @@ static void run_play(struct play *p, int64_t full_at, int64_t full_for)
     rig_tick(&p->r, NS_PER_MS);
     feed_open(p->r.feed, p->r.now, p->r.now);
     pass(p);
-    for (int i = 0; i < 40; i++) {                   /* time to repair, whatever was refused */
-        p->r.full_for = i == 20 ? 0 : p->r.full_for; /* the ring has room for good */
+    for (int i = 0; i < 24; i++) {                   /* time to repair, whatever was refused */
+        p->r.full_for = i == 12 ? 0 : p->r.full_for; /* the ring has room for good */
         pass(p);
         rig_tick(&p->r, NS_PER_SEC);
         answer(p);
