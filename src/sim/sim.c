@@ -1,0 +1,425 @@
+#include "sim/sim.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "sim/sim_int.h"
+
+struct sim_config sim_config_default(void)
+{
+    return (struct sim_config){
+        .speed = 1,
+        .markets = 5,
+        .seed = 1,
+        .rate = 50,
+        .duration_ns = 900 * NS_PER_SEC,
+        .balance = 1000 * USD_ONE,
+        .fee_type = "quadratic",
+        .fee_mult_micros = 1000000,
+        .tier_name = "basic", /* capacities of June 2026: one second */
+        .read_rate = 200,
+        .read_capacity = 200,
+        .write_rate = 100,
+        .write_capacity = 100,
+    };
+}
+
+/* --- small things --- */
+
+bool sim_grow(void **p, uint32_t n, uint32_t *cap, size_t size)
+{
+    if (n < *cap) {
+        return true;
+    }
+    uint32_t next = *cap == 0 ? 64 : *cap * 2;
+    void *q = realloc(*p, (size_t)next * size);
+    if (q == NULL) {
+        return false;
+    }
+    *p = q;
+    *cap = next;
+    return true;
+}
+
+void sim_uuid(const struct sim *sim, const char *kind, uint64_t number, char out[UUID_TEXT])
+{
+    struct digest d;
+    digest_init(&d);
+    digest_u64(&d, sim->config.seed);
+    /* A new session has new ids, as orders of an earlier one may still be known to a client. */
+    digest_u64(&d, (uint64_t)sim->start_wall);
+    digest_add(&d, kind, strlen(kind));
+    digest_u64(&d, number);
+    digest_u64(&d, number ^ UINT64_C(0x5bf03635f0c5a9d1));
+    snprintf(out, UUID_TEXT, "%08x-%04x-4%03x-%04x-%012llx", (unsigned)(d.a >> 32),
+             (unsigned)(d.a >> 16) & 0xffff, (unsigned)d.a & 0xfff,
+             0x8000u | ((unsigned)(d.b >> 48) & 0x3fff),
+             (unsigned long long)(d.b & UINT64_C(0xffffffffffff)));
+}
+
+uint32_t sim_find_market(const struct sim *sim, struct text ticker)
+{
+    return idmap_get(&sim->by_ticker, ticker);
+}
+
+uint32_t sim_find_user(const struct sim *sim, struct text key_id)
+{
+    for (uint32_t i = 0; i < sim->n_users; i++) {
+        if (text_equal(text_of(sim->users[i].key_id), key_id)) {
+            return i;
+        }
+    }
+    return NO_INDEX;
+}
+
+/* --- markets --- */
+
+enum status sim_add_market(struct sim *sim, const char *ticker, const char *id,
+                           const struct grid *grid, const char *structure, bool recorded,
+                           uint32_t *ret_market, struct err *err)
+{
+    uint32_t market = 0;
+    if (strlen(ticker) >= TICKER_MAX) {
+        return err_set(err, ST_INVALID, "ticker %.80s is too long", ticker);
+    }
+    if (!sim_grow((void **)&sim->markets, sim->n_markets, &sim->markets_cap,
+                  sizeof *sim->markets)) {
+        return err_set(err, ST_NOMEM, "no memory for market %s", ticker);
+    }
+    enum status st = match_add_market(sim->match, grid, &sim->fees, recorded, &market);
+    if (st != ST_OK) {
+        return err_set(err, st, "market %s: %s", ticker, status_text(st));
+    }
+    struct smarket *k = &sim->markets[sim->n_markets++];
+    *k = (struct smarket){.created = sim->wall, .opens = sim->wall, .updated = sim->wall};
+    text_copy(k->ticker, sizeof k->ticker, text_of(ticker));
+    const char *dash = strrchr(ticker, '-');
+    const char *first = strchr(ticker, '-');
+    size_t len = strlen(ticker);
+    text_copy(k->event, sizeof k->event,
+              (struct text){ticker, dash != NULL ? (size_t)(dash - ticker) : len});
+    text_copy(k->series, sizeof k->series,
+              (struct text){ticker, first != NULL ? (size_t)(first - ticker) : len});
+    text_copy(k->structure, sizeof k->structure, text_of(structure));
+    if (id == NULL || !text_copy(k->id, sizeof k->id, text_of(id)) || k->id[0] == '\0') {
+        sim_uuid(sim, ticker, 0, k->id);
+    }
+    st = idmap_put(&sim->by_ticker, text_of(k->ticker), market);
+    st = st == ST_OK ? idmap_put(&sim->by_market_id, text_of(k->id), market) : st;
+    *ret_market = market;
+    return st == ST_OK ? ST_OK : err_set(err, st, "market %s: %s", ticker, status_text(st));
+}
+
+void sim_close_market(struct sim *sim, uint32_t market, wall_ns_t at)
+{
+    struct smarket *k = &sim->markets[market];
+    match_close(sim->match, market, at);
+    k->status = M_CLOSED;
+    k->closes = at;
+    k->updated = at;
+    emit_result(sim, at); /* user_orders of what was canceled; no deltas */
+    emit_snapshot_all(sim, market);
+    emit_tickers(sim, market, at);
+}
+
+static void keep_settlement(struct sim *sim, uint32_t account, uint32_t market, px_t yes_px,
+                            wall_ns_t at)
+{
+    struct match_position p = match_position(sim->match, account, market);
+    if (p.volume == 0 || !sim_grow((void **)&sim->settles, sim->n_settles, &sim->settles_cap,
+                                   sizeof *sim->settles)) {
+        return;
+    }
+    usd_t revenue = p.qty >= 0 ? usd_of(yes_px, p.qty) : usd_of(PX_ONE - yes_px, -p.qty);
+    sim->settles[sim->n_settles++] = (struct ssettle){account, market, p, revenue, at};
+}
+
+void sim_settle_market(struct sim *sim, uint32_t market, bool yes, wall_ns_t at)
+{
+    struct smarket *k = &sim->markets[market];
+    px_t yes_px = yes ? PX_ONE : 0;
+    k->result_yes = yes;
+    k->status = M_DETERMINED;
+    k->updated = at;
+    emit_lifecycle(sim, market, "determined");
+    for (uint32_t i = 0; i < sim->n_users; i++) {
+        keep_settlement(sim, sim->users[i].account, market, yes_px, at);
+    }
+    match_settle(sim->match, market, yes_px, at);
+    k->status = M_FINALIZED;
+    k->settled = at;
+    k->last_yes_px = yes_px;
+    emit_lifecycle(sim, market, "settled");
+}
+
+/* --- create and destroy --- */
+
+static enum status add_user(struct sim *sim, const char *key_id, struct err *err)
+{
+    struct user *u = &sim->users[sim->n_users];
+    if (!text_copy(u->key_id, sizeof u->key_id, text_of(key_id)) || key_id[0] == '\0') {
+        return err_set(err, ST_INVALID, "key id %.80s is empty or too long", key_id);
+    }
+    enum status st = match_add_account(sim->match, sim->config.balance, &u->account);
+    if (st != ST_OK) {
+        return err_set(err, st, "user %u: %s", sim->n_users, status_text(st));
+    }
+    const struct sim_config *c = &sim->config;
+    u->read =
+        (struct bucket){c->read_rate, c->read_capacity, c->read_capacity * NS_PER_SEC, sim->now};
+    u->write =
+        (struct bucket){c->write_rate, c->write_capacity, c->write_capacity * NS_PER_SEC, sim->now};
+    sim_uuid(sim, "user", sim->n_users, u->id);
+    sim->user_of_account[u->account] = sim->n_users++;
+    return ST_OK;
+}
+
+static enum status add_users(struct sim *sim, struct err *err)
+{
+    const struct sim_config *c = &sim->config;
+    sim->users = calloc(c->n_keys + 1, sizeof *sim->users);
+    sim->user_of_account = calloc(c->n_keys + 2, sizeof *sim->user_of_account);
+    if (sim->users == NULL || sim->user_of_account == NULL) {
+        return err_set(err, ST_NOMEM, "no memory for users");
+    }
+    sim->user_of_account[MATCH_ANON] = NO_INDEX;
+    for (size_t i = 0; i < c->n_keys; i++) {
+        enum status st = add_user(sim, c->key_ids[i], err);
+        if (st != ST_OK) {
+            return st;
+        }
+    }
+    return ST_OK;
+}
+
+static enum status check_config(const struct sim_config *c, struct err *err)
+{
+    if (c->balance < 0 || c->balance > USD_LIMIT) {
+        return err_set(err, ST_INVALID, "balance is out of range");
+    }
+    if (c->read_rate < 1 || c->read_capacity < 1 || c->write_rate < 1 || c->write_capacity < 1 ||
+        c->read_capacity > 1000000000 || c->write_capacity > 1000000000 ||
+        c->read_rate > 1000000000 || c->write_rate > 1000000000) {
+        return err_set(err, ST_INVALID, "rates and capacities must be 1 to 1,000,000,000");
+    }
+    if (c->capture != NULL && !(c->speed >= 0 && c->speed <= 1e6)) {
+        return err_set(err, ST_INVALID, "speed must be 0 to 1,000,000");
+    }
+    if (c->capture == NULL && (c->markets < 1 || c->markets > 100000)) {
+        return err_set(err, ST_INVALID, "markets must be 1 to 100,000");
+    }
+    if (c->capture == NULL && !(c->rate > 0 && c->rate <= 1e7)) {
+        return err_set(err, ST_INVALID, "rate must be above 0, at most 10,000,000");
+    }
+    return ST_OK;
+}
+
+static enum status make_tables(struct sim *sim, struct err *err)
+{
+    const struct sim_config *c = &sim->config;
+    struct match_config mc = {
+        .max_markets = 200000, .max_accounts = (uint32_t)c->n_keys + 1, .max_orders = 200000};
+    enum status st = match_fees_named(sim->fee_type, c->fee_mult_micros, &sim->fees);
+    if (st != ST_OK) {
+        return err_set(err, st, "fee type %s is not known", sim->fee_type);
+    }
+    st = match_create(&mc, &sim->match);
+    st = st == ST_OK ? idmap_init(&sim->by_ticker, 200000) : st;
+    st = st == ST_OK ? idmap_init(&sim->by_market_id, 200000) : st;
+    st = st == ST_OK ? idmap_init(&sim->by_order_id, UINT32_MAX / 8) : st;
+    st = st == ST_OK ? idmap_init(&sim->client_ids, UINT32_MAX / 8) : st;
+    sim->trades = st == ST_OK ? calloc(TRADES_KEPT, sizeof *sim->trades) : NULL;
+    if (sim->trades == NULL) {
+        return err_set(err, st != ST_OK ? st : ST_NOMEM, "no memory for the exchange's tables");
+    }
+    return ST_OK;
+}
+
+enum status sim_create(const struct sim_config *config, const struct sim_out *out,
+                       const struct sim_verifier *verifier, wall_ns_t wall, mono_ns_t now,
+                       struct sim **ret_sim, struct err *err)
+{
+    enum status st = check_config(config, err);
+    if (st != ST_OK) {
+        return st;
+    }
+    struct sim *sim = calloc(1, sizeof *sim);
+    if (sim == NULL) {
+        return err_set(err, ST_NOMEM, "no memory for the simulator");
+    }
+    sim->config = *config;
+    sim->out = *out;
+    sim->verifier = *verifier;
+    sim->wall = sim->start_wall = wall;
+    sim->now = sim->start = now;
+    text_copy(sim->tier, sizeof sim->tier,
+              text_of(config->tier_name != NULL ? config->tier_name : "basic"));
+    text_copy(sim->fee_type, sizeof sim->fee_type,
+              text_of(config->fee_type != NULL ? config->fee_type : "quadratic"));
+    buf_init(&sim->body, (size_t)64 << 20);
+    buf_init(&sim->frame, (size_t)64 << 20);
+    st = make_tables(sim, err);
+    st = st == ST_OK ? add_users(sim, err) : st;
+    if (st == ST_OK) {
+        st = config->capture != NULL ? capture_source_create(sim, err)
+                                     : flow_source_create(sim, err);
+    }
+    if (st != ST_OK) {
+        sim_destroy(sim);
+        return st;
+    }
+    *ret_sim = sim;
+    return ST_OK;
+}
+
+void sim_destroy(struct sim *sim)
+{
+    if (sim == NULL) {
+        return;
+    }
+    while (sim->conns != NULL) {
+        sim_ws_close(sim, sim->conns);
+    }
+    capture_source_destroy(sim->capture);
+    flow_source_destroy(sim->flow);
+    match_destroy(sim->match);
+    idmap_finish(&sim->by_ticker);
+    idmap_finish(&sim->by_market_id);
+    idmap_finish(&sim->by_order_id);
+    idmap_finish(&sim->client_ids);
+    free(sim->markets);
+    free(sim->users);
+    free(sim->user_of_account);
+    free(sim->orders);
+    free(sim->fills);
+    free(sim->settles);
+    free(sim->trades);
+    buf_finish(&sim->body);
+    buf_finish(&sim->frame);
+    free(sim);
+}
+
+/* --- time --- */
+
+void sim_tick(struct sim *sim, wall_ns_t wall, mono_ns_t now)
+{
+    sim->wall = wall;
+    sim->now = now;
+    if (match_next_expiry(sim->match) <= wall) {
+        match_expire(sim->match, wall);
+        emit_result(sim, wall);
+    }
+    if (sim->capture != NULL) {
+        capture_source_tick(sim);
+    } else {
+        flow_source_tick(sim);
+    }
+}
+
+mono_ns_t sim_deadline(const struct sim *sim)
+{
+    mono_ns_t due = sim->capture != NULL ? capture_source_deadline(sim) : flow_source_deadline(sim);
+    wall_ns_t expiry = match_next_expiry(sim->match);
+    if (expiry != NS_NEVER) {
+        mono_ns_t at = sim->now + (expiry > sim->wall ? expiry - sim->wall : 0);
+        due = at < due ? at : due;
+    }
+    return due;
+}
+
+bool sim_finished(const struct sim *sim)
+{
+    return sim->finished;
+}
+
+const char *sim_market(const struct sim *sim, size_t i)
+{
+    return i < sim->n_markets ? sim->markets[i].ticker : NULL;
+}
+
+/* --- faults --- */
+
+static const char *const fault_names[SIM_FAULT_MAX] = {
+    [SIM_FAULT_CUT] = "cut",
+    [SIM_FAULT_SEQ_GAP] = "seq_gap",
+    [SIM_FAULT_MALFORMED] = "malformed",
+    [SIM_FAULT_HTTP_429] = "http_429",
+    [SIM_FAULT_HTTP_500] = "http_500",
+    [SIM_FAULT_HTTP_500_AFTER] = "http_500_after",
+    [SIM_FAULT_TIMEOUT] = "timeout",
+};
+
+const char *sim_fault_name(enum sim_fault fault)
+{
+    return fault < SIM_FAULT_MAX ? fault_names[fault] : "";
+}
+
+enum sim_fault sim_fault_parse(const char *name)
+{
+    int i = 0;
+    while (i < SIM_FAULT_MAX && strcmp(fault_names[i], name) != 0) {
+        i++;
+    }
+    return (enum sim_fault)i;
+}
+
+static void fault_cut(struct sim *sim)
+{
+    struct sim_conn *next = NULL;
+    for (struct sim_conn *c = sim->conns; c != NULL; c = next) {
+        next = c->next; /* close may end the connection at once */
+        if (!c->closing) {
+            c->closing = true;
+            sim->count.faults[SIM_FAULT_CUT]++;
+            sim->out.close(sim->out.self, c, c->peer);
+        }
+    }
+}
+
+static void fault_gap(struct sim *sim, uint32_t n)
+{
+    for (struct sim_conn *c = sim->conns; c != NULL; c = c->next) {
+        for (uint32_t i = 0; i < c->n_subs; i++) {
+            c->subs[i].drop += n;
+        }
+    }
+}
+
+static void fault_malformed(struct sim *sim)
+{
+    static const char text[] = "{\"type\":\"orderbook_delta\",\"sid\":1,\"seq\":\n";
+    for (struct sim_conn *c = sim->conns; c != NULL; c = c->next) {
+        sim->count.faults[SIM_FAULT_MALFORMED]++;
+        emit_raw(sim, c, text, sizeof text - 1);
+    }
+}
+
+void sim_fault(struct sim *sim, enum sim_fault fault, uint32_t n, wall_ns_t wall, mono_ns_t now)
+{
+    sim->wall = wall;
+    sim->now = now;
+    n = n == 0 ? 1 : n;
+    switch (fault) {
+    case SIM_FAULT_CUT:
+        fault_cut(sim);
+        break;
+    case SIM_FAULT_SEQ_GAP:
+        fault_gap(sim, n);
+        break;
+    case SIM_FAULT_MALFORMED:
+        for (uint32_t i = 0; i < n; i++) {
+            fault_malformed(sim);
+        }
+        break;
+    case SIM_FAULT_HTTP_429:
+    case SIM_FAULT_HTTP_500:
+    case SIM_FAULT_HTTP_500_AFTER:
+    case SIM_FAULT_TIMEOUT:
+        sim->fault_left[fault] += n;
+        break;
+    case SIM_FAULT_MAX:
+        break;
+    }
+}

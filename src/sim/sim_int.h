@@ -1,0 +1,283 @@
+/*
+ * sim_int.h - what the files of sim/ share.
+ *
+ *   sim.c         life, users, time, faults          sim_ws.c      connections, commands, replies
+ *   sim_http.c    routing, signatures, buckets       sim_emit.c    what happened, to subscribers
+ *   sim_orders.c  placing and canceling             sim_capture.c the recorded source
+ *   sim_portfolio.c reading what a user has
+ *   sim_public.c  routes of markets and exchange     sim_flow.c    the generated source
+ *   sim_json.c    writing JSON, reading queries      sim_dump.c    state for tests
+ */
+#ifndef SIM_SIM_INT_H
+#define SIM_SIM_INT_H
+
+#include <jansson.h>
+
+#include "base/idmap.h"
+#include "base/rng.h"
+#include "match/match.h"
+#include "sim/sim.h"
+
+#define TICKER_MAX    64
+#define UUID_TEXT     37
+#define CLIENT_ID_MAX 65 /* 64 characters: FIX's limit */
+#define NO_INDEX      UINT32_MAX
+
+#define CLOCK_BEHIND_MS  20000 /* of the client's clock: section 21 */
+#define CLOCK_AHEAD_MS   45000
+#define BACKLOG_MAX      ((size_t)16 << 20) /* bytes kept for a reader that is behind */
+#define BACKLOG_SLACK    ((size_t)1 << 20)
+#define TRADES_KEPT      50000u  /* public trades that can be read over REST */
+#define TICK_MESSAGES    512u    /* most messages of one sim_tick */
+#define MARKETS_SUBS_MAX 500000u /* market subscriptions of a connection */
+#define COMMANDS_PER_SEC 10000u
+
+enum channel {
+    CH_BOOK,
+    CH_TICKER,
+    CH_TRADE,
+    CH_FILL,
+    CH_POSITIONS,
+    CH_ORDERS,
+    CH_LIFECYCLE,
+    CH_MAX
+};
+
+enum mstatus { M_ACTIVE, M_CLOSED, M_DETERMINED, M_FINALIZED };
+
+struct smarket {
+    char ticker[TICKER_MAX], id[UUID_TEXT], event[TICKER_MAX], series[TICKER_MAX];
+    char structure[48];
+    enum mstatus status;
+    bool result_yes;
+    wall_ns_t created, opens, closes, settled, updated;
+    px_t last_yes_px, prev_yes_px;
+    qty_t last_qty, volume;
+    px_t told_bid, told_ask; /* of the last ticker message */
+    qty_t told_bid_qty, told_ask_qty, told_volume;
+};
+
+struct strade {
+    char id[UUID_TEXT + 8];
+    uint32_t market;
+    enum side taker;
+    px_t yes_px;
+    qty_t qty;
+    wall_ns_t at;
+    bool block;
+};
+
+struct sorder {
+    struct match_order o;
+    char id[UUID_TEXT], client_id[CLIENT_ID_MAX];
+    bool cancel_on_pause;
+};
+
+struct sfill {
+    struct match_fill f;
+    uint32_t order; /* index in orders */
+    wall_ns_t at;
+};
+
+struct ssettle {
+    uint32_t account, market;
+    struct match_position before;
+    usd_t revenue;
+    wall_ns_t at;
+};
+
+struct bucket {
+    int64_t rate, capacity; /* tokens a second, tokens */
+    int64_t nano;           /* tokens held, 1e-9 */
+    mono_ns_t at;
+};
+
+struct user {
+    char key_id[80], id[UUID_TEXT];
+    uint32_t account;
+    struct bucket read, write;
+};
+
+struct sub {
+    uint64_t sid, seq;
+    enum channel channel;
+    bool all, use_yes_price, skip_ack, dead;
+    uint32_t drop;     /* fault: sequenced messages to lose */
+    uint64_t *markets; /* bitmap */
+    uint32_t n_markets;
+    char (*unknown)[TICKER_MAX]; /* tickers that no market has, for the lists in replies */
+    uint32_t n_unknown;
+};
+
+struct sim_conn {
+    struct sim *sim;
+    void *peer;
+    uint32_t user;
+    bool closing;
+    uint64_t next_sid;
+    struct sub *subs;
+    uint32_t n_subs;
+    struct buf backlog; /* frames that the reader could not take yet: length (8 bytes), bytes */
+    size_t backlog_from;
+    int64_t command_second;
+    uint32_t commands;
+    struct sim_conn *prev, *next;
+};
+
+struct counters {
+    uint64_t http_requests, ws_frames_in, ws_frames_out, source_messages, overflows, clamped;
+    uint64_t faults[SIM_FAULT_MAX];
+};
+
+struct capture_source;
+struct flow_source;
+
+struct sim {
+    struct sim_config config;
+    char tier[32], fee_type[48];
+    struct sim_out out;
+    struct sim_verifier verifier;
+    struct match *match;
+    struct match_fees fees;
+    wall_ns_t wall; /* of the current call */
+    mono_ns_t now;
+    wall_ns_t start_wall;
+    mono_ns_t start;
+
+    struct smarket *markets; /* index = the engine's */
+    uint32_t n_markets, markets_cap;
+    struct idmap by_ticker, by_market_id;
+
+    struct user *users;
+    uint32_t n_users;
+    uint32_t *user_of_account;
+
+    struct sorder *orders; /* tag of the engine's order = index + 1 */
+    uint32_t n_orders, orders_cap;
+    struct idmap by_order_id, client_ids; /* client_ids: "account:client_order_id", never removed */
+    struct sfill *fills;
+    uint32_t n_fills, fills_cap;
+    struct ssettle *settles;
+    uint32_t n_settles, settles_cap;
+    struct strade *trades; /* a ring of TRADES_KEPT */
+    uint64_t n_trades;     /* ever */
+
+    struct sim_conn *conns;
+    uint32_t subs_of[CH_MAX];
+    bool client_came; /* a book subscription was made */
+    bool blocked;     /* some reader has a backlog */
+
+    struct capture_source *capture;
+    struct flow_source *flow;
+    bool finished;
+
+    uint32_t fault_left[SIM_FAULT_MAX]; /* of the faults on order requests */
+    struct counters count;
+    struct buf body, frame; /* scratch */
+};
+
+/* --- sim.c --- */
+enum status sim_add_market(struct sim *sim, const char *ticker, const char *id,
+                           const struct grid *grid, const char *structure, bool recorded,
+                           uint32_t *ret_market, struct err *err) MUST_CHECK;
+uint32_t sim_find_market(const struct sim *sim, struct text ticker); /* NO_INDEX */
+uint32_t sim_find_user(const struct sim *sim, struct text key_id);
+/* A UUID that only kind, number and the seed decide. */
+void sim_uuid(const struct sim *sim, const char *kind, uint64_t number, char out[UUID_TEXT]);
+/* Grow an array by one; false without memory. */
+bool sim_grow(void **p, uint32_t n, uint32_t *cap, size_t size);
+void sim_close_market(struct sim *sim, uint32_t market, wall_ns_t at);
+const char *sim_fault_name(enum sim_fault fault);
+void sim_settle_market(struct sim *sim, uint32_t market, bool yes, wall_ns_t at);
+
+/* --- sim_json.c: a writer that knows where commas belong --- */
+struct jw {
+    struct buf *b;
+    bool comma;
+};
+void jw_open(struct jw *w, const char *key, char bracket);
+void jw_close(struct jw *w, char bracket);
+void jw_key(struct jw *w, const char *key);
+void jw_raw(struct jw *w, const char *key, const char *raw);
+void jw_text(struct jw *w, const char *key, struct text s);
+void jw_str(struct jw *w, const char *key, const char *s);
+void jw_int(struct jw *w, const char *key, int64_t v);
+void jw_bool(struct jw *w, const char *key, bool v);
+void jw_px(struct jw *w, const char *key, px_t v);
+void jw_qty(struct jw *w, const char *key, qty_t v);
+void jw_usd(struct jw *w, const char *key, usd_t v);
+void jw_usd4(struct jw *w, const char *key, usd_t v); /* cut to 4 decimals */
+void jw_time(struct jw *w, const char *key, wall_ns_t t);
+void jw_levels(struct jw *w, const char *key, const struct level *lv, size_t n, bool complement);
+
+/* A parameter of a query, percent-decoded into buf. False: absent. Too long counts as empty. */
+bool query_get(struct text query, const char *name, char *buf, size_t cap);
+bool list_has(const char *list, const char *item); /* comma separated; an empty list has all */
+int64_t wall_ms(wall_ns_t t);
+const char *side_text(enum side s);      /* yes, no */
+const char *book_side_text(enum side s); /* bid, ask */
+
+/* --- sim_emit.c --- */
+bool sub_has(const struct sub *s, uint32_t market);
+/* Send msg (and what comes with it) as one message of a subscription. */
+void emit_to(struct sim *sim, struct sim_conn *c, struct sub *s, const char *type, uint64_t id,
+             const char *msg, bool sequenced);
+void emit_raw(struct sim *sim, struct sim_conn *c, const char *p, size_t n);
+void emit_flush(struct sim *sim, struct sim_conn *c);
+void emit_snapshot(struct sim *sim, struct sim_conn *c, struct sub *s, uint32_t market,
+                   uint64_t id);
+void emit_unknown_snapshot(struct sim *sim, struct sim_conn *c, struct sub *s, const char *ticker,
+                           uint64_t id);
+void emit_snapshot_all(struct sim *sim, uint32_t market);
+void emit_ticker(struct sim *sim, struct sim_conn *c, struct sub *s, uint32_t market);
+void emit_lifecycle(struct sim *sim, uint32_t market, const char *event_type);
+/* Tell everything of the engine's last result; at: the time it happened. */
+void emit_result(struct sim *sim, wall_ns_t at);
+/* Parts of it, for the recorded source. */
+void emit_deltas(struct sim *sim, wall_ns_t at);
+void emit_after_deltas(struct sim *sim, wall_ns_t at);
+void emit_trade(struct sim *sim, const struct strade *t);
+void emit_tickers(struct sim *sim, uint32_t market, wall_ns_t at);
+void trade_id_text(const struct sim *sim, uint64_t id, char out[UUID_TEXT]);
+
+/* --- sim_http.c --- */
+void reply_nested(struct sim_http_resp *r, int status, const char *code, const char *details);
+void reply_flat(struct sim_http_resp *r, int status, const char *code, const char *details);
+void reply_msg(struct sim_http_resp *r, const char *operation, const char *field, const char *tag);
+void reply_unknown_route(struct sim_http_resp *r);
+struct jw reply_json(struct sim_http_resp *r, int status);
+/* Page parameters: *ret_from is where the cursor points (0 without one, or with a made-up one).
+ * False: the answer is already written. */
+bool page_get(struct text query, const char *operation, int64_t max, int64_t dflt,
+              struct sim_http_resp *r, uint32_t *ret_limit, uint32_t *ret_from);
+void page_end(struct jw *w, uint32_t next); /* NO_INDEX: last page */
+/* 0: *ret_user is who asks; else the HTTP status, with the body written. */
+int auth_check(struct sim *sim, const struct sim_auth *auth, const char *method, struct text path,
+               uint32_t *ret_user, struct buf *body);
+
+/* --- sim_orders.c, sim_portfolio.c, sim_public.c: true when the route was theirs --- */
+bool order_route(struct sim *sim, uint32_t user, const struct sim_http_req *req, struct text rest,
+                 struct sim_http_resp *r);
+bool portfolio_route(struct sim *sim, uint32_t user, const struct sim_http_req *req,
+                     struct text rest, struct sim_http_resp *r);
+/* The user's order of an id in a path; NULL: the answer is written. */
+struct sorder *sim_order_of(struct sim *sim, uint32_t user, struct text id,
+                            struct sim_http_resp *r);
+bool public_route(struct sim *sim, const struct sim_http_req *req, struct text rest,
+                  struct sim_http_resp *r);
+bool account_route(struct sim *sim, uint32_t user, const struct sim_http_req *req, struct text rest,
+                   struct sim_http_resp *r);
+void write_market(struct sim *sim, struct jw *w, const char *key, uint32_t market);
+bool is_uuid(struct text s);
+
+/* --- sources: each with create, destroy, tick, deadline --- */
+enum status capture_source_create(struct sim *sim, struct err *err) MUST_CHECK;
+void capture_source_destroy(struct capture_source *s);
+void capture_source_tick(struct sim *sim);
+mono_ns_t capture_source_deadline(const struct sim *sim);
+enum status flow_source_create(struct sim *sim, struct err *err) MUST_CHECK;
+void flow_source_destroy(struct flow_source *s);
+void flow_source_tick(struct sim *sim);
+mono_ns_t flow_source_deadline(const struct sim *sim);
+
+#endif
