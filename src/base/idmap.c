@@ -34,7 +34,7 @@ static struct idmap_slot *find(const struct idmap *m, struct text key, uint64_t 
             return NULL;
         }
         if (s->hash == hash && !s->dead && s->len == key.n &&
-            memcmp(m->keys.p + s->key, key.p, key.n) == 0) {
+            (key.n == 0 || memcmp(m->keys.p + s->key, key.p, key.n) == 0)) {
             return s;
         }
     }

@@ -3,6 +3,16 @@
 #include <stdbool.h>
 #include <string.h>
 
+/* Append a digit; false, and *v is left, when that goes over the limit (which is at least 9). */
+static bool append(int64_t *v, int digit, int64_t limit)
+{
+    if (*v > (limit - digit) / 10) {
+        return false;
+    }
+    *v = *v * 10 + digit;
+    return true;
+}
+
 static enum status decimal_parse(const char *s, size_t n, int decimals, int64_t limit, int64_t *ret)
 {
     size_t i = 0;
@@ -17,10 +27,7 @@ static enum status decimal_parse(const char *s, size_t n, int decimals, int64_t 
     int64_t v = 0;
     bool over = false;
     for (; i < n && s[i] >= '0' && s[i] <= '9'; i++) {
-        if (!over) {
-            v = v * 10 + (s[i] - '0');
-            over = v > limit;
-        }
+        over = over || !append(&v, s[i] - '0', limit);
     }
     int frac = 0;
     if (i < n && s[i] == '.') {
@@ -33,10 +40,7 @@ static enum status decimal_parse(const char *s, size_t n, int decimals, int64_t 
                 return ST_MALFORMED;
             }
             if (frac < decimals) {
-                if (!over) {
-                    v = v * 10 + (s[i] - '0');
-                    over = v > limit;
-                }
+                over = over || !append(&v, s[i] - '0', limit);
                 frac++;
             } else if (s[i] != '0') {
                 return ST_MALFORMED;
@@ -47,8 +51,7 @@ static enum status decimal_parse(const char *s, size_t n, int decimals, int64_t 
         return ST_MALFORMED;
     }
     for (; frac < decimals && !over; frac++) {
-        v *= 10;
-        over = v > limit;
+        over = !append(&v, 0, limit);
     }
     if (over) {
         return ST_RANGE;
