@@ -460,22 +460,17 @@ void emit_after_deltas(struct sim *sim, wall_ns_t at)
     }
 }
 
-static uint32_t result_market(const struct match_result *r)
-{
-    if (r->n_deltas > 0) {
-        return r->deltas[0].market;
-    }
-    return r->n_trades > 0 ? r->trades[0].market : NO_INDEX;
-}
-
 void emit_result(struct sim *sim, wall_ns_t at)
 {
-    struct match_result r = match_result(sim->match);
     emit_deltas(sim, at);
     emit_after_deltas(sim, at);
-    uint32_t market = result_market(&r);
-    if (market != NO_INDEX) {
-        emit_tickers(sim, market, at);
+    struct match_result r = match_result(sim->match);
+    uint32_t told = NO_INDEX;
+    for (uint32_t i = 0; i < r.n_deltas; i++) { /* canceling all touches several markets */
+        if (r.deltas[i].market != told) {
+            told = r.deltas[i].market;
+            emit_tickers(sim, told, at);
+        }
     }
 }
 

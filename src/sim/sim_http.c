@@ -284,7 +284,7 @@ static void private_request(struct sim *sim, const struct sim_http_req *req, str
                      "https://docs.kalshi.com/api-reference/orders/create-order-v2");
         return;
     }
-    bool done = get ? portfolio_route(sim, user, req, rest, r) || account_route(sim, req, rest, r)
+    bool done = get ? portfolio_route(sim, user, req, rest, r) || account_route(sim, rest, r)
                     : order_route(sim, user, req, rest, r);
     if (!done) {
         reply_unknown_route(r);

@@ -125,7 +125,8 @@ struct sim_conn {
 };
 
 struct counters {
-    uint64_t http_requests, ws_frames_in, ws_frames_out, source_messages, overflows, clamped;
+    uint64_t http_requests, ws_frames_in, ws_frames_out, source_messages, overflows, clamped,
+        source_errors;
     uint64_t faults[SIM_FAULT_MAX];
 };
 
@@ -265,8 +266,7 @@ struct sorder *sim_order_of(struct sim *sim, uint32_t user, struct text id,
                             struct sim_http_resp *r);
 bool public_route(struct sim *sim, const struct sim_http_req *req, struct text rest,
                   struct sim_http_resp *r);
-bool account_route(struct sim *sim, uint32_t user, const struct sim_http_req *req, struct text rest,
-                   struct sim_http_resp *r);
+bool account_route(struct sim *sim, struct text rest, struct sim_http_resp *r);
 void write_market(struct sim *sim, struct jw *w, const char *key, uint32_t market);
 bool is_uuid(struct text s);
 

@@ -513,10 +513,8 @@ static void get_costs(struct sim_http_resp *r)
     jw_close(&w, '}');
 }
 
-bool account_route(struct sim *sim, const struct sim_http_req *req, struct text rest,
-                   struct sim_http_resp *r)
+bool account_route(struct sim *sim, struct text rest, struct sim_http_resp *r)
 {
-    (void)req;
     if (text_equal(rest, TEXT("/account/limits"))) {
         get_limits(sim, r);
     } else if (text_equal(rest, TEXT("/account/endpoint_costs"))) {
