@@ -436,6 +436,9 @@ void orders_answer(struct orders *o, const struct ev_answer *a)
     case FOR_CASH:
         cash_answer(o, a);
         break;
+    case FOR_SWEEP:
+        sweep_answer(o, a, last);
+        break;
     case FOR_START_FILLS:
     case FOR_START_FILLS_AGAIN:
         fills_of(o, a);

@@ -57,7 +57,7 @@ static enum status tables_create(struct orders *o)
         idtab_init(&o->by_client, c->orders_max) != ST_OK ||
         idtab_init(&o->by_order, c->orders_max) != ST_OK ||
         idtab_init(&o->trades, c->trades_max) != ST_OK ||
-        timers_init(&o->timers, c->orders_max + lots + 2) != ST_OK) {
+        timers_init(&o->timers, c->orders_max + lots + 3) != ST_OK) {
         return ST_NOMEM;
     }
     o->lots = calloc(lots, sizeof *o->lots);

@@ -83,6 +83,7 @@ enum purpose {
     FOR_POSITION,
     FOR_LOT_FILLS,
     FOR_CASH,
+    FOR_SWEEP,
     FOR_START_ORDERS,
     FOR_START_FILLS,
     FOR_START_BALANCE,
@@ -146,6 +147,7 @@ struct orders {
     uint32_t lots_busy;
     struct start start;
     uint64_t changes; /* fills applied and adoptions, all markets */
+    bool sweeping;
     bool cash_reading, cash_differs;
     uint64_t cash_mark;
     usd_t cash_theirs;
@@ -159,9 +161,10 @@ struct orders {
     wall_ns_t wall;
 };
 
-#define FOREIGN_LOTS   256 /* holdings of markets that are not followed */
-#define OWED_TRIES_MAX 6 /* reads of fills; then the order is read: its claim may have been wrong  \
-                          */
+#define FOREIGN_LOTS 256 /* holdings of markets that are not followed */
+#define OWED_TRIES_MAX                                                                             \
+    6 /* reads of fills; then the order is read: its claim may have been wrong                     \
+       */
 #define REQS_EXTRA 64
 
 static inline uint32_t timer_of_lot(const struct orders *o, uint32_t h)
@@ -175,6 +178,10 @@ static inline uint32_t timer_start(const struct orders *o)
 static inline uint32_t timer_cash(const struct orders *o)
 {
     return timer_start(o) + 1;
+}
+static inline uint32_t timer_sweep(const struct orders *o)
+{
+    return timer_start(o) + 2;
 }
 static inline bool order_owed(const struct order *ord)
 {
@@ -215,6 +222,8 @@ void lot_answer(struct orders *o, const struct req *r, const struct ev_answer *a
 void cash_want(struct orders *o, mono_ns_t delay);
 void cash_due(struct orders *o);
 void cash_answer(struct orders *o, const struct ev_answer *a);
+void sweep_due(struct orders *o);
+void sweep_answer(struct orders *o, const struct ev_answer *a, bool last);
 bool lot_in_flight(const struct orders *o, uint32_t h);
 
 /* start.c */

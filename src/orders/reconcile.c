@@ -210,6 +210,30 @@ void orders_position(struct orders *o, const struct ev_position *row)
     }
 }
 
+/* --- sweep: all positions at once, in case a message was lost for a market nobody looks at --- */
+
+void sweep_due(struct orders *o)
+{
+    struct gw_request req = {.op = GW_LIST_POSITIONS, .mkt = MKT_NONE};
+    if (!o->sweeping && request(o, &req, FOR_SWEEP, 0) != 0) {
+        o->sweeping = true;
+        return;
+    }
+    timers_set(&o->timers, timer_sweep(o), o->mono + o->config.back_off_max);
+}
+
+void sweep_answer(struct orders *o, const struct ev_answer *a, bool last)
+{
+    const struct ev_position *rows = ev_answer_rows(a);
+    for (uint32_t i = 0; i < a->n_rows && a->row_kind == GW_ROW_POSITION; i++) {
+        orders_position(o, &rows[i]);
+    }
+    if (last) {
+        o->sweeping = false;
+        timers_set(&o->timers, timer_sweep(o), o->mono + o->config.sweep);
+    }
+}
+
 /* The private session came back: what it would have told meanwhile is read. */
 void orders_link(struct orders *o, bool up)
 {
@@ -227,6 +251,9 @@ void orders_link(struct orders *o, bool up)
         if (o->account.holdings[h].position != 0 || o->lots[h].n_live != 0) {
             lot_want_position(o, h, o->config.position_read_delay);
         }
+    }
+    if (!o->sweeping && !o->config.from_config) {
+        timers_set(&o->timers, timer_sweep(o), o->mono + o->config.position_read_delay);
     }
 }
 

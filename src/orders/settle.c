@@ -194,8 +194,10 @@ void orders_timers(struct orders *o)
             lot_due(o, id - o->config.orders_max);
         } else if (id == timer_start(o)) {
             start_due(o);
-        } else {
+        } else if (id == timer_cash(o)) {
             cash_due(o);
+        } else {
+            sweep_due(o);
         }
     }
 }

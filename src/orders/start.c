@@ -102,6 +102,7 @@ static void finish(struct orders *o)
     usd_t cash = s->balance + (o->config.balance_excludes_resting ? s->resting : 0);
     account_set_cash(&o->account, cash);
     s->stage = START_DONE;
+    timers_set(&o->timers, timer_sweep(o), o->mono + o->config.sweep);
     for (uint32_t h = 0; h < o->account.n; h++) {
         lot_refresh(o, h);
         if (o->account.holdings[h].position != 0) {
