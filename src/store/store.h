@@ -20,6 +20,8 @@ struct store_config {
     const char *path;        /* SQLite file; its folder must exist */
     uint32_t rows_max;       /* 100 */
     mono_ns_t interval_ns;   /* 1 s */
+    size_t memory_max;       /* most kept while the database fails: 256 MiB; 0: that */
+    mono_ns_t close_wait_ns; /* store_close goes on trying so long: 5 s */
     const char *config_json; /* the run's options, for the session row; NULL */
     const char *build;       /* version text */
     const char *policy;      /* policy_text, with its hash */
@@ -29,9 +31,13 @@ struct store_config store_config_default(void);
 
 struct store_stats {
     uint64_t rows, batches, failures, lost; /* lost: rows named in gap rows */
-    uint64_t by_type[32];
+    uint64_t by_type[32];                   /* rows, by store_type_index() */
+    uint64_t queued_bytes_max;
     int64_t commit_ns_max;
 };
+
+/* enum ev_type as it is; 16 + (type - REC_BASE) for enum rec_type. */
+uint32_t store_type_index(uint16_t type);
 
 struct store;
 
@@ -72,6 +78,11 @@ enum status store_read_turns(const char *path, int64_t session, store_turn_fn fn
 typedef enum status (*store_decision_fn)(void *self, const struct rec_decision *d);
 enum status store_read_decisions(const char *path, int64_t session, store_decision_fn fn,
                                  void *self, struct err *err) MUST_CHECK;
+/* Every record of one type (enum ev_type or rec_type) in the order in which it was written, rebuilt
+ * whole. ST_INVALID: no such type. */
+typedef enum status (*store_record_fn)(void *self, const void *record);
+enum status store_read_records(const char *path, int64_t session, uint16_t type, store_record_fn fn,
+                               void *self, struct err *err) MUST_CHECK;
 /* The newest session, ST_NOT_FOUND when there is none. */
 enum status store_last_session(const char *path, int64_t *ret_session, struct err *err) MUST_CHECK;
 

@@ -1,0 +1,396 @@
+/*
+ * schema.c - tables made from the layouts, views for people, versions, sessions.
+ *
+ * Tables hold integers in the units of base/money.h; the views (deltas, fills, orders, ...) show
+ * them as decimal text, with tickers and times. A migration step is one function from version i to
+ * i + 1, run with its version row in one transaction.
+ */
+#include "store/schema.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SQL_MAX (1U << 18)
+
+static enum status sql_error(sqlite3 *db, const char *what, struct err *err)
+{
+    int rc = sqlite3_errcode(db);
+    enum status st = rc == SQLITE_READONLY || rc == SQLITE_PERM || rc == SQLITE_AUTH ? ST_DENIED
+                     : rc == SQLITE_NOTADB || rc == SQLITE_CORRUPT                   ? ST_MALFORMED
+                                                                                     : ST_IO;
+    return err_set(err, st, "%s: %s", what, sqlite3_errmsg(db));
+}
+
+static enum status run_sql(sqlite3 *db, const char *sql, const char *what, struct err *err)
+{
+    return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK ? ST_OK : sql_error(db, what, err);
+}
+
+/* --- version 1 --- */
+
+static const char *column_type(enum field_kind kind)
+{
+    switch (kind) {
+    case FIELD_I32:
+    case FIELD_U32:
+    case FIELD_I64:
+        return "INTEGER";
+    case FIELD_TEXT:
+    case FIELD_GRID:
+        return "TEXT";
+    case FIELD_BYTES:
+    case FIELD_LEVELS:
+    case FIELD_ROWS:
+    case FIELD_RAW:
+        return "BLOB";
+    }
+    return "BLOB";
+}
+
+void schema_columns(const struct layout *l, struct buf *out)
+{
+    buf_str(out, "session, source");
+    for (uint32_t i = 0; i < l->n_fields; i++) {
+        buf_printf(out, ", %s", l->fields[i].name);
+    }
+}
+
+static void create_table(const struct layout *l, struct buf *out)
+{
+    bool keyed = l->key[0] != '\0';
+    buf_printf(out, "CREATE TABLE %s (", l->table);
+    buf_str(out, keyed ? "" : "n INTEGER PRIMARY KEY, ");
+    buf_str(out, "session INTEGER NOT NULL, source INTEGER NOT NULL");
+    for (uint32_t i = 0; i < l->n_fields; i++) {
+        buf_printf(out, ", %s %s NOT NULL", l->fields[i].name, column_type(l->fields[i].kind));
+    }
+    if (keyed) {
+        buf_printf(out, ", PRIMARY KEY (session, %s)) WITHOUT ROWID;\n", l->key);
+    } else {
+        buf_printf(out, ");\nCREATE INDEX %s_session ON %s (session);\n", l->table, l->table);
+    }
+}
+
+#define PX(c)   "printf('%s%d.%04d', iif(" c "<0,'-',''), abs(" c ")/10000, abs(" c ")%10000)"
+#define QTY(c)  "printf('%s%d.%02d', iif(" c "<0,'-',''), abs(" c ")/100, abs(" c ")%100)"
+#define USD(c)  "printf('%s%d.%06d', iif(" c "<0,'-',''), abs(" c ")/1000000, abs(" c ")%1000000)"
+#define WALL(c) "strftime('%Y-%m-%dT%H:%M:%fZ', " c "/1000000000.0, 'unixepoch')"
+#define MS(c)   "iif(" c "=0, NULL, strftime('%Y-%m-%dT%H:%M:%fZ', " c "/1000.0, 'unixepoch'))"
+#define SIDE(c) "iif(" c "=0,'yes','no')"
+#define JOIN    " LEFT JOIN ticker k ON k.session=t.session AND k.mkt=t.mkt;\n"
+
+/* One column a line reads best. */
+/* clang-format off */
+static const char *const views[] = {
+    "CREATE VIEW ticker AS SELECT DISTINCT session, mkt, ticker FROM market;\n",
+
+    "CREATE VIEW markets AS SELECT session, mkt, ticker, status, grid, min(ord) AS first_ord"
+    " FROM market GROUP BY session, mkt;\n",
+
+    "CREATE VIEW deltas AS SELECT t.session, ord, "
+    WALL("recv_wall") " AS received, "
+    MS("ts_ms") " AS sent, k.ticker, "
+    SIDE("side") " AS side, "
+    PX("px") " AS price, "
+    QTY("qty") " AS change, seq, flags FROM delta t" JOIN,
+
+    "CREATE VIEW trades AS SELECT t.session, ord, "
+    WALL("recv_wall") " AS received, "
+    MS("ts_ms") " AS sent, k.ticker, "
+    SIDE("taker") " AS taker, "
+    PX("yes_px") " AS yes_price, "
+    QTY("qty") " AS count, trade_id, seq FROM trade t" JOIN,
+
+    "CREATE VIEW snapshots AS SELECT t.session, ord, "
+    WALL("recv_wall") " AS received, k.ticker, n_yes AS yes_levels, n_no AS no_levels, seq"
+    " FROM snapshot t" JOIN,
+
+    "CREATE VIEW fills AS SELECT session, "
+    WALL("wall") " AS counted, ticker, "
+    SIDE("outcome") " AS outcome, "
+    PX("yes_px") " AS yes_price, "
+    QTY("qty") " AS count, "
+    USD("fee") " AS fee, is_taker, order_number, trade_id, order_id FROM applied_fill;\n",
+
+    "CREATE VIEW orders AS SELECT session, number, "
+    WALL("min(wall)") " AS began, "
+    WALL("wall") " AS changed, ticker, iif(is_buy,'buy','sell') AS action, "
+    SIDE("outcome") " AS outcome, "
+    PX("yes_px") " AS yes_price, "
+    QTY("qty") " AS count, "
+    QTY("filled") " AS filled, to_name AS state, reason, client_id, order_id, max(n) AS step"
+    " FROM order_step GROUP BY session, number;\n",
+
+    "CREATE VIEW decisions AS SELECT t.session, number, turn, "
+    WALL("wall") " AS at, k.ticker,"
+    " CASE action WHEN 0 THEN 'hold' WHEN 1 THEN 'buy yes' WHEN 2 THEN 'sell yes'"
+    " WHEN 3 THEN 'buy no' WHEN 4 THEN 'sell no' ELSE action END AS action,"
+    " CASE verdict WHEN 0 THEN 'hold' WHEN 1 THEN 'throttled' WHEN 2 THEN 'breaker'"
+    " WHEN 3 THEN 'refused' WHEN 4 THEN 'kept' WHEN 5 THEN 'sent' WHEN 6 THEN 'error'"
+    " ELSE verdict END AS verdict, check_name, sharing, order_number FROM decision t" JOIN,
+
+    "CREATE VIEW accounts AS SELECT session, "
+    WALL("wall") " AS at, ticker, "
+    QTY("position") " AS position, "
+    USD("cost") " AS cost, "
+    USD("realized") " AS realized, "
+    USD("fees") " AS fees, "
+    USD("cash_total") " AS cash_total, "
+    USD("cash_reserved") " AS cash_reserved, "
+    USD("pv_mid") " AS pv_mid, "
+    USD("pv_exit") " AS pv_exit FROM account;\n",
+
+    "CREATE VIEW reconciliations AS SELECT session, "
+    WALL("wall") " AS at, ticker, "
+    QTY("ours") " AS ours, "
+    QTY("theirs") " AS theirs, in_flight, adopted FROM reconciliation;\n",
+
+    "CREATE VIEW frames AS SELECT session, "
+    WALL("wall") " AS at, ord AS after_ord,"
+    " CASE kind WHEN 0 THEN 'unknown' WHEN 1 THEN 'malformed' ELSE 'connection' END AS kind,"
+    " CAST(bytes AS TEXT) AS text FROM raw;\n",
+
+    "CREATE VIEW gaps AS SELECT session, "
+    WALL("wall") " AS at,"
+    " CASE source WHEN 0 THEN 'command' WHEN 1 THEN 'private' WHEN 2 THEN 'answer'"
+    " WHEN 3 THEN 'market' ELSE source END AS source, mkt, lost, sid, seq_expected, seq_got,"
+    " reason FROM gap;\n",
+
+    "CREATE VIEW sessions AS SELECT id, "
+    WALL("began") " AS began, "
+    WALL("ended") " AS ended,"
+    " coalesce(outcome, 'running') AS outcome, exchange, policy, build, rows, lost FROM session;\n",
+};
+/* clang-format on */
+
+static const char session_table[] =
+    "CREATE TABLE session (id INTEGER PRIMARY KEY AUTOINCREMENT, began INTEGER NOT NULL,"
+    " ended INTEGER, outcome TEXT, pid INTEGER NOT NULL, pid_start INTEGER NOT NULL,"
+    " boot TEXT NOT NULL, build TEXT, policy TEXT, exchange TEXT, config TEXT,"
+    " rows INTEGER, lost INTEGER);\n";
+
+static enum status to_version_1(sqlite3 *db, struct err *err)
+{
+    struct buf sql;
+    buf_init(&sql, SQL_MAX);
+    buf_str(&sql, session_table);
+    size_t n = 0;
+    const struct layout *l = layouts(&n);
+    for (size_t i = 0; i < n; i++) {
+        create_table(&l[i], &sql);
+    }
+    for (size_t i = 0; i < sizeof views / sizeof views[0]; i++) {
+        buf_str(&sql, views[i]);
+    }
+    enum status st = sql.failed ? err_set(err, ST_NOMEM, "out of memory")
+                                : run_sql(db, sql.p, "making the tables", err);
+    buf_finish(&sql);
+    return st;
+}
+
+static enum status (*const steps[])(sqlite3 *db, struct err *err) = {to_version_1};
+_Static_assert(sizeof steps / sizeof steps[0] == STORE_SCHEMA_VERSION, "a step to each version");
+
+/* --- versions --- */
+
+/* The first column of the first row; ST_NOT_FOUND: no row. */
+static enum status one_int(sqlite3 *db, const char *sql, int64_t *ret, struct err *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    if (sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) != SQLITE_OK) {
+        return sql_error(db, "reading the schema", err);
+    }
+    int rc = sqlite3_step(stmt);
+    enum status st = ST_OK;
+    if (rc == SQLITE_ROW && sqlite3_column_type(stmt, 0) != SQLITE_NULL) {
+        *ret = sqlite3_column_int64(stmt, 0);
+    } else if (rc == SQLITE_ROW || rc == SQLITE_DONE) {
+        st = ST_NOT_FOUND;
+    } else {
+        st = sql_error(db, "reading the schema", err);
+    }
+    sqlite3_finalize(stmt);
+    return st;
+}
+
+enum status schema_version(sqlite3 *db, int *ret_version, struct err *err)
+{
+    int64_t tables = 0, ours = 0, version = 0;
+    enum status st = one_int(db, "SELECT count(*) FROM sqlite_master", &tables, err);
+    if (st == ST_OK) {
+        st = one_int(db, "SELECT count(*) FROM sqlite_master WHERE name='schema_version'", &ours,
+                     err);
+    }
+    if (st != ST_OK) {
+        return st;
+    }
+    if (ours == 0) {
+        *ret_version = 0;
+        return tables == 0 ? ST_OK
+                           : err_set(err, ST_MALFORMED, "an SQLite database, but not deltaflow's");
+    }
+    st = one_int(db, "SELECT max(version) FROM schema_version", &version, err);
+    if (st != ST_OK && st != ST_NOT_FOUND) {
+        return st;
+    }
+    if (version > STORE_SCHEMA_VERSION) {
+        return err_set(err, ST_UNSUPPORTED,
+                       "schema version %" PRId64 " is newer than this program's (%d)", version,
+                       STORE_SCHEMA_VERSION);
+    }
+    *ret_version = (int)version;
+    return ST_OK;
+}
+
+static enum status step_to(sqlite3 *db, int version, wall_ns_t wall, struct err *err)
+{
+    char sql[200];
+    snprintf(sql, sizeof sql, "INSERT INTO schema_version VALUES (%d, %" PRId64 ")", version, wall);
+    enum status st = steps[version - 1](db, err);
+    return st == ST_OK ? run_sql(db, sql, "writing the schema version", err) : st;
+}
+
+enum status schema_migrate(sqlite3 *db, wall_ns_t wall, struct err *err)
+{
+    enum status st = run_sql(db, "BEGIN IMMEDIATE", "locking the database", err);
+    if (st != ST_OK) {
+        return st;
+    }
+    int version = 0;
+    st = schema_version(db, &version, err);
+    if (st == ST_OK && version < STORE_SCHEMA_VERSION) {
+        st = run_sql(db,
+                     "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY,"
+                     " wall INTEGER NOT NULL)",
+                     "making the tables", err);
+    }
+    for (int v = version + 1; st == ST_OK && v <= STORE_SCHEMA_VERSION; v++) {
+        st = step_to(db, v, wall, err);
+    }
+    if (st == ST_OK) {
+        st = run_sql(db, "COMMIT", "making the tables", err);
+    }
+    if (st != ST_OK) {
+        (void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+    }
+    return st;
+}
+
+/* --- sessions --- */
+
+/* When a process began, in clock ticks since boot; -1: there is none. With the boot's id this tells
+ * a process from a later one with the same number. */
+static int64_t process_start(int64_t pid)
+{
+    char path[64], text[1024];
+    snprintf(path, sizeof path, "/proc/%" PRId64 "/stat", pid);
+    FILE *f = fopen(path, "re");
+    if (f == NULL) {
+        return -1;
+    }
+    size_t n = fread(text, 1, sizeof text - 1, f);
+    fclose(f);
+    text[n] = '\0';
+    /* The second field is the name in parentheses and may hold anything; the start is the 22nd. */
+    const char *p = strrchr(text, ')');
+    for (int field = 2; p != NULL && field < 22; field++) {
+        p = strchr(p + 1, ' ');
+    }
+    return p != NULL ? (int64_t)strtoll(p + 1, NULL, 10) : -1;
+}
+
+static void boot_id(char buf[64])
+{
+    buf[0] = '\0';
+    FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
+    if (f == NULL) {
+        return;
+    }
+    size_t n = fread(buf, 1, 63, f);
+    fclose(f);
+    buf[n] = '\0';
+    buf[strcspn(buf, "\n")] = '\0';
+}
+
+static void is_running(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+    (void)argc;
+    char boot[64];
+    boot_id(boot);
+    const char *other = (const char *)sqlite3_value_text(argv[2]);
+    bool running = other != NULL && strcmp(other, boot) == 0 &&
+                   process_start(sqlite3_value_int64(argv[0])) == sqlite3_value_int64(argv[1]);
+    sqlite3_result_int(ctx, running);
+}
+
+static void bind_text(sqlite3_stmt *s, int at, const char *text)
+{
+    sqlite3_bind_text(s, at, text, -1, SQLITE_STATIC); /* NULL binds NULL */
+}
+
+static enum status session_insert(sqlite3 *db, const struct store_config *config, wall_ns_t wall,
+                                  struct err *err)
+{
+    sqlite3_stmt *s = NULL;
+    char boot[64];
+    boot_id(boot);
+    if (sqlite3_prepare_v2(db,
+                           "INSERT INTO session (began, pid, pid_start, boot, build, policy,"
+                           " exchange, config) VALUES (?,?,?,?,?,?,?,?)",
+                           -1, &s, NULL) != SQLITE_OK) {
+        return sql_error(db, "adding the session", err);
+    }
+    sqlite3_bind_int64(s, 1, wall);
+    sqlite3_bind_int64(s, 2, getpid());
+    sqlite3_bind_int64(s, 3, process_start(getpid()));
+    bind_text(s, 4, boot);
+    bind_text(s, 5, config->build);
+    bind_text(s, 6, config->policy);
+    bind_text(s, 7, config->exchange);
+    bind_text(s, 8, config->config_json);
+    int rc = sqlite3_step(s);
+    enum status st = rc == SQLITE_DONE ? ST_OK : sql_error(db, "adding the session", err);
+    sqlite3_finalize(s);
+    return st;
+}
+
+enum status schema_session_begin(sqlite3 *db, const struct store_config *config, wall_ns_t wall,
+                                 int64_t *ret_session, struct err *err)
+{
+    if (sqlite3_create_function(db, "is_running", 3, SQLITE_UTF8, NULL, is_running, NULL, NULL) !=
+        SQLITE_OK) {
+        return sql_error(db, "adding the session", err);
+    }
+    enum status st = run_sql(db,
+                             "UPDATE session SET outcome='broken' WHERE outcome IS NULL AND NOT "
+                             "is_running(pid, pid_start, boot)",
+                             "marking broken sessions", err);
+    if (st == ST_OK) {
+        st = session_insert(db, config, wall, err);
+    }
+    if (st == ST_OK) {
+        *ret_session = sqlite3_last_insert_rowid(db);
+    }
+    return st;
+}
+
+enum status schema_session_end(sqlite3 *db, int64_t session, const char *outcome, wall_ns_t wall,
+                               const struct store_stats *stats)
+{
+    sqlite3_stmt *s = NULL;
+    if (sqlite3_prepare_v2(db, "UPDATE session SET ended=?, outcome=?, rows=?, lost=? WHERE id=?",
+                           -1, &s, NULL) != SQLITE_OK) {
+        return ST_IO;
+    }
+    sqlite3_bind_int64(s, 1, wall);
+    bind_text(s, 2, outcome);
+    sqlite3_bind_int64(s, 3, (int64_t)stats->rows);
+    sqlite3_bind_int64(s, 4, (int64_t)stats->lost);
+    sqlite3_bind_int64(s, 5, session);
+    int rc = sqlite3_step(s);
+    sqlite3_finalize(s);
+    return rc == SQLITE_DONE ? ST_OK : ST_IO;
+}

@@ -1,0 +1,297 @@
+/* sqlite.c - see sqlite.h. */
+#include "store/sqlite.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/schema.h"
+
+#define BUSY_MS 50 /* another writer: then the batch waits its turn in memory */
+
+struct db {
+    sqlite3 *handle;
+    int64_t session;
+    sqlite3_stmt *insert[LAYOUTS_MAX]; /* made when first needed */
+    sqlite3_stmt *begin, *commit, *rollback;
+    uint8_t *scratch; /* encoded levels */
+    size_t scratch_cap;
+    char error[256];
+};
+
+static enum status fail(struct db *db)
+{
+    snprintf(db->error, sizeof db->error, "%s", sqlite3_errmsg(db->handle));
+    return ST_IO;
+}
+
+const char *db_error(const struct db *db)
+{
+    return db->error;
+}
+
+/* --- opening --- */
+
+static enum status open_handle(struct db *db, const char *path, struct err *err)
+{
+    int rc = sqlite3_open_v2(
+        path, &db->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+    if (db->handle == NULL) {
+        return err_set(err, ST_NOMEM, "cannot open the database %s: out of memory", path);
+    }
+    if (rc != SQLITE_OK) {
+        return err_set(err, ST_IO, "cannot open the database %s: %s (%s)", path,
+                       sqlite3_errmsg(db->handle), strerror(sqlite3_system_errno(db->handle)));
+    }
+    if (sqlite3_db_readonly(db->handle, "main") == 1) {
+        return err_set(err, ST_DENIED, "the database %s is not writable", path);
+    }
+    return ST_OK;
+}
+
+static enum status set_up(struct db *db, struct err *err)
+{
+    sqlite3_busy_timeout(db->handle, 5000); /* opening may wait for another writer, work may not */
+    if (sqlite3_exec(db->handle,
+                     "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA "
+                     "journal_size_limit=67108864; PRAGMA cache_size=-16384;",
+                     NULL, NULL, NULL) != SQLITE_OK) {
+        int rc = sqlite3_errcode(db->handle);
+        enum status st = rc == SQLITE_NOTADB ? ST_MALFORMED : ST_IO;
+        st = rc == SQLITE_READONLY || rc == SQLITE_PERM ? ST_DENIED : st;
+        return err_set(err, st, "%s", sqlite3_errmsg(db->handle));
+    }
+    return ST_OK;
+}
+
+static enum status prepare(struct db *db, const char *sql, sqlite3_stmt **ret)
+{
+    int rc = sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, ret, NULL);
+    return rc == SQLITE_OK ? ST_OK : fail(db);
+}
+
+static enum status prepare_all(struct db *db, struct err *err)
+{
+    enum status st = prepare(db, "BEGIN IMMEDIATE", &db->begin);
+    if (st == ST_OK) {
+        st = prepare(db, "COMMIT", &db->commit);
+    }
+    if (st == ST_OK) {
+        st = prepare(db, "ROLLBACK", &db->rollback);
+    }
+    return st == ST_OK ? ST_OK : err_set(err, st, "%s", db->error);
+}
+
+enum status db_open(const struct store_config *config, wall_ns_t wall, struct db **ret_db,
+                    int64_t *ret_session, struct err *err)
+{
+    struct db *db = calloc(1, sizeof *db);
+    if (db == NULL) {
+        return err_set(err, ST_NOMEM, "out of memory");
+    }
+    enum status st = open_handle(db, config->path, err);
+    if (st != ST_OK) {
+        db_close(db);
+        return st;
+    }
+    st = set_up(db, err);
+    if (st == ST_OK) {
+        st = schema_migrate(db->handle, wall, err);
+    }
+    if (st == ST_OK) {
+        st = schema_session_begin(db->handle, config, wall, &db->session, err);
+    }
+    if (st == ST_OK) {
+        st = prepare_all(db, err);
+    }
+    if (st != ST_OK) {
+        db_close(db);
+        return err_prefix(err, st, "cannot use the database %s", config->path);
+    }
+    sqlite3_busy_timeout(db->handle, BUSY_MS);
+    *ret_session = db->session;
+    *ret_db = db;
+    return ST_OK;
+}
+
+void db_close(struct db *db)
+{
+    if (db == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < LAYOUTS_MAX; i++) {
+        sqlite3_finalize(db->insert[i]);
+    }
+    sqlite3_finalize(db->begin);
+    sqlite3_finalize(db->commit);
+    sqlite3_finalize(db->rollback);
+    (void)sqlite3_close(db->handle);
+    free(db->scratch);
+    free(db);
+}
+
+/* --- rows --- */
+
+static enum status make_insert(struct db *db, const struct layout *l, sqlite3_stmt **ret)
+{
+    struct buf sql;
+    buf_init(&sql, 8192);
+    buf_printf(&sql, "INSERT INTO %s (", l->table);
+    schema_columns(l, &sql);
+    buf_str(&sql, ") VALUES (?,?");
+    for (uint32_t i = 0; i < l->n_fields; i++) {
+        buf_str(&sql, ",?");
+    }
+    buf_char(&sql, ')');
+    enum status st = sql.failed ? ST_NOMEM : prepare(db, sql.p, ret);
+    buf_finish(&sql);
+    return st;
+}
+
+static enum status statement_of(struct db *db, const struct layout *l, sqlite3_stmt **ret)
+{
+    size_t n = 0;
+    size_t i = (size_t)(l - layouts(&n));
+    enum status st = ST_OK;
+    if (db->insert[i] == NULL) {
+        st = make_insert(db, l, &db->insert[i]);
+    }
+    *ret = db->insert[i];
+    return st;
+}
+
+static enum status bind_levels(struct db *db, sqlite3_stmt *s, int at, const void *tail, uint64_t n)
+{
+    size_t need = levels_encoded_max(n);
+    if (need > db->scratch_cap) {
+        uint8_t *grown = realloc(db->scratch, need);
+        if (grown == NULL) {
+            snprintf(db->error, sizeof db->error, "out of memory");
+            return ST_IO;
+        }
+        db->scratch = grown;
+        db->scratch_cap = need;
+    }
+    size_t len = levels_encode(tail, n, db->scratch);
+    sqlite3_bind_blob64(s, at, len > 0 ? db->scratch : (const uint8_t *)"", len, SQLITE_STATIC);
+    return ST_OK;
+}
+
+static int64_t number_at(const uint8_t *p, enum field_kind kind)
+{
+    int32_t i32;
+    uint32_t u32;
+    int64_t i64;
+    if (kind == FIELD_I32) {
+        memcpy(&i32, p, sizeof i32);
+        return i32;
+    }
+    if (kind == FIELD_U32) {
+        memcpy(&u32, p, sizeof u32);
+        return u32;
+    }
+    memcpy(&i64, p, sizeof i64);
+    return i64;
+}
+
+/* Everything bound is static: it lives until the statement has been stepped. */
+static enum status bind_field(struct db *db, sqlite3_stmt *s, int at, const struct layout *l,
+                              const struct field *f, const void *record)
+{
+    const uint8_t *p = (const uint8_t *)record + f->offset;
+    char grid[GRID_TEXT_MAX];
+    switch (f->kind) {
+    case FIELD_I32:
+    case FIELD_U32:
+    case FIELD_I64:
+        sqlite3_bind_int64(s, at, number_at(p, f->kind));
+        return ST_OK;
+    case FIELD_TEXT:
+        sqlite3_bind_text(s, at, (const char *)p, -1, SQLITE_STATIC);
+        return ST_OK;
+    case FIELD_BYTES:
+        sqlite3_bind_blob64(s, at, p, f->size, SQLITE_STATIC);
+        return ST_OK;
+    case FIELD_GRID:
+        grid_to_text((const struct grid *)(const void *)p, grid);
+        sqlite3_bind_text(s, at, grid, -1, SQLITE_TRANSIENT);
+        return ST_OK;
+    case FIELD_LEVELS:
+        return bind_levels(db, s, at, p, layout_tail(l, record) / sizeof(struct level));
+    case FIELD_ROWS:
+    case FIELD_RAW:
+        sqlite3_bind_blob64(s, at, p, layout_tail(l, record), SQLITE_STATIC);
+        return ST_OK;
+    }
+    return ST_OK;
+}
+
+enum status db_put(struct db *db, const void *record)
+{
+    /* The type stands at the same place in both headers, the source too. */
+    const struct rec *head = record;
+    const struct layout *l = layout_of(head->type);
+    if (l == NULL || !layout_valid(l, record)) {
+        return ST_INVALID;
+    }
+    sqlite3_stmt *s = NULL;
+    enum status st = statement_of(db, l, &s);
+    if (st != ST_OK) {
+        return st;
+    }
+    sqlite3_bind_int64(s, 1, db->session);
+    sqlite3_bind_int64(s, 2, head->source);
+    for (uint32_t i = 0; i < l->n_fields && st == ST_OK; i++) {
+        st = bind_field(db, s, (int)i + 3, l, &l->fields[i], record);
+    }
+    if (st != ST_OK) {
+        return st;
+    }
+    int rc = sqlite3_step(s);
+    if (rc != SQLITE_DONE) {
+        st = (rc & 0xff) == SQLITE_CONSTRAINT ? ST_EXISTS
+             : (rc & 0xff) == SQLITE_TOOBIG   ? ST_INVALID
+                                              : fail(db);
+    }
+    sqlite3_reset(s);
+    return st;
+}
+_Static_assert(offsetof(struct ev, type) == offsetof(struct rec, type) &&
+                   offsetof(struct ev, source) == offsetof(struct rec, source),
+               "events and records begin alike");
+
+/* --- transactions --- */
+
+static enum status run(struct db *db, sqlite3_stmt *s)
+{
+    int rc = sqlite3_step(s);
+    enum status st = rc == SQLITE_DONE ? ST_OK : fail(db);
+    sqlite3_reset(s);
+    return st;
+}
+
+enum status db_begin(struct db *db)
+{
+    return run(db, db->begin);
+}
+
+enum status db_commit(struct db *db)
+{
+    return run(db, db->commit);
+}
+
+void db_rollback(struct db *db)
+{
+    /* Some errors have rolled back already. */
+    if (sqlite3_get_autocommit(db->handle) == 0) {
+        (void)sqlite3_step(db->rollback);
+        sqlite3_reset(db->rollback);
+    }
+}
+
+enum status db_end_session(struct db *db, const char *outcome, wall_ns_t wall,
+                           const struct store_stats *stats)
+{
+    enum status st = schema_session_end(db->handle, db->session, outcome, wall, stats);
+    return st == ST_OK ? ST_OK : fail(db);
+}

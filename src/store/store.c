@@ -1,0 +1,426 @@
+/*
+ * store.c - from the rings through memory to the database.
+ *
+ * Each turn takes everything out of the rings into the queue, so that a slow database never fills a
+ * ring while there is memory. A batch is due when rows_max records wait or the oldest has waited
+ * interval_ns; it is one transaction of what waits, at most TRANSACTION_ROWS. Only after COMMIT is
+ * it forgotten. A transaction that fails is tried again after a wait that doubles.
+ *
+ * When memory_max is reached, the oldest market data is dropped, then turns and decisions if that
+ * was not enough; what was dropped is written as a gap row with the next transaction that succeeds.
+ * Fills, orders, answers, commands and everything about the account are never dropped.
+ */
+#include "store/store.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "store/losses.h"
+#include "store/queue.h"
+#include "store/sqlite.h"
+
+#define TRANSACTION_ROWS 20000U
+#define RING_ROWS        65536U /* taken from one ring in one turn */
+#define MEMORY_DEFAULT   ((size_t)256 << 20)
+#define RETRY_NS_MIN     (50 * NS_PER_MS)
+#define RETRY_NS_MAX     (5 * NS_PER_SEC)
+#define REFUSED_WAIT_NS  NS_PER_SEC
+
+/* A producer's ring and what it refused. */
+struct source_ring {
+    struct ring *ring;
+    uint64_t refused_seen;
+    uint64_t unnamed;    /* refused, and not yet named by a hole in the numbers */
+    uint64_t named_late; /* named without numbers; a hole that comes later may be the same */
+    mono_ns_t since;     /* of unnamed */
+};
+
+enum drop_class { DROP_MARKET, DROP_RECORDS, DROP_CLASSES };
+
+struct store {
+    struct db *db;
+    int64_t session;
+    uint32_t rows_max;
+    mono_ns_t interval_ns, close_wait_ns;
+    size_t memory_max;
+    struct source_ring rings[STORE_RINGS_MAX];
+    size_t n_rings;
+    struct queue queue;
+    struct losses losses;
+    struct rec_gap dropped[DROP_CLASSES]; /* lost 0: nothing */
+    enum drop_class dropping;
+    mono_ns_t oldest;   /* when the first waiting record was taken */
+    mono_ns_t retry_at; /* 0: nothing has failed */
+    mono_ns_t retry_ns;
+    wall_ns_t wall; /* of this turn */
+    struct store_stats stats;
+};
+
+struct store_config store_config_default(void)
+{
+    return (struct store_config){.rows_max = 100,
+                                 .interval_ns = NS_PER_SEC,
+                                 .memory_max = MEMORY_DEFAULT,
+                                 .close_wait_ns = 5 * NS_PER_SEC};
+}
+
+uint32_t store_type_index(uint16_t type)
+{
+    return type < REC_BASE ? type : 16U + type - REC_BASE;
+}
+_Static_assert(EV_TYPE_MAX <= 16 && 16 + REC_TYPE_MAX - REC_BASE <= 32, "by_type has 32 places");
+
+enum status store_open(const struct store_config *config, wall_ns_t wall, struct store **ret_store,
+                       struct err *err)
+{
+    struct store *s = calloc(1, sizeof *s);
+    if (s == NULL) {
+        return err_set(err, ST_NOMEM, "out of memory");
+    }
+    s->rows_max = config->rows_max > 0 ? config->rows_max : 1;
+    s->interval_ns = config->interval_ns;
+    s->close_wait_ns = config->close_wait_ns;
+    s->memory_max = config->memory_max > 0 ? config->memory_max : MEMORY_DEFAULT;
+    enum status st = db_open(config, wall, &s->db, &s->session, err);
+    if (st != ST_OK) {
+        free(s);
+        return st;
+    }
+    *ret_store = s;
+    return ST_OK;
+}
+
+int64_t store_session(const struct store *s)
+{
+    return s->session;
+}
+
+void store_add_ring(struct store *s, struct ring *ring)
+{
+    if (s->n_rings == STORE_RINGS_MAX) {
+        log_error("store", "more than %d rings, one is not stored", STORE_RINGS_MAX);
+        return;
+    }
+    s->rings[s->n_rings++] = (struct source_ring){.ring = ring, .refused_seen = 0};
+}
+
+const struct store_stats *store_stats(const struct store *s)
+{
+    return &s->stats;
+}
+
+/* --- out of the rings --- */
+
+static void lost(struct store *s, uint64_t n)
+{
+    s->stats.lost += n;
+}
+
+static void enqueue(struct store *s, const void *record, uint32_t size, mono_ns_t now)
+{
+    if (s->queue.records == 0) {
+        s->oldest = now;
+    }
+    if (queue_push(&s->queue, record, size) != ST_OK) {
+        /* No memory at all: named like what is dropped, and logged, whatever it is. */
+        lost(s, 1);
+        log_error("store", "out of memory, a record of type %u is lost",
+                  ((const struct rec *)record)->type);
+    }
+}
+
+static void enqueue_gap(struct store *s, const struct rec_gap *gap, mono_ns_t now)
+{
+    enqueue(s, gap, sizeof *gap, now);
+    log_warn("store", "gap: %s lost=%" PRIu64 " from=%" PRIu64 " to=%" PRIu64, gap->reason,
+             gap->lost, gap->seq_expected, gap->seq_got);
+}
+
+/* A hole in the numbers explains as many refused pushes. */
+static void name_hole(struct store *s, struct source_ring *r, const struct rec_gap *gap,
+                      mono_ns_t now)
+{
+    uint64_t n = gap->lost;
+    uint64_t known = n < r->named_late ? n : r->named_late;
+    r->named_late -= known;
+    uint64_t rest = n - known;
+    r->unnamed -= rest < r->unnamed ? rest : r->unnamed;
+    lost(s, rest);
+    enqueue_gap(s, gap, now);
+}
+
+/* Refused pushes that no hole has explained for a while: records without numbers. */
+static void name_refused(struct store *s, struct source_ring *r, mono_ns_t now, bool at_once)
+{
+    if (r->unnamed == 0 || (!at_once && now - r->since < REFUSED_WAIT_NS)) {
+        return;
+    }
+    struct rec_gap gap;
+    gap_make(&gap, EV_SRC_MAX, s->wall, r->unnamed, 0, 0, "store: ring full, records missing");
+    r->named_late += r->unnamed;
+    lost(s, r->unnamed);
+    r->unnamed = 0;
+    enqueue_gap(s, &gap, now);
+}
+
+static uint32_t drain_ring(struct store *s, struct source_ring *r, mono_ns_t now)
+{
+    uint32_t n = 0;
+    uint64_t refused = ring_refused(r->ring);
+    if (refused != r->refused_seen) {
+        r->since = r->unnamed == 0 ? now : r->since;
+        r->unnamed += refused - r->refused_seen;
+        r->refused_seen = refused;
+    }
+    for (; n < RING_ROWS; n++) {
+        const void *record = ring_peek(r->ring);
+        if (record == NULL) {
+            break;
+        }
+        struct rec_gap gap;
+        if (losses_note(&s->losses, record, s->wall, &gap)) {
+            name_hole(s, r, &gap, now);
+        }
+        enqueue(s, record, ((const struct rec *)record)->size, now);
+        ring_pop(r->ring);
+    }
+    return n;
+}
+
+/* --- when memory is short --- */
+
+static bool droppable(enum drop_class class, const struct ev *ev)
+{
+    bool data = ev->type == EV_SNAPSHOT || ev->type == EV_DELTA || ev->type == EV_TRADE;
+    bool market = (data && ev->source == EV_SRC_MARKET) || ev->type == REC_RAW;
+    return market || (class == DROP_RECORDS && (ev->type == REC_TURN || ev->type == REC_DECISION));
+}
+
+static bool drop(void *self, const void *record)
+{
+    struct store *s = self;
+    const struct ev *ev = record;
+    if (!droppable(s->dropping, ev)) {
+        return false;
+    }
+    bool event = ev->type < REC_BASE;
+    struct rec_gap *gap = &s->dropped[event || ev->type == REC_RAW ? DROP_MARKET : DROP_RECORDS];
+    if (gap->lost == 0) {
+        gap_make(gap, event ? ev->source : EV_SRC_MAX, s->wall, 0, 0, 0,
+                 event || ev->type == REC_RAW ? "store: memory full, market data dropped"
+                                              : "store: memory full, turns or decisions dropped");
+    }
+    gap->lost++;
+    lost(s, 1);
+    if (event) {
+        gap->h.source = ev->source;
+        gap->seq_expected = gap->seq_expected == 0 ? ev->ord : gap->seq_expected;
+        gap->seq_got = ev->ord + 1;
+    }
+    return true;
+}
+
+static void bound_memory(struct store *s)
+{
+    if (s->queue.bytes > s->stats.queued_bytes_max) {
+        s->stats.queued_bytes_max = s->queue.bytes;
+    }
+    if (s->queue.bytes <= s->memory_max) {
+        return;
+    }
+    /* An eighth more than needed, so that not every turn has to drop. */
+    size_t target = s->memory_max - s->memory_max / 8;
+    uint64_t before = s->stats.lost;
+    for (s->dropping = DROP_MARKET; s->dropping < DROP_CLASSES; s->dropping++) {
+        queue_thin(&s->queue, target, drop, s);
+        if (s->queue.bytes <= s->memory_max) {
+            break;
+        }
+    }
+    if (s->stats.lost != before) {
+        log_error("store", "memory full, rows dropped=%" PRIu64, s->stats.lost - before);
+    }
+}
+
+/* --- into the database --- */
+
+static enum status put_gap(struct store *s, uint16_t source, uint64_t first, uint64_t next,
+                           const char *reason)
+{
+    struct rec_gap gap;
+    gap_make(&gap, source, s->wall, 1, first, next, reason);
+    return db_put(s->db, &gap);
+}
+
+/* One record; what the database does not take for its own fault becomes a gap row. */
+static enum status put_record(struct store *s, const void *record, struct store_stats *stats)
+{
+    const struct ev *ev = record;
+    enum status st = db_put(s->db, record);
+    if (st == ST_OK) {
+        stats->rows++;
+        stats->by_type[store_type_index(ev->type)]++;
+        return ST_OK;
+    }
+    if (st != ST_INVALID && st != ST_EXISTS) {
+        return st;
+    }
+    uint64_t ord = ev->type < REC_BASE ? ev->ord : 0;
+    stats->lost++;
+    return put_gap(s, ev->source, ord, ord,
+                   st == ST_EXISTS ? "store: a number came twice, row refused"
+                                   : "store: malformed record refused");
+}
+
+static enum status put_dropped(struct store *s)
+{
+    enum status st = ST_OK;
+    for (size_t i = 0; i < DROP_CLASSES && st == ST_OK; i++) {
+        if (s->dropped[i].lost > 0) {
+            st = db_put(s->db, &s->dropped[i]);
+        }
+    }
+    return st;
+}
+
+static enum status transaction(struct store *s, struct queue_cursor *cursor,
+                               struct store_stats *stats)
+{
+    enum status st = db_begin(s->db);
+    if (st == ST_OK) {
+        st = put_dropped(s);
+    }
+    while (st == ST_OK && cursor->records < TRANSACTION_ROWS) {
+        const void *record = queue_next(cursor);
+        if (record == NULL) {
+            break;
+        }
+        st = put_record(s, record, stats);
+    }
+    return st == ST_OK ? db_commit(s->db) : st;
+}
+
+static void note_failure(struct store *s, mono_ns_t now)
+{
+    s->stats.failures++;
+    s->retry_ns = s->retry_ns == 0 ? RETRY_NS_MIN : s->retry_ns * 2;
+    if (s->retry_ns > RETRY_NS_MAX) {
+        s->retry_ns = RETRY_NS_MAX;
+    }
+    s->retry_at = now + s->retry_ns;
+    log_warn("store", "commit failed: %s rows_waiting=%" PRIu64 " again_in_ms=%" PRId64,
+             db_error(s->db), s->queue.records, s->retry_ns / NS_PER_MS);
+}
+
+static void note_success(struct store *s, const struct queue_cursor *cursor,
+                         const struct store_stats *stats, mono_ns_t took, mono_ns_t now)
+{
+    if (s->retry_at != 0) {
+        log_info("store", "database is back, rows_waiting=%" PRIu64, s->queue.records);
+    }
+    s->stats = *stats;
+    s->stats.batches++;
+    if (took > s->stats.commit_ns_max) {
+        s->stats.commit_ns_max = took;
+    }
+    memset(s->dropped, 0, sizeof s->dropped);
+    queue_pop(&s->queue, cursor);
+    s->oldest = now;
+    s->retry_at = 0;
+    s->retry_ns = 0;
+}
+
+/* One transaction. False: it failed. */
+static bool commit(struct store *s, mono_ns_t now)
+{
+    struct queue_cursor cursor = queue_begin(&s->queue);
+    struct store_stats stats = s->stats; /* of a transaction that fails nothing counts */
+    mono_ns_t began = clock_mono();
+    if (transaction(s, &cursor, &stats) != ST_OK) {
+        db_rollback(s->db);
+        note_failure(s, now);
+        return false;
+    }
+    note_success(s, &cursor, &stats, clock_mono() - began, now);
+    return true;
+}
+
+static bool something_waits(const struct store *s)
+{
+    return s->queue.records > 0 || s->dropped[DROP_MARKET].lost > 0 ||
+           s->dropped[DROP_RECORDS].lost > 0;
+}
+
+uint32_t store_work(struct store *s, wall_ns_t wall, mono_ns_t now)
+{
+    uint32_t n = 0;
+    s->wall = wall;
+    for (size_t i = 0; i < s->n_rings; i++) {
+        n += drain_ring(s, &s->rings[i], now);
+        name_refused(s, &s->rings[i], now, false);
+    }
+    bound_memory(s);
+    bool due = s->queue.records >= s->rows_max || now - s->oldest >= s->interval_ns;
+    if (something_waits(s) && due && (s->retry_at == 0 || now >= s->retry_at)) {
+        (void)commit(s, now);
+    }
+    return n;
+}
+
+void store_flush(struct store *s, wall_ns_t wall, mono_ns_t now)
+{
+    s->wall = wall;
+    for (size_t i = 0; i < s->n_rings; i++) {
+        while (drain_ring(s, &s->rings[i], now) > 0) {
+        }
+    }
+    bound_memory(s);
+    while (something_waits(s) && commit(s, now)) {
+    }
+}
+
+static void wait_a_little(void)
+{
+    struct timespec ts = {.tv_nsec = 20 * NS_PER_MS};
+    (void)nanosleep(&ts, NULL);
+}
+
+/* Everything to the database, as long as close_wait_ns allows. */
+static void drain_all(struct store *s, wall_ns_t wall)
+{
+    mono_ns_t began = clock_mono();
+    for (;;) {
+        mono_ns_t now = clock_mono();
+        store_flush(s, wall, now);
+        for (size_t i = 0; i < s->n_rings; i++) {
+            name_refused(s, &s->rings[i], now, true);
+        }
+        if (!something_waits(s) || now - began >= s->close_wait_ns) {
+            return;
+        }
+        wait_a_little();
+    }
+}
+
+void store_close(struct store *s, const char *outcome, wall_ns_t wall)
+{
+    if (s == NULL) {
+        return;
+    }
+    drain_all(s, wall);
+    if (something_waits(s)) {
+        log_error("store", "the database cannot be written, rows lost=%" PRIu64 ": %s",
+                  s->queue.records, db_error(s->db));
+    }
+    if (db_end_session(s->db, outcome, wall, &s->stats) != ST_OK) {
+        log_error("store", "cannot close the session row: %s", db_error(s->db));
+    }
+    db_close(s->db);
+    queue_finish(&s->queue);
+    free(s);
+}
