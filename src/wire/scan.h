@@ -74,18 +74,25 @@ SCAN_INLINE bool scan_digit(const struct scan *s, const char *p)
 /* Go on inside a string at a byte that is not plain; see scan_string. */
 const char *scan_string_slow(struct scan *s, const char *p, bool *escaped);
 
+/* One bit for each of 16 bytes that cannot simply stand in a string: quote, backslash, control
+ * characters and the bytes of UTF-8 sequences. */
+SCAN_INLINE uint32_t scan_odd(const char *p)
+{
+    __m128i b = _mm_loadu_si128((const __m128i *)(const void *)p);
+    /* Signed: bytes from 0x80 are below 0x20, too. */
+    __m128i odd = _mm_or_si128(_mm_cmplt_epi8(b, _mm_set1_epi8(0x20)),
+                               _mm_or_si128(_mm_cmpeq_epi8(b, _mm_set1_epi8('"')),
+                                            _mm_cmpeq_epi8(b, _mm_set1_epi8('\\'))));
+    return (uint32_t)_mm_movemask_epi8(odd);
+}
+
 /* p is the byte after the opening quote; gives the closing quote. *escaped: a backslash is inside.
  */
 SCAN_INLINE const char *scan_string(struct scan *s, const char *p, bool *escaped)
 {
     *escaped = false;
     while (scan_likely(s->end - p >= 16)) {
-        __m128i b = _mm_loadu_si128((const __m128i *)(const void *)p);
-        /* Signed: bytes from 0x80 are below 0x20, too. */
-        __m128i odd = _mm_or_si128(_mm_cmplt_epi8(b, _mm_set1_epi8(0x20)),
-                                   _mm_or_si128(_mm_cmpeq_epi8(b, _mm_set1_epi8('"')),
-                                                _mm_cmpeq_epi8(b, _mm_set1_epi8('\\'))));
-        uint32_t mask = (uint32_t)_mm_movemask_epi8(odd);
+        uint32_t mask = scan_odd(p);
         if (mask != 0) {
             p += __builtin_ctz(mask);
             return scan_likely(*p == '"') ? p : scan_string_slow(s, p, escaped);

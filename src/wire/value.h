@@ -50,6 +50,10 @@ SCAN_INLINE const char *value_uint(struct scan *s, const char *p, int64_t *ret)
     if (scan_likely(left > 8 && *p != '0')) {
         uint64_t w = scan_load8(p);
         unsigned n = value_digits(w);
+        if (n == 1) { /* a sid: what follows need not wait for the count */
+            *ret = p[0] - '0';
+            return p + 1;
+        }
         if (n - 1 < 7) {
             *ret = (int64_t)value_of_digits(w, n);
             return p + n;
