@@ -123,6 +123,24 @@ void account_adopt(struct account *a, uint32_t h, qty_t position, usd_t cost)
     set_position(a, h, position, position != 0 ? cost : 0);
 }
 
+void account_recost(struct account *a, uint32_t h, usd_t cost)
+{
+    struct holding *p = &a->holdings[h];
+    usd_t more = cost - p->cost;
+    if (more == 0 || p->position == 0) {
+        return;
+    }
+    p->realized += more;
+    a->realized += more;
+    set_position(a, h, p->position, cost);
+}
+
+void account_set_totals(struct account *a, uint32_t h, usd_t realized, usd_t fees)
+{
+    a->holdings[h].realized = realized;
+    a->holdings[h].fees = fees;
+}
+
 void account_set_cash(struct account *a, usd_t cash)
 {
     if (cash != a->cash_total) {

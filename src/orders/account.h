@@ -20,8 +20,8 @@ struct holding {
     uint32_t mkt;   /* MKT_NONE: not followed */
     qty_t position; /* YES positive */
     usd_t cost;     /* what the position cost, without fees */
-    usd_t realized; /* before fees, since the start or as the exchange said */
-    usd_t fees;
+    usd_t realized; /* before fees; with what the exchange said at the start */
+    usd_t fees;     /* likewise */
     px_t mid2;            /* YES bid + YES ask when last two-sided, 0: never seen */
     px_t yes_bid, no_bid; /* now, 0: none */
     usd_t value_mid, value_exit;
@@ -30,7 +30,7 @@ struct holding {
 struct account {
     usd_t cash_total;
     usd_t cash_reserved;  /* kept by the order manager */
-    usd_t realized, fees; /* sums over all holdings */
+    usd_t realized, fees; /* of the fills counted here: this session's */
     usd_t cost;           /* sum of all positions' cost */
     usd_t value_mid, value_exit;
     uint64_t version; /* rises with every change of a number above or of a position */
@@ -53,6 +53,11 @@ void account_fill(struct account *a, uint32_t h, enum side outcome, px_t yes_px,
                   usd_t fee);
 /* The exchange is the authority: its position and cost replace ours; cash is not touched. */
 void account_adopt(struct account *a, uint32_t h, qty_t position, usd_t cost);
+/* The same position at another average cost (fills were counted in another order than they
+ * happened): what it cost less was realised less. */
+void account_recost(struct account *a, uint32_t h, usd_t cost);
+/* What the exchange says a market has brought and cost in fees so far. */
+void account_set_totals(struct account *a, uint32_t h, usd_t realized, usd_t fees);
 void account_set_cash(struct account *a, usd_t cash);
 void account_set_reserved(struct account *a, usd_t reserved);
 

@@ -123,7 +123,10 @@ bool fill_take(struct orders *o, const struct ev_fill *f, enum ev_source via)
     } else if (o->start.stage >= START_ACCOUNT) {
         o->start.dirty = true; /* is it in the account that was read, or not? Read it again. */
     }
-    o->lots[h].changes++;
+    struct lot *lot = &o->lots[h];
+    lot->disordered = lot->disordered || f->h.ts_ms <= lot->fill_ms;
+    lot->fill_ms = f->h.ts_ms > lot->fill_ms ? f->h.ts_ms : lot->fill_ms;
+    lot->changes++;
     o->changes++;
     if (slot != NONE) {
         fill_order(o, slot, f);

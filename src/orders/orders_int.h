@@ -64,6 +64,8 @@ struct lot {
     bool reading;
     enum lot_stage stage;
     uint32_t tries;
+    int64_t fill_ms;  /* exchange's time of the newest fill counted */
+    bool disordered;  /* fills were counted in another order than they happened */
     uint64_t changes; /* fills applied and adoptions */
     uint64_t mark;    /* changes when the read left */
     qty_t theirs;     /* of the read under way, or of the first of two */

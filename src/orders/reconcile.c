@@ -8,6 +8,9 @@
  *   it still differs, and the same position is read   drift: recorded, adopted; above the limit the
  *   twice with the fills read in between              market is halted
  *
+ * Average cost depends on the order of fills. When they were counted in another order than they
+ * happened, the cost of a position read that agrees is taken.
+ *
  * The fills between two equal position reads hold everything that made the position, so a message
  * that is only late cannot look like drift. A settled market's position vanishes without fills:
  * that is adopted too, and is no reason to halt.
@@ -145,6 +148,15 @@ static void compare(struct orders *o, uint32_t h)
     struct lot *lot = &o->lots[h];
     if (lot->theirs == o->account.holdings[h].position) {
         record_reconcile(o, h, false, false);
+        if (lot->disordered && (lot_in_flight(o, h) || lot->changes != lot->mark)) {
+            again(o, h, LOT_COMPARE);
+            return;
+        }
+        if (lot->disordered) {
+            lot->disordered = false;
+            account_recost(&o->account, h, lot->theirs_cost);
+            record_account(o, h);
+        }
         lot->tries = 0;
         busy(o, h, LOT_QUIET);
         return;

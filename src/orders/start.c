@@ -46,6 +46,7 @@ static void stage_begin(struct orders *o)
         s->dirty = false;
         for (uint32_t h = 0; h < o->account.n; h++) {
             account_adopt(&o->account, h, 0, 0);
+            account_set_totals(&o->account, h, 0, 0);
         }
         ask(o, GW_GET_BALANCE, FOR_START_BALANCE, 0);
         ask(o, GW_LIST_POSITIONS, FOR_START_POSITIONS, 0);
@@ -168,16 +169,21 @@ static void position_rows_start(struct orders *o, const struct ev_answer *a)
 {
     const struct ev_position *rows = ev_answer_rows(a);
     for (uint32_t i = 0; i < a->n_rows && a->row_kind == GW_ROW_POSITION; i++) {
-        if (memchr(rows[i].ticker, 0, sizeof rows[i].ticker) == NULL || rows[i].position == 0) {
+        if (memchr(rows[i].ticker, 0, sizeof rows[i].ticker) == NULL) {
             continue;
         }
-        uint32_t h = lot_of(o, rows[i].ticker);
+        uint32_t h = rows[i].position != 0 ? lot_of(o, rows[i].ticker)
+                                           : idtab_get(&o->account.index, rows[i].ticker);
+        if (h == NONE && rows[i].position == 0) {
+            continue; /* over and done with, in a market that is not followed */
+        }
         if (h == NONE) {
             o->stats.table_errors++;
             orders_halt(o, "more positions than there is room for", true);
             continue;
         }
         account_adopt(&o->account, h, rows[i].position, rows[i].cost);
+        account_set_totals(&o->account, h, rows[i].realized, rows[i].fees);
     }
 }
 
