@@ -53,7 +53,7 @@ int run_store_build(struct run *r, struct err *err)
     c.path = o->path;
     c.rows_max = (uint32_t)o->rows_max;
     c.interval_ns = o->interval_ms * NS_PER_MS;
-    c.memory_bytes = (size_t)o->memory_bytes;
+    c.memory_max = (size_t)o->memory_bytes;
     c.config_json = r->config_json;
     c.build = deltaflow_version;
     c.policy = r->policy_line;

@@ -346,7 +346,7 @@ static enum status clear_tail(struct journal *j, struct err *err)
 static enum status recover(struct journal *j, journal_record_fn fn, void *self,
                            struct journal_recovery *out, struct err *err)
 {
-    struct header h;
+    struct header h = {0};
     enum status st = header_read(&j->io, &h, err);
     if (st == ST_NOT_FOUND) {
         out->created = true;
