@@ -26,6 +26,24 @@ void lws_util_logs(void)
     pthread_once(&once, set_logs);
 }
 
+static void on_wait_over(lws_sorted_usec_list_t *timer)
+{
+    struct lws_wait *w = (struct lws_wait *)(void *)timer;
+    lws_cancel_service(w->context);
+}
+
+void lws_wait_service(struct lws_wait *w, struct lws_context *context, int64_t wait_us)
+{
+    if (wait_us <= 0) {
+        lws_service(context, -1);
+        return;
+    }
+    w->context = context;
+    lws_sul_schedule(context, 0, &w->timer, on_wait_over, wait_us);
+    lws_service(context, 0);
+    lws_sul_cancel(&w->timer);
+}
+
 /* A record: its payload's length in 8 bytes, LWS_PRE bytes, payload, up to a multiple of 8. */
 #define HEAD_BYTES (8 + (size_t)LWS_PRE)
 

@@ -12,6 +12,20 @@
 void lws_util_logs(void);
 
 /*
+ * One turn of a context that waits up to wait_us for something to do; 0 or less only looks.
+ * timer is the caller's, zeroed at first.
+ *
+ * The library runs timers that are due just before it computes how long it may sleep. A short timer
+ * that comes due there would be run, forgotten, and slept over until something else happens, for
+ * seconds. So ours, when it is run, also ends the wait that follows.
+ */
+struct lws_wait {
+    lws_sorted_usec_list_t timer; /* first: the callback gets its address */
+    struct lws_context *context;
+};
+void lws_wait_service(struct lws_wait *w, struct lws_context *context, int64_t wait_us);
+
+/*
  * Messages of one WebSocket connection waiting to be written: a ring of bytes, each message
  * contiguous, with the room that lws_write needs before it. Bounded; memory is taken at init.
  */

@@ -49,7 +49,7 @@ struct server {
     struct lws_protocols protocols[2];
     struct server_app app;
     bool serving;
-    lws_sorted_usec_list_t timer;
+    struct lws_wait wait;
     wall_ns_t wall_less_mono;
     struct server_stats stats;
 };
@@ -653,7 +653,6 @@ void server_destroy(struct server *server)
         return;
     }
     if (server->context != NULL) {
-        lws_sul_cancel(&server->timer);
         lws_context_destroy(server->context);
     }
     free(server);
@@ -663,12 +662,6 @@ void server_serve(struct server *server, const struct server_app *app)
 {
     server->app = *app;
     server->serving = true;
-}
-
-/* Only ends the wait: the work is done in server_work. */
-static void on_wait_over(lws_sorted_usec_list_t *timer)
-{
-    (void)timer;
 }
 
 void server_work(struct server *server, mono_ns_t max_wait)
@@ -686,9 +679,7 @@ void server_work(struct server *server, mono_ns_t max_wait)
         return;
     }
     mono_ns_t wait = until - now < 3600 * NS_PER_SEC ? until - now : 3600 * NS_PER_SEC;
-    lws_sul_schedule(server->context, 0, &server->timer, on_wait_over, wait / NS_PER_US + 1);
-    lws_service(server->context, 0);
-    lws_sul_cancel(&server->timer);
+    lws_wait_service(&server->wait, server->context, wait / NS_PER_US + 1);
 }
 
 void server_wake(struct server *server)

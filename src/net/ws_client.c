@@ -50,7 +50,7 @@ struct ws_loop {
     struct lws_vhost *vhost;
     struct lws_protocols protocols[2];
     struct ws_conn *conns;
-    lws_sorted_usec_list_t timer;
+    struct lws_wait wait;
     wall_ns_t wall_less_mono; /* read once a turn: a frame's wall time costs one clock */
     int frames;
 };
@@ -444,7 +444,6 @@ void ws_loop_destroy(struct ws_loop *loop)
     if (loop == NULL) {
         return;
     }
-    lws_sul_cancel(&loop->timer);
     lws_context_destroy(loop->context);
     free(loop);
 }
@@ -480,12 +479,6 @@ static mono_ns_t conn_tick(struct ws_conn *c, mono_ns_t now)
     return c->state == WS_WAIT || c->state == WS_DIALLING ? c->due : NS_NEVER;
 }
 
-/* Only ends the wait: the work is done in ws_loop_work. */
-static void on_wait_over(lws_sorted_usec_list_t *timer)
-{
-    (void)timer;
-}
-
 int ws_loop_work(struct ws_loop *loop, mono_ns_t max_wait)
 {
     mono_ns_t now = clock_mono();
@@ -501,9 +494,7 @@ int ws_loop_work(struct ws_loop *loop, mono_ns_t max_wait)
         return loop->frames;
     }
     mono_ns_t wait = until - now < 3600 * NS_PER_SEC ? until - now : 3600 * NS_PER_SEC;
-    lws_sul_schedule(loop->context, 0, &loop->timer, on_wait_over, wait / NS_PER_US + 1);
-    lws_service(loop->context, 0);
-    lws_sul_cancel(&loop->timer);
+    lws_wait_service(&loop->wait, loop->context, wait / NS_PER_US + 1);
     return loop->frames;
 }
 
