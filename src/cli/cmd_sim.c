@@ -1,10 +1,470 @@
+/*
+ * cmd_sim.c - `deltaflow sim`: the simulated exchange behind its TLS server, one thread.
+ *
+ * The state folder holds what the exchange is known by: its authority, its certificate, and for
+ * each user a key pair and the key's id. All of it is made on the first start and kept.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
 #include "cli/cli.h"
+#include "config/options.h"
+#include "net/keys.h"
+#include "net/server.h"
+#include "sim/sim.h"
+
+extern char **environ;
+
+static const char usage[] =
+    "usage: deltaflow sim [--capture FILE [--speed K] | --markets N --seed S --rate R] [options]\n"
+    "\n"
+    "A Kalshi-compatible exchange on this machine: REST and WebSocket over TLS on one port, signed "
+    "requests, order\n"
+    "books, matching, fees, accounts. Its flow is a recording served as if it happened now, or "
+    "generated.\n"
+    "\n"
+    "examples:\n"
+    "  deltaflow sim --ready-file sim.json              generated flow; then: deltaflow run "
+    "--exchange sim.json\n"
+    "  deltaflow sim --capture window.jsonl.zst --speed 10 --ready-file sim.json\n"
+    "  deltaflow sim --fault cut@5 --fault http_429@8*3 ...   faults, in seconds after the first "
+    "connection\n"
+    "\n"
+    "Stops on SIGINT or SIGTERM. exit status: 0 done, 1 failed while running, 2 usage, 4 recording "
+    "refused,\n"
+    "5 configuration, 6 address or port cannot be used.\n";
+
+#define FAULTS_MAX 256
+
+struct planned_fault {
+    enum sim_fault fault;
+    mono_ns_t after; /* the first connection */
+    uint32_t n;
+    bool done;
+};
+
+struct exchange {
+    const struct sim_options *o;
+    struct server *server;
+    struct sim *sim;
+    struct verifier *verifier;
+    struct ca_files ca;
+    char (*key_ids)[37];
+    const char **key_id_list;
+    struct planned_fault faults[FAULTS_MAX];
+    size_t n_faults;
+    mono_ns_t first_connection; /* 0: none yet */
+};
+
+/* --- the sim as the server's app --- */
+
+static void app_http(void *self, const struct sim_http_req *req, wall_ns_t wall, mono_ns_t now,
+                     struct sim_http_resp *ret_resp)
+{
+    struct exchange *x = self;
+    sim_http(x->sim, req, wall, now, ret_resp);
+}
+
+static int app_ws_open(void *self, const struct sim_auth *auth, struct text path, void *peer,
+                       wall_ns_t wall, mono_ns_t now, struct sim_conn **ret_conn,
+                       struct buf *ret_body)
+{
+    struct exchange *x = self;
+    int status = sim_ws_open(x->sim, auth, path, peer, wall, now, ret_conn, ret_body);
+    if (status == 0 && x->first_connection == 0) {
+        x->first_connection = now;
+    }
+    return status;
+}
+
+static void app_ws_frame(void *self, struct sim_conn *conn, struct text frame, wall_ns_t wall,
+                         mono_ns_t now)
+{
+    struct exchange *x = self;
+    sim_ws_frame(x->sim, conn, frame, wall, now);
+}
+
+static void app_ws_close(void *self, struct sim_conn *conn)
+{
+    struct exchange *x = self;
+    sim_ws_close(x->sim, conn);
+}
+
+static void app_ws_writable(void *self, struct sim_conn *conn, wall_ns_t wall, mono_ns_t now)
+{
+    struct exchange *x = self;
+    sim_ws_writable(x->sim, conn, wall, now);
+}
+
+static void app_tick(void *self, wall_ns_t wall, mono_ns_t now)
+{
+    struct exchange *x = self;
+    for (size_t i = 0; i < x->n_faults; i++) {
+        struct planned_fault *f = &x->faults[i];
+        if (!f->done && x->first_connection != 0 && now - x->first_connection >= f->after) {
+            f->done = true;
+            log_info("sim", "fault %s n=%u", x->o->faults.v[i], f->n);
+            sim_fault(x->sim, f->fault, f->n, wall, now);
+        }
+    }
+    sim_tick(x->sim, wall, now);
+}
+
+static mono_ns_t app_deadline(void *self)
+{
+    struct exchange *x = self;
+    mono_ns_t next = sim_deadline(x->sim);
+    for (size_t i = 0; i < x->n_faults; i++) {
+        mono_ns_t at = x->first_connection + x->faults[i].after;
+        if (!x->faults[i].done && x->first_connection != 0 && at < next) {
+            next = at;
+        }
+    }
+    return next;
+}
+
+/* --- files --- */
+
+/* Write a whole file beside its place and move it there, so that nobody reads half of it. */
+static enum status write_file(const char *path, const char *text, size_t n, mode_t mode,
+                              struct err *err)
+{
+    char tmp[NET_PATH_MAX + 16];
+    snprintf(tmp, sizeof tmp, "%s.%d", path, (int)getpid());
+    int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+    bool fine = fd >= 0 && write(fd, text, n) == (ssize_t)n;
+    if (fd >= 0 && close(fd) != 0) {
+        fine = false;
+    }
+    if (!fine || rename(tmp, path) != 0) {
+        enum status st = err_set(err, ST_IO, "%s: %s", path, strerror(errno));
+        unlink(tmp);
+        return st;
+    }
+    return ST_OK;
+}
+
+static enum status read_key_id(const char *path, char id[37], struct err *err)
+{
+    FILE *f = fopen(path, "r");
+    if (f == NULL) {
+        return errno == ENOENT ? ST_NOT_FOUND
+                               : err_set(err, ST_IO, "%s: %s", path, strerror(errno));
+    }
+    size_t n = fread(id, 1, 36, f);
+    fclose(f);
+    id[n] = '\0';
+    return n == 36 ? ST_OK : err_set(err, ST_MALFORMED, "%s holds no key id", path);
+}
+
+static bool user_path(char *out, const char *dir, int64_t user, const char *end)
+{
+    int n = snprintf(out, NET_PATH_MAX, "%s/user%" PRId64 "%s", dir, user, end);
+    return n > 0 && n < NET_PATH_MAX;
+}
+
+/* The key of user 1.. : RSA for the odd ones, Ed25519 for the even, since clients have either. */
+static enum status ensure_user(struct exchange *x, int64_t user, struct err *err)
+{
+    char private_path[NET_PATH_MAX], public_path[NET_PATH_MAX], id_path[NET_PATH_MAX];
+    const char *dir = x->o->state_dir;
+    if (!user_path(private_path, dir, user, ".key") || !user_path(public_path, dir, user, ".pub") ||
+        !user_path(id_path, dir, user, ".id")) {
+        return err_set(err, ST_LIMIT, "sim.state_dir is too long");
+    }
+    char *id = x->key_ids[user - 1];
+    enum status st = read_key_id(id_path, id, err);
+    if (st == ST_NOT_FOUND) {
+        st = key_generate(user % 2 == 1 ? KEY_RSA : KEY_ED25519, private_path, public_path, err);
+        if (st == ST_OK) {
+            st = uuid_random(id);
+        }
+        if (st == ST_OK) {
+            st = write_file(id_path, id, strlen(id), 0644, err);
+        }
+    }
+    return st == ST_OK ? verifier_add(x->verifier, id, public_path, err) : st;
+}
+
+static enum status ensure_users(struct exchange *x, struct err *err)
+{
+    size_t n = (size_t)x->o->users;
+    x->key_ids = calloc(n, sizeof *x->key_ids);
+    x->key_id_list = calloc(n, sizeof *x->key_id_list);
+    if (x->key_ids == NULL || x->key_id_list == NULL) {
+        return err_set(err, ST_NOMEM, "no memory for %zu users", n);
+    }
+    enum status st = verifier_create(&x->verifier);
+    for (size_t i = 0; st == ST_OK && i < n; i++) {
+        st = ensure_user(x, (int64_t)i + 1, err);
+        x->key_id_list[i] = x->key_ids[i];
+    }
+    return st;
+}
+
+static void ready_text(const struct exchange *x, struct buf *out)
+{
+    char key_file[NET_PATH_MAX] = "";
+    user_path(key_file, x->o->state_dir, 1, ".key");
+    bool v6 = strchr(x->o->listen, ':') != NULL;
+    int port = server_port(x->server);
+    buf_printf(out, "{\"rest_url\":\"https://%s%s%s:%d/trade-api/v2\",", v6 ? "[" : "",
+               x->o->listen, v6 ? "]" : "", port);
+    buf_printf(out, "\"ws_url\":\"wss://%s%s%s:%d/trade-api/ws/v2\",\"ca_file\":", v6 ? "[" : "",
+               x->o->listen, v6 ? "]" : "", port);
+    buf_json_str(out, text_of(x->ca.ca_cert));
+    buf_printf(out, ",\"key_id\":\"%s\",\"key_file\":", x->key_ids[0]);
+    buf_json_str(out, text_of(key_file));
+    buf_str(out, ",\"markets\":[");
+    for (size_t i = 0; sim_market(x->sim, i) != NULL; i++) {
+        buf_str(out, i == 0 ? "" : ",");
+        buf_json_str(out, text_of(sim_market(x->sim, i)));
+    }
+    buf_str(out, "]}\n");
+}
+
+static enum status write_ready_file(const struct exchange *x, struct err *err)
+{
+    if (x->o->ready_file[0] == '\0') {
+        return ST_OK;
+    }
+    struct buf out;
+    buf_init(&out, 64u << 20);
+    ready_text(x, &out);
+    enum status st = out.failed ? err_set(err, ST_NOMEM, "no memory for the ready file")
+                                : write_file(x->o->ready_file, out.p, out.n, 0600, err);
+    buf_finish(&out);
+    return st;
+}
+
+/* --- building --- */
+
+static enum status plan_faults(struct exchange *x, struct err *err)
+{
+    if (x->o->faults.n > FAULTS_MAX) {
+        return err_set(err, ST_LIMIT, "more than %d faults", FAULTS_MAX);
+    }
+    for (size_t i = 0; i < x->o->faults.n; i++) {
+        struct text name;
+        double seconds;
+        struct planned_fault *f = &x->faults[i];
+        char word[32];
+        if (sim_fault_split(x->o->faults.v[i], &name, &seconds, &f->n) != ST_OK ||
+            !text_copy(word, sizeof word, name)) {
+            return err_set(err, ST_INVALID, "sim.faults: '%s' is not NAME@SECONDS",
+                           x->o->faults.v[i]);
+        }
+        f->fault = sim_fault_parse(word);
+        if (f->fault == SIM_FAULT_MAX) {
+            return err_set(err, ST_INVALID, "sim.faults: there is no fault '%s'", word);
+        }
+        f->after = (mono_ns_t)(seconds * 1e9);
+    }
+    x->n_faults = x->o->faults.n;
+    return ST_OK;
+}
+
+/* Tokens a second and how many seconds of them a bucket holds (kalshi-api.md 7.4). */
+static const struct {
+    int64_t read, write, read_s, write_s;
+} tiers[] = {
+    [TIER_BASIC] = {200, 100, 2, 1},       [TIER_ADVANCED] = {300, 300, 2, 2},
+    [TIER_EXPERT] = {600, 600, 1, 2},      [TIER_PREMIER] = {1200, 1200, 1, 2},
+    [TIER_PARAGON] = {2400, 2400, 1, 2},   [TIER_PRIME] = {4800, 4800, 1, 2},
+    [TIER_PRESTIGE] = {12000, 9600, 1, 2},
+};
+
+static struct sim_config sim_config_of(const struct exchange *x)
+{
+    const struct sim_options *o = x->o;
+    struct sim_config c = sim_config_default();
+    c.capture = o->capture[0] != '\0' ? o->capture : NULL;
+    c.speed = o->speed;
+    c.loop_capture = o->loop_capture;
+    c.markets = (uint32_t)o->markets;
+    c.seed = (uint64_t)o->seed;
+    c.rate = o->rate;
+    c.duration_ns = o->duration_s * NS_PER_SEC;
+    c.balance = o->balance;
+    c.fee_type = fee_kind_text(o->fee_type);
+    c.fee_mult_micros = o->fee_multiplier;
+    c.tier_name = tier_kind_text(o->tier);
+    c.read_rate = tiers[o->tier].read;
+    c.write_rate = tiers[o->tier].write;
+    c.read_capacity = tiers[o->tier].read * tiers[o->tier].read_s;
+    c.write_capacity = tiers[o->tier].write * tiers[o->tier].write_s;
+    c.wait_for_client = o->wait_for_client;
+    c.key_ids = x->key_id_list;
+    c.n_keys = (size_t)o->users;
+    return c;
+}
+
+static int build(struct exchange *x, struct err *err)
+{
+    enum status st = plan_faults(x, err);
+    if (st == ST_OK) {
+        st = ca_ensure(x->o->state_dir, x->o->listen, &x->ca, err);
+    }
+    if (st == ST_OK) {
+        st = ensure_users(x, err);
+    }
+    if (st != ST_OK) {
+        return st == ST_NOMEM ? EXIT_FAILED : EXIT_CONFIG;
+    }
+    struct server_config sc = server_config_default();
+    sc.address = x->o->listen;
+    sc.port = (int)x->o->port;
+    sc.cert_file = x->ca.server_cert;
+    sc.key_file = x->ca.server_key;
+    if (server_create(&sc, &x->server, err) != ST_OK) {
+        return EXIT_UNREACHABLE;
+    }
+    struct sim_config c = sim_config_of(x);
+    struct sim_out out = server_out(x->server);
+    struct sim_verifier face = verifier_face(x->verifier);
+    st = sim_create(&c, &out, &face, clock_wall(), clock_mono(), &x->sim, err);
+    if (st != ST_OK) {
+        return st == ST_NOMEM ? EXIT_FAILED : c.capture != NULL ? EXIT_REFUSED : EXIT_CONFIG;
+    }
+    const struct server_app app = {
+        x,        app_http,    app_ws_open, app_ws_frame, app_ws_close, app_ws_writable,
+        app_tick, app_deadline};
+    server_serve(x->server, &app);
+    return write_ready_file(x, err) == ST_OK ? EXIT_DONE : EXIT_CONFIG;
+}
+
+/* Connections end while the sim they belong to is still there. */
+static void take_down(struct exchange *x)
+{
+    server_destroy(x->server);
+    sim_destroy(x->sim);
+    verifier_destroy(x->verifier);
+    free(x->key_ids);
+    free(x->key_id_list);
+}
+
+/* --- running --- */
+
+static volatile sig_atomic_t stop_signal;
+
+static void on_signal(int sig)
+{
+    stop_signal = sig;
+}
+
+static int write_dump(const struct exchange *x, struct err *err)
+{
+    if (x->o->dump[0] == '\0') {
+        return EXIT_DONE;
+    }
+    struct buf out;
+    buf_init(&out, 1u << 30);
+    sim_dump(x->sim, &out);
+    enum status st = out.failed ? err_set(err, ST_NOMEM, "the state is too large to be dumped")
+                                : write_file(x->o->dump, out.p, out.n, 0600, err);
+    buf_finish(&out);
+    return st == ST_OK ? EXIT_DONE : EXIT_FAILED;
+}
+
+static void serve(struct exchange *x)
+{
+    bool told = false;
+    while (!stop_signal) {
+        server_work(x->server, 100 * NS_PER_MS);
+        if (sim_finished(x->sim) && !told) {
+            told = true;
+            log_info("sim", "the flow is at its end");
+        }
+        if (told && x->o->exit_when_finished && server_stats(x->server)->connections == 0) {
+            break;
+        }
+    }
+    const struct server_stats *s = server_stats(x->server);
+    log_info("sim",
+             "stopped requests=%" PRIu64 " upgrades=%" PRIu64 " refused=%" PRIu64
+             " frames_out=%" PRIu64 " bytes_out=%" PRIu64 " full=%" PRIu64,
+             s->requests, s->upgrades, s->refused, s->frames_out, s->bytes_out, s->full);
+}
+
+static int run_with(const struct sim_options *o)
+{
+    struct err err = {0};
+    struct exchange *x = calloc(1, sizeof *x);
+    if (x == NULL) {
+        return cli_fail("sim", EXIT_FAILED, "out of memory");
+    }
+    x->o = o;
+    struct sigaction sa = {.sa_handler = on_signal};
+    sigaction(SIGINT, &sa, NULL);
+    sigaction(SIGTERM, &sa, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    int code = build(x, &err);
+    if (code == EXIT_DONE) {
+        log_info("sim", "listening url=https://%s:%d/trade-api/v2 ca=%s key_id=%s source=%s",
+                 o->listen, server_port(x->server), x->ca.ca_cert, x->key_ids[0],
+                 o->capture[0] != '\0' ? o->capture : "generated");
+        serve(x);
+        code = write_dump(x, &err);
+    }
+    if (code != EXIT_DONE) {
+        cli_fail("sim", code, "%s", err.text);
+    }
+    take_down(x);
+    free(x);
+    return code;
+}
+
+/* -1: go on, else an exit code. */
+static int handle_asides(const struct config *c, const struct config_args *args)
+{
+    if (!args->help && args->print == NULL) {
+        return args->n_rest > 0
+                   ? cli_usage("sim", "'%s' is no option (options begin with --)", args->rest[0])
+                   : -1;
+    }
+    struct buf out;
+    buf_init(&out, 1 << 20);
+    if (args->help) {
+        buf_str(&out, usage);
+        buf_char(&out, '\n');
+        config_help(&sim_option_table, &out);
+    } else if (strcmp(args->print, "markdown") == 0) {
+        config_markdown(&sim_option_table, &out);
+    } else {
+        config_print(c, &out);
+    }
+    fwrite(out.p, 1, out.n, stdout);
+    buf_finish(&out);
+    return EXIT_DONE;
+}
 
 static int run(int argc, char **argv)
 {
-    (void)argc;
-    (void)argv;
-    return cli_fail("sim", EXIT_FAILED, "not built yet");
+    struct sim_options o;
+    struct config *c = NULL;
+    struct config_args args;
+    struct err err = {0};
+    if (config_load(&sim_option_table, argc, argv, environ, &o, &c, &args, &err) != ST_OK) {
+        config_destroy(c);
+        return cli_fail("sim", EXIT_CONFIG, "%s", err.text);
+    }
+    int code = handle_asides(c, &args);
+    if (code < 0) {
+        log_set_level((enum log_level)o.log_level);
+        code = sim_options_check(&o, &err) == ST_OK ? run_with(&o)
+                                                    : cli_fail("sim", EXIT_CONFIG, "%s", err.text);
+    }
+    config_destroy(c);
+    return code;
 }
 
 const struct cli_command cmd_sim = {"sim", "a Kalshi-compatible exchange on this machine", run};

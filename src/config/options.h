@@ -154,6 +154,8 @@ struct sim_options {
     int tier;             /* enum tier_kind; the text is tier_kind_text() */
     int64_t users;
     bool wait_for_client;
+    const char *dump;          /* state as JSON, written at the end */
+    bool exit_when_finished;   /* when the flow is at its end and no connection is left */
     struct config_list faults; /* "name@seconds" or "name@seconds*count" */
     int log_level;             /* enum log_level */
 };

@@ -43,6 +43,12 @@ static const struct config_option rows[] = {
     {ROW(wait_for_client, OPT_BOOL, "true",
          "The flow begins with the first subscription to order books."),
      .alias = "wait-for-client"},
+    {ROW(dump, OPT_PATH, "",
+         "At the end the state is written there as JSON: books, accounts, orders, fills."),
+     .alias = "dump"},
+    {ROW(exit_when_finished, OPT_BOOL, "false",
+         "End when the flow is at its end and the last connection has gone."),
+     .alias = "exit-when-finished"},
     {ROW(faults, OPT_LIST, "",
          "Faults to cause, each NAME@SECONDS or NAME@SECONDS*COUNT: cut, seq_gap, malformed, "
          "http_429, http_500, http_500_after, timeout."),
