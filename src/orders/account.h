@@ -17,11 +17,11 @@
 /* One market of the account, followed or not. */
 struct holding {
     char ticker[TICKER_MAX];
-    uint32_t mkt;   /* MKT_NONE: not followed */
-    qty_t position; /* YES positive */
-    usd_t cost;     /* what the position cost, without fees */
-    usd_t realized; /* before fees; with what the exchange said at the start */
-    usd_t fees;     /* likewise */
+    uint32_t mkt;         /* MKT_NONE: not followed */
+    qty_t position;       /* YES positive */
+    usd_t cost;           /* what the position cost, without fees */
+    usd_t realized;       /* before fees; with what the exchange said at the start */
+    usd_t fees;           /* likewise */
     px_t mid2;            /* YES bid + YES ask when last two-sided, 0: never seen */
     px_t yes_bid, no_bid; /* now, 0: none */
     usd_t value_mid, value_exit;

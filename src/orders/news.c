@@ -439,6 +439,10 @@ void orders_answer(struct orders *o, const struct ev_answer *a)
     case FOR_CASH:
         cash_answer(o, a);
         break;
+    case FOR_CASH_FILLS:
+        fills_of(o, a);
+        cash_fills_answer(o, a, last);
+        break;
     case FOR_SWEEP:
         sweep_answer(o, a, last);
         break;

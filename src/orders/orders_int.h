@@ -85,6 +85,7 @@ enum purpose {
     FOR_POSITION,
     FOR_LOT_FILLS,
     FOR_CASH,
+    FOR_CASH_FILLS,
     FOR_SWEEP,
     FOR_START_ORDERS,
     FOR_START_FILLS,
@@ -150,8 +151,8 @@ struct orders {
     struct start start;
     uint64_t changes; /* fills applied and adoptions, all markets */
     bool sweeping;
-    bool cash_reading, cash_differs;
-    uint64_t cash_mark;
+    bool cash_reading, cash_differs, cash_fills; /* fills: read since it differed */
+    uint64_t cash_mark, cash_first; /* changes when it was asked for, and when it first differed */
     usd_t cash_theirs;
     uint32_t cash_tries;
     uint32_t auth_row;
@@ -224,6 +225,7 @@ void lot_answer(struct orders *o, const struct req *r, const struct ev_answer *a
 void cash_want(struct orders *o, mono_ns_t delay);
 void cash_due(struct orders *o);
 void cash_answer(struct orders *o, const struct ev_answer *a);
+void cash_fills_answer(struct orders *o, const struct ev_answer *a, bool last);
 void sweep_due(struct orders *o);
 void sweep_answer(struct orders *o, const struct ev_answer *a, bool last);
 bool lot_in_flight(const struct orders *o, uint32_t h);

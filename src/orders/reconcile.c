@@ -272,7 +272,8 @@ void orders_link(struct orders *o, bool up)
 /* --- cash ---
  *
  * The balance is compared some time after fills, when nothing of ours is open anywhere (whether a
- * resting order lowers it is not known for sure). The same difference twice is adopted.
+ * resting order lowers it is not known for sure). A difference may be a fill that nobody told us
+ * of, so all fills are read; the same balance after that, and no new fill, is adopted.
  */
 
 void cash_want(struct orders *o, mono_ns_t delay)
@@ -288,16 +289,32 @@ void cash_want(struct orders *o, mono_ns_t delay)
 
 void cash_due(struct orders *o)
 {
+    bool fills = o->cash_differs && !o->cash_fills;
     struct gw_request req = {.op = GW_GET_BALANCE, .mkt = MKT_NONE};
+    if (fills) {
+        req.op = GW_LIST_FILLS;
+        req.min_ts_s = fills_since_s(o);
+        o->stats.fills_reads++;
+    }
     if (o->cash_reading) {
         return;
     }
-    if (o->n_live != 0 || o->lots_busy != 0 || request(o, &req, FOR_CASH, 0) == 0) {
+    if (o->n_live != 0 || o->lots_busy != 0 ||
+        request(o, &req, fills ? FOR_CASH_FILLS : FOR_CASH, 0) == 0) {
         cash_want(o, o->config.back_off_max);
         return;
     }
     o->cash_reading = true;
     o->cash_mark = o->changes;
+}
+
+void cash_fills_answer(struct orders *o, const struct ev_answer *a, bool last)
+{
+    if (last) {
+        o->cash_reading = false;
+        o->cash_fills = a->outcome == GW_OK;
+        cash_want(o, o->config.back_off_min);
+    }
 }
 
 void cash_answer(struct orders *o, const struct ev_answer *a)
@@ -314,7 +331,8 @@ void cash_answer(struct orders *o, const struct ev_answer *a)
         .ticker = "cash",
     };
     bool same = a->balance == o->account.cash_total;
-    bool twice = !same && o->cash_differs && o->cash_theirs == a->balance;
+    bool twice = !same && o->cash_differs && o->cash_fills && o->cash_theirs == a->balance &&
+                 o->cash_first == o->changes;
     r.adopted = twice;
     if (o->sinks.record != NULL) {
         o->sinks.record(o->sinks.self, &r.h);
@@ -324,8 +342,10 @@ void cash_answer(struct orders *o, const struct ev_answer *a)
     }
     o->cash_differs = !same && !twice;
     o->cash_theirs = a->balance;
+    o->cash_fills = false;
+    o->cash_first = o->changes;
     if (o->cash_differs) {
         o->stats.differences++;
-        cash_want(o, o->config.back_off_max);
+        cash_want(o, o->config.back_off_min);
     }
 }
