@@ -115,14 +115,16 @@ static const char *const views[] = {
     QTY("qty") " AS count, "
     USD("fee") " AS fee, is_taker, order_number, trade_id, order_id FROM applied_fill;\n",
 
-    "CREATE VIEW orders AS SELECT session, number, "
-    WALL("min(wall)") " AS began, "
+    /* The last step of each order, with the time of its first. */
+    "CREATE VIEW orders AS SELECT o.session, o.number, "
+    WALL("first_wall") " AS began, "
     WALL("wall") " AS changed, ticker, iif(is_buy,'buy','sell') AS action, "
     SIDE("outcome") " AS outcome, "
     PX("yes_px") " AS yes_price, "
     QTY("qty") " AS count, "
-    QTY("filled") " AS filled, to_name AS state, reason, client_id, order_id, max(n) AS step"
-    " FROM order_step GROUP BY session, number;\n",
+    QTY("filled") " AS filled, to_name AS state, reason, client_id, order_id FROM order_step o"
+    " JOIN (SELECT max(n) AS last, min(wall) AS first_wall FROM order_step"
+    " GROUP BY session, number) l ON o.n=l.last;\n",
 
     "CREATE VIEW decisions AS SELECT t.session, number, turn, "
     WALL("wall") " AS at, k.ticker,"
