@@ -294,6 +294,7 @@ static struct sim_config sim_config_of(const struct exchange *x)
     c.seed = (uint64_t)o->seed;
     c.rate = o->rate;
     c.duration_ns = o->duration_s * NS_PER_SEC;
+    c.pause_after_ns = o->pause_after_s * NS_PER_SEC;
     c.balance = o->balance;
     c.fee_type = fee_kind_text(o->fee_type);
     c.fee_mult_micros = o->fee_multiplier;

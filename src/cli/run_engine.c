@@ -69,26 +69,56 @@ void run_session_json(const struct config *c, bool trading, uint64_t session_id,
     buf_char(out, '}');
 }
 
+/* The text that config_set takes, of a value as config_json writes it. */
+static bool option_text(const json_t *value, struct buf *out)
+{
+    buf_clear(out);
+    buf_str(out, "");
+    if (json_is_string(value)) {
+        buf_str(out, json_string_value(value));
+    } else if (json_is_boolean(value)) {
+        buf_str(out, json_is_true(value) ? "true" : "false");
+    } else if (json_is_integer(value)) {
+        buf_printf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+    } else if (json_is_real(value)) {
+        buf_printf(out, "%.17g", json_real_value(value));
+    } else if (json_is_array(value)) {
+        size_t i;
+        json_t *item;
+        json_array_foreach(value, i, item)
+        {
+            if (!json_is_string(item)) {
+                return false;
+            }
+            buf_printf(out, "%s%s", i == 0 ? "" : ",", json_string_value(item));
+        }
+    } else {
+        return false;
+    }
+    return !out->failed;
+}
+
 static enum status read_options(struct config *c, json_t *options, struct err *err)
 {
     const char *section, *name;
     json_t *keys, *value;
+    struct buf text;
+    buf_init(&text, 64u << 20);
+    enum status st = ST_OK;
     json_object_foreach(options, section, keys)
     {
         json_object_foreach(keys, name, value)
         {
-            const char *text = json_string_value(value);
-            if (text == NULL) {
-                return err_set(err, ST_MALFORMED, "session: option %s.%s is no string", section,
-                               name);
-            }
-            enum status st = config_set(c, section, name, text, "session", err);
-            if (st != ST_OK) {
-                return st;
+            if (st == ST_OK && !option_text(value, &text)) {
+                st = err_set(err, ST_MALFORMED, "session: option %s.%s has no usable value",
+                             section, name);
+            } else if (st == ST_OK && text.n > 0) {
+                st = config_set(c, section, name, text.p, "session", err);
             }
         }
     }
-    return ST_OK;
+    buf_finish(&text);
+    return st;
 }
 
 enum status run_session_read(struct config *c, const char *json, bool *ret_trading,

@@ -183,6 +183,7 @@ int run_gateway_build(struct run *r, struct err *err)
     struct gateway_config gc = gateway_config_default();
     gc.base_path = g->base_path;
     gc.request_timeout_ns = r->o->exchange.request_timeout_ms * NS_PER_MS;
+    gc.create_wait_ns = 100 * NS_PER_MS; /* an order is worth nothing on a book that has moved on */
     struct gateway_out out = {g, emit_answer};
     if (gateway_create(&gc, &out, &g->logic) != ST_OK) {
         err_set(err, ST_NOMEM, "no memory for the gateway");

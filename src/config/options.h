@@ -147,7 +147,8 @@ struct sim_options {
     bool loop_capture;
     int64_t markets, seed;
     double rate;
-    int64_t duration_s; /* generated markets close after so long; 0: never */
+    int64_t duration_s;    /* generated markets close after so long; 0: never */
+    int64_t pause_after_s; /* the flow stops so long after it began; 0: never */
     usd_t balance;
     int fee_type;         /* enum fee_kind; the text is fee_kind_text() */
     usd_t fee_multiplier; /* 1e-6: 1.000000 is one */

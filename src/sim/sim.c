@@ -303,6 +303,20 @@ void sim_destroy(struct sim *sim)
 
 /* --- time --- */
 
+/* True when pause_after_ns have passed since the source could begin. */
+static bool source_paused(struct sim *sim)
+{
+    const struct sim_config *k = &sim->config;
+    if (k->pause_after_ns == 0 || (k->wait_for_client && !sim->client_came)) {
+        return false;
+    }
+    if (sim->source_began == 0) {
+        sim->source_began = sim->now;
+    }
+    sim->paused = sim->now - sim->source_began >= k->pause_after_ns;
+    return sim->paused;
+}
+
 void sim_tick(struct sim *sim, wall_ns_t wall, mono_ns_t now)
 {
     sim->wall = wall;
@@ -310,6 +324,9 @@ void sim_tick(struct sim *sim, wall_ns_t wall, mono_ns_t now)
     if (match_next_expiry(sim->match) <= wall) {
         match_expire(sim->match, wall);
         emit_result(sim, wall);
+    }
+    if (source_paused(sim)) {
+        return;
     }
     if (sim->capture != NULL) {
         capture_source_tick(sim);
@@ -320,7 +337,9 @@ void sim_tick(struct sim *sim, wall_ns_t wall, mono_ns_t now)
 
 mono_ns_t sim_deadline(const struct sim *sim)
 {
-    mono_ns_t due = sim->capture != NULL ? capture_source_deadline(sim) : flow_source_deadline(sim);
+    mono_ns_t due = sim->paused            ? NS_NEVER
+                    : sim->capture != NULL ? capture_source_deadline(sim)
+                                           : flow_source_deadline(sim);
     wall_ns_t expiry = match_next_expiry(sim->match);
     if (expiry != NS_NEVER) {
         mono_ns_t at = sim->now + (expiry > sim->wall ? expiry - sim->wall : 0);
@@ -331,7 +350,7 @@ mono_ns_t sim_deadline(const struct sim *sim)
 
 bool sim_finished(const struct sim *sim)
 {
-    return sim->finished;
+    return sim->finished || sim->paused;
 }
 
 const char *sim_market(const struct sim *sim, size_t i)

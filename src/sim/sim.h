@@ -58,10 +58,11 @@ struct sim_config {
     bool loop_capture;
     uint32_t markets;
     uint64_t seed;
-    double rate;           /* generated flow: messages a second over all markets */
-    mono_ns_t duration_ns; /* generated markets close after so long; 0: never */
-    usd_t balance;         /* of each user at start */
-    const char *fee_type;  /* "quadratic", "quadratic_with_maker_fees" */
+    double rate;              /* generated flow: messages a second over all markets */
+    mono_ns_t duration_ns;    /* generated markets close after so long; 0: never */
+    mono_ns_t pause_after_ns; /* the source stops so long after it began, books stay; 0: never */
+    usd_t balance;            /* of each user at start */
+    const char *fee_type;     /* "quadratic", "quadratic_with_maker_fees" */
     int64_t fee_mult_micros;
     const char *tier_name;
     int64_t read_rate, read_capacity, write_rate, write_capacity;
@@ -95,7 +96,7 @@ void sim_ws_writable(struct sim *sim, struct sim_conn *conn, wall_ns_t wall, mon
 void sim_tick(struct sim *sim, wall_ns_t wall, mono_ns_t now);
 mono_ns_t sim_deadline(const struct sim *sim);
 
-/* The capture is at its end, or all generated markets have closed. */
+/* The capture is at its end, all generated markets have closed, or the source has been paused. */
 bool sim_finished(const struct sim *sim);
 
 /* Tickers, for the ready file; NULL past the last. */

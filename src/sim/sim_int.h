@@ -165,8 +165,11 @@ struct sim {
 
     struct sim_conn *conns;
     uint32_t subs_of[CH_MAX];
-    bool client_came; /* a book subscription was made */
-    bool blocked;     /* some reader has a backlog */
+    bool client_came;
+    bool paused; /* pause_after_ns have passed */
+    mono_ns_t source_began;
+        /* 0: not yet; only with pause_after_ns */ /* a book subscription was made */
+    bool blocked;                                  /* some reader has a backlog */
 
     struct capture_source *capture;
     struct flow_source *flow;

@@ -1,0 +1,298 @@
+#!/usr/bin/env python3
+"""live.py DELTAFLOW REPLAY SCENARIO - the real binaries over real TLS, WebSocket and REST on loopback.
+
+Starts `deltaflow sim` and `deltaflow run`, and compares what both sides know when it is over: books level by level, every
+message in the database once and in order, orders, fills, cash and positions to the last 1e-6 dollar. Then the recorded
+session is fed to a fresh engine, which must give the same decisions and orders, bit for bit.
+"""
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from decimal import Decimal
+
+binary, replayer, scenario = sys.argv[1:4]
+shared = os.environ.get("DELTAFLOW_SHARED") or "../shared"
+must_have = bool(os.environ.get("DELTAFLOW_SHARED"))
+slow = float(os.environ.get("TEST_SLOW", "1"))  # sanitizers
+
+passed = 0
+failed = 0
+
+
+def check(claim, ok, detail=""):
+    global passed, failed
+    if ok:
+        passed += 1
+    else:
+        failed += 1
+    print(("ok      " if ok else "FAILED  ") + claim + ("" if ok else f": {detail}"), flush=True)
+
+
+def shared_file(name):
+    path = os.path.join(shared, name)
+    if os.path.exists(path):
+        return path
+    if must_have:
+        sys.exit(f"FAILED: DELTAFLOW_SHARED is set, but {path} is not there")
+    print(f"skipped: shared data {path} is not here")
+    sys.exit(77)
+
+
+class Live:
+    def __init__(self, folder, sim_args, run_args, run_seconds):
+        self.folder = folder
+        p = lambda name: os.path.join(folder, name)
+        self.ready, self.dump_path, self.summary_path, self.db = p("ready.json"), p("dump.json"), p("summary.json"), p("run.db")
+        env = dict(os.environ, HOME=folder, XDG_CONFIG_HOME=p("config"))
+        sim_log = open(p("sim.log"), "w")
+        run_log = open(p("run.log"), "w")
+        self.sim = subprocess.Popen(
+            [binary, "sim", "--ready-file", self.ready, "--state-dir", p("sim"), "--dump", self.dump_path, *sim_args],
+            stdout=sim_log, stderr=sim_log, env=env)
+        try:
+            self.wait_ready()
+            self.run = subprocess.run(
+                [binary, "run", "--exchange", self.ready, "--store-path", self.db, "--orders-journal", p("journal"),
+                 "--run-summary-json", self.summary_path, "--run-duration-s", str(run_seconds), *run_args],
+                stdout=run_log, stderr=run_log, env=env, timeout=300)
+        finally:
+            self.sim.send_signal(signal.SIGTERM)
+            try:
+                self.sim_code = self.sim.wait(60)
+            except subprocess.TimeoutExpired:
+                self.sim.kill()
+                self.sim_code = self.sim.wait()
+        if self.run.returncode != 0 or self.sim_code != 0:
+            for name in ("sim.log", "run.log"):
+                sys.stdout.write(f"--- {name}\n" + open(p(name)).read()[-6000:])
+        check("run ends with exit status 0", self.run.returncode == 0, self.run.returncode)
+        check("sim ends with exit status 0", self.sim_code == 0, self.sim_code)
+        if failed:
+            sys.exit(1)
+        self.summary = json.load(open(self.summary_path))
+        self.dump = json.load(open(self.dump_path))
+        self.con = sqlite3.connect(self.db)
+
+    def wait_ready(self):
+        end = time.time() + 60
+        while not os.path.exists(self.ready):
+            if self.sim.poll() is not None or time.time() > end:
+                sys.stdout.write(open(os.path.join(self.folder, "sim.log")).read())
+                raise RuntimeError("the simulator does not get ready")
+            time.sleep(0.02)
+
+    def q(self, sql):
+        return self.con.execute(sql).fetchall()
+
+    def one(self, sql):
+        return self.q(sql)[0][0]
+
+
+def check_books(live):
+    ours = {m["market"]: m for m in live.summary["markets"]}
+    theirs = {m["market"]: m for m in live.dump["markets"]}
+    check("run follows the markets of sim", set(ours) == set(theirs), (set(ours) ^ set(theirs)))
+    wrong = [t for t in theirs if t in ours and (ours[t]["yes"] != theirs[t]["yes"] or ours[t]["no"] != theirs[t]["no"])]
+    check(f"all {len(theirs)} books in run equal the books in sim at the end", not wrong, wrong)
+    check("no book is stale at the end", not [t for t in ours if ours[t]["stale"]], [t for t in ours if ours[t]["stale"]])
+    return wrong
+
+
+EVENTS = ["market", "snapshot", "delta", "trade", "stale", "link"]
+
+
+def check_messages(live, faults=False):
+    s = live.summary
+    for table, key in (("snapshot", "snapshots"), ("delta", "deltas"), ("trade", "trades")):
+        n = live.one(f"select count(*) from {table} where source = 3")
+        check(f"the database has each of the {s[key]} {key} once", n == s[key], n)
+    ords = sorted(o for t in EVENTS for (o,) in live.q(f"select ord from {t} where source = 3"))
+    check("market events are stored in order, without a hole", ords == list(range(1, len(ords) + 1)),
+          f"{len(ords)} rows, last {ords[-1:]}")
+    rows = sorted(r for t in ("snapshot", "delta", "trade")
+                  for r in live.q(f"select conn, sid, ord, seq from {t} where source = 3"))
+    last = {}
+    bad = []
+    jumps = 0
+    for conn, sid, _, seq in rows:
+        before = last.get((conn, sid), 0)
+        if seq <= before:
+            bad.append((conn, sid, seq))
+        elif seq != before + 1:
+            jumps += 1
+        last[(conn, sid)] = seq
+    check("seq rises in each subscription, so nothing is stored twice", not bad, bad[:5])
+    if not faults:
+        check("seq has no hole in any subscription, so nothing is missing", jumps == 0, jumps)
+    check("nothing was lost on the way to the disk", s["store"]["lost"] == 0 and s["not_taken"] == 0, s["store"])
+
+
+def amount(v):
+    return Decimal(v).quantize(Decimal("0.000001"))
+
+
+def check_account(live):
+    s, a = live.summary["account"], live.dump["accounts"][0]
+    check("cash equals the exchange's to 1e-6 USD", amount(s["cash_total"]) == amount(a["cash"]), (s["cash_total"], a["cash"]))
+    check("nothing is reserved when nothing is open", amount(s["cash_reserved"]) == 0, s["cash_reserved"])
+    check("fees equal the exchange's to 1e-6 USD", amount(s["fees"]) == amount(a["fees"]), (s["fees"], a["fees"]))
+    ours = {p["market"]: (Decimal(p["position"]), amount(p["cost"])) for p in s["positions"]}
+    theirs = {p["market"]: (Decimal(p["position"]), amount(p["cost"])) for p in a["positions"] if Decimal(p["position"]) != 0}
+    check(f"{len(theirs)} positions and their cost equal the exchange's", ours == theirs, (ours, theirs))
+    check("no drift was found", live.summary["order_detail"]["drifts"] == 0, live.summary["order_detail"])
+
+
+def check_orders(live):
+    dump_fills = {f["trade_id"] + f["order_id"]: (f["market"], f["outcome"], amount(f["yes_price"]), Decimal(f["count"]), amount(f["fee"]))
+                  for f in live.dump["fills"]}
+    db_rows = live.q("select trade_id || order_id, ticker, outcome, yes_price, count, fee from fills")
+    db_fills = {r[0]: (r[1], r[2], amount(r[3]), Decimal(r[4]), amount(r[5])) for r in db_rows}
+    check("each fill is counted once", len(db_rows) == len(db_fills), len(db_rows) - len(db_fills))
+    check(f"{len(dump_fills)} fills agree on both sides", db_fills == dump_fills,
+          f"{len(db_fills)} ours; only one side: {list(set(db_fills) ^ set(dump_fills))[:3]}")
+    theirs = {o["client_order_id"]: (Decimal(o["initial"]), Decimal(o["filled"]), o["status"]) for o in live.dump["orders"]}
+    rows = live.q("select client_id, count, filled, state, reason from orders")
+    ours = {r[0]: r for r in rows}
+    check("each order has one client_order_id", len(ours) == len(rows))
+    check("the exchange has no order that we do not know", set(theirs) <= set(ours), list(set(theirs) - set(ours))[:3])
+    never = [r for c, r in ours.items() if c not in theirs and r[3] not in ("rejected", "absent")]
+    check("every order that the exchange has not is rejected or proved absent", not never, never[:3])
+    wrong = [(ours[c], t) for c, t in theirs.items() if c in ours and (Decimal(ours[c][1]), Decimal(ours[c][2])) != t[:2]]
+    check(f"{len(theirs)} orders agree on size and filled count", not wrong, wrong[:3])
+    finished = {"resting": {"resting"}, "executed": {"filled"}, "canceled": {"cancelled", "expired", "filled", "rejected"}}
+    wrong = [(ours[c], t) for c, t in theirs.items() if c in ours and ours[c][3] not in finished[t[2]]]
+    check("orders agree on how they ended", not wrong, wrong[:3])
+    check("nothing of ours rests after the stop", not [t for t in theirs.values() if t[2] == "resting"])
+
+
+def check_replay(live):
+    done = subprocess.run([replayer, live.db], capture_output=True, text=True, timeout=300)
+    lines = done.stdout.splitlines()
+    check("the recorded session gives the same decisions, bit for bit", done.returncode == 0, done.stderr[-400:])
+    again = [l.split(" ")[1:] for l in lines if l.startswith("order ")]
+    stored = [[str(v) for v in r] for r in live.q(
+        "select number, from_name, event_name, to_name, outcome, yes_px, qty, filled, reserved, ticker, client_id "
+        "from order_step order by n")]
+    check(f"and the same {len(stored)} transitions of orders", again == stored,
+          next((p for p in zip(again, stored) if p[0] != p[1]), (len(again), len(stored))))
+    print("        " + (lines[-1] if lines else ""))
+
+
+def units(text, decimals):
+    return int(Decimal(text).scaleb(decimals))
+
+
+def capture_rows(path):
+    """What the recording says, read independently: type and integers of each book message and trade, in order."""
+    raw = subprocess.run(["zstd", "-dcq", path], capture_output=True, check=True).stdout
+    for line in raw.splitlines():
+        e = json.loads(line)["event"]
+        m = e["msg"]
+        if e["type"] == "orderbook_snapshot":
+            levels = [[(units(p, 4), units(q, 2)) for p, q in m.get(k, [])] for k in ("yes_dollars_fp", "no_dollars_fp")]
+            yield ("snapshot", len(levels[0]), len(levels[1]))
+        elif e["type"] == "orderbook_delta":
+            yield ("delta", 0 if m["side"] == "yes" else 1, units(m["price_dollars"], 4), units(m["delta_fp"], 2))
+        elif e["type"] == "trade":
+            yield ("trade", units(m["yes_price_dollars"], 4), units(m["count_fp"], 2), 0 if m["taker_side"] == "yes" else 1)
+
+
+def stored_rows(live):
+    rows = [(o, ("snapshot", y, n)) for o, y, n in live.q("select ord, n_yes, n_no from snapshot where source = 3")]
+    rows += [(o, ("delta", s, p, q)) for o, s, p, q in live.q("select ord, side, px, qty from delta where source = 3")]
+    rows += [(o, ("trade", p, q, t)) for o, p, q, t in live.q("select ord, yes_px, qty, taker from trade where source = 3")]
+    return [r for _, r in sorted(rows)]
+
+
+def capture_hold(folder):
+    """Nobody trades: what is stored is the recording, message by message."""
+    capture = shared_file("data/kalshi/ws/gold15m/KXGOLD15M-26AUG102030-30.jsonl.zst")
+    live = Live(folder, ["--capture", capture, "--speed", "150"],
+                ["--policy-kind", "hold", "--run-stop-when-closed"], 200)
+    check_books(live)
+    check_messages(live)
+    theirs = list(capture_rows(capture))
+    ours = stored_rows(live)
+    # The simulator sends its book as a snapshot when the subscription begins; the recording begins with its own.
+    while ours and theirs and ours[0] != theirs[0]:
+        ours.pop(0)
+    while len(ours) > 1 and ours[0][0] == ours[1][0] == "snapshot":
+        ours.pop(0)
+    n = min(len(ours), len(theirs))
+    diff = next((i for i in range(n) if ours[i] != theirs[i]), None)
+    check(f"the database holds the recording's {len(theirs)} messages in order", diff is None and len(theirs) - len(ours) in (0, 1),
+          (len(ours), len(theirs), diff, diff is not None and (ours[diff - 1:diff + 2], theirs[diff - 1:diff + 2])))
+    check("a run without trading opens no private session", live.summary["gateway"]["requests"] == 0)
+    check_replay(live)
+
+
+def capture_ppo(folder):
+    """A recorded market, traded by a model of the prototype."""
+    capture = shared_file("data/kalshi/ws/gold15m/KXGOLD15M-26AUG101900-00.jsonl.zst")
+    model = shared_file("data/models/real-no-licence/kalshiflow_session12.zip")
+    seconds = int(14 * max(1, slow))
+    live = Live(folder, ["--capture", capture, "--speed", str(40 / max(1, slow)), "--tier", "premier", "--pause-after", str(seconds - 4)],
+                ["--policy-kind", "ppo", "--policy-model", model, "--features-mirror", "99",
+                 "--features-zero-order-features", "--policy-sample"], seconds)
+    everything(live)
+
+
+def generated_random(folder):
+    live = Live(folder, ["--markets", "6", "--seed", "11", "--rate", "800", "--tier", "premier", "--fee-type", "quadratic_with_maker_fees", "--pause-after", "9"],
+                ["--policy-kind", "random", "--policy-seed", "5"], 12)
+    everything(live)
+
+
+def passive_shorts(folder):
+    live = Live(folder, ["--markets", "4", "--seed", "12", "--rate", "500", "--tier", "premier", "--pause-after", "9"],
+                ["--policy-kind", "random", "--policy-seed", "6", "--orders-pricing", "passive", "--orders-allow-short",
+                 "--orders-count", "2.50", "--feed-use-yes-price"], 12)
+    everything(live)
+
+
+FAULTS = ["cut@3", "seq_gap@5", "malformed@6", "http_429@7*3", "http_500@8*2", "http_500_after@9*2", "timeout@10*2", "cut@12"]
+
+
+def faults(folder):
+    args = []
+    for f in FAULTS:
+        args += ["--fault", f]
+    live = Live(folder, ["--markets", "6", "--seed", "13", "--rate", "600", "--tier", "premier", "--pause-after", "15", *args],
+                ["--policy-kind", "random", "--policy-seed", "7", "--exchange-request-timeout-ms", "1000",
+                 "--orders-clock-window-ms", "2000"], int(24 * max(1, slow)))
+    counted = live.dump["counters"]["faults"]
+    for f in FAULTS:
+        name = f.split("@")[0]
+        check(f"the fault {name} really happened", counted[name] > 0, counted)
+    s = live.summary
+    check("the gap was seen", s["gaps"] >= 1, s["gaps"])
+    check("the malformed frame was counted", s["malformed"] >= 1, s["malformed"])
+    check("unknown outcomes were met and all of them resolved",
+          s["order_detail"]["unknown"] > 0 and
+          s["order_detail"]["unknown"] <= s["order_detail"]["resolved_found"] + s["order_detail"]["resolved_absent"], s["order_detail"])
+    everything(live, faults=True)
+
+
+def everything(live, faults=False):
+    check("orders were sent", live.summary["orders"] > 0, live.summary["verdicts"])
+    check("and filled", live.summary["fills"] > 0, live.summary["order_detail"])
+    check_books(live)
+    check_messages(live, faults)
+    check_orders(live)
+    check_account(live)
+    check_replay(live)
+
+
+with tempfile.TemporaryDirectory(prefix="deltaflow-") as folder:
+    keep = os.environ.get("TEST_KEEP")
+    if keep:
+        folder = keep
+        os.makedirs(folder, exist_ok=True)
+    {f.__name__: f for f in (capture_hold, capture_ppo, generated_random, passive_shorts, faults)}[scenario](folder)
+print(f"{passed} passed, {failed} failed")
+sys.exit(1 if failed else 0)
