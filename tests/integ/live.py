@@ -234,7 +234,7 @@ def capture_hold(folder):
 def capture_ppo(folder):
     """A recorded market, traded by a model of the prototype."""
     capture = shared_file("data/kalshi/ws/gold15m/KXGOLD15M-26AUG101900-00.jsonl.zst")
-    model = shared_file("data/models/real-no-licence/kalshiflow_session12.zip")
+    model = shared_file("data/models/real-no-licence/kalshiflow_session12_sb3_2.7.1.zip")
     seconds = int(14 * max(1, slow))
     live = Live(folder, ["--capture", capture, "--speed", str(40 / max(1, slow)), "--tier", "premier", "--pause-after", str(seconds - 4)],
                 ["--policy-kind", "ppo", "--policy-model", model, "--features-mirror", "99",
@@ -272,9 +272,9 @@ def faults(folder):
     s = live.summary
     check("the gap was seen", s["gaps"] >= 1, s["gaps"])
     check("the malformed frame was counted", s["malformed"] >= 1, s["malformed"])
-    check("unknown outcomes were met and all of them resolved",
-          s["order_detail"]["unknown"] > 0 and
-          s["order_detail"]["unknown"] <= s["order_detail"]["resolved_found"] + s["order_detail"]["resolved_absent"], s["order_detail"])
+    left = live.q("select client_id, state from orders where state in ('unknown', 'sent', 'intended', 'cancel_sent')")
+    check(f"{s['order_detail']['unknown']} unknown outcomes were met, and none is left",
+          s["order_detail"]["unknown"] > 0 and not left and s["order_detail"]["open"] == 0, (left, s["order_detail"]))
     everything(live, faults=True)
 
 
