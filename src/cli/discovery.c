@@ -30,6 +30,7 @@ struct discovery {
     uint64_t req_id;
     uint32_t found;
     bool answered;
+    bool checked; /* the exchange knows our key */
     enum status st;
     struct ev_answer last;
     struct err *err;
@@ -208,7 +209,7 @@ static enum status explain(struct discovery *d)
                        url, a->error_code, a->http_status);
     case GW_REJECTED:
     case GW_NOT_FOUND:
-        return err_set(d->err, ST_INVALID, "%s refuses the list of markets: %s (HTTP %d)", url,
+        return err_set(d->err, ST_INVALID, "%s refuses the request: %s (HTTP %d)", url,
                        a->error_code, a->http_status);
     case GW_NOT_SENT:
     case GW_UNKNOWN:
@@ -287,6 +288,18 @@ static enum status ask_names(struct discovery *d)
     return ST_OK;
 }
 
+/* Lists of markets are public: only a private read shows whether key, signature and clock are good. */
+static enum status check_key(struct discovery *d)
+{
+    struct gw_request req = {.size = sizeof req, .op = GW_GET_BALANCE, .req_id = d->req_id + 1};
+    enum status st = ask_one(d, &req);
+    if (st == ST_DENIED && d->last.http_status == 403) {
+        return ST_OK; /* a good key that may not read the balance */
+    }
+    d->checked = st == ST_OK;
+    return st;
+}
+
 enum status discovery_ask(struct discovery *d, discovery_fn fn, void *self, struct err *err)
 {
     d->fn = fn;
@@ -297,6 +310,12 @@ enum status discovery_ask(struct discovery *d, discovery_fn fn, void *self, stru
     enum status st = idmap_init(&d->seen, 2000000);
     if (st != ST_OK) {
         return st;
+    }
+    if (!d->checked) {
+        st = check_key(d);
+        if (st != ST_OK) {
+            return st;
+        }
     }
     if (d->n_names > 0) {
         return ask_names(d);

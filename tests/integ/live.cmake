@@ -6,3 +6,5 @@ foreach(scenario capture_hold capture_ppo generated_random passive_shorts faults
   set_tests_properties(integ.live.${scenario} PROPERTIES LABELS integ TIMEOUT 400 SKIP_RETURN_CODE 77
     WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
 endforeach()
+add_test(NAME integ.bad_input COMMAND ${CMAKE_CURRENT_LIST_DIR}/bad_input.py $<TARGET_FILE:deltaflow>)
+set_tests_properties(integ.bad_input PROPERTIES LABELS integ TIMEOUT 300 WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
