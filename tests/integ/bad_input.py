@@ -131,7 +131,7 @@ try:
     refused("unknown command", run(command="rum"), 2, "rum")
     for command in ("run", "sim", "demo", "books", "policy", "observe"):
         done = run("--help", command=command)
-        check(f"{command} --help explains itself on stdout", done.returncode == 0 and "usage:" in done.stdout and
+        check(f"{command} --help explains itself on stdout", done.returncode == 0 and "usage:" in done.stdout.lower() and
               len(done.stdout.splitlines()) > 8, done.returncode)
     printed = run("--print-config")
     with open(path("printed.ini"), "w") as f:
