@@ -288,7 +288,8 @@ static enum status ask_names(struct discovery *d)
     return ST_OK;
 }
 
-/* Lists of markets are public: only a private read shows whether key, signature and clock are good. */
+/* Lists of markets are public: only a private read shows whether key, signature and clock are good.
+ */
 static enum status check_key(struct discovery *d)
 {
     struct gw_request req = {.size = sizeof req, .op = GW_GET_BALANCE, .req_id = d->req_id + 1};

@@ -64,8 +64,11 @@ struct run {
 
     /* main */
     struct store *store; /* store thread between start and stop */
-    struct agent *store_agent, *actor_agent, *gateway_agent, *net_agent;
-    struct journal *journal; /* actor; synced by the store thread */
+    struct agent *store_agent, *gateway_agent, *net_agent;
+    struct agent *actor_agent; /* the net agent where the actor has no thread of its own */
+    bool actor_on_net;
+    struct journal *journal;  /* actor; synced by the store thread */
+    mono_ns_t journal_synced; /* store: when it last was */
     struct journal_recovery journal_found;
     struct journal_record *unsettled;
     uint32_t n_unsettled, cap_unsettled;
@@ -108,6 +111,14 @@ void run_command(struct run *r, enum command command, uint32_t flags, const char
 /* Follow markets: before run_start straight into the feed, afterwards through the ring to the net
  * thread. */
 enum status run_follow(struct run *r, const struct ev_market *m, bool started);
+
+/*
+ * One turn of the actor: everything its rings hold, then decisions. Returns how many events it
+ * took. Called by the thread that the actor lives on, and by main when that thread has ended.
+ */
+int run_actor_turn(struct run *r, mono_ns_t now);
+/* There is something in a ring of the actor. Any thread. */
+void run_actor_wake(struct run *r);
 
 /* The parts: run_actor.c, run_store.c, run_gateway.c, run_net.c. Each returns an exit code. */
 int run_actor_build(struct run *r, struct err *err);

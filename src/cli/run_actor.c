@@ -111,9 +111,8 @@ static void publish_state(struct run *r)
     atomic_store_explicit(&r->engine_state, (int)state, memory_order_release);
 }
 
-static int actor_work(void *self, mono_ns_t now)
+int run_actor_turn(struct run *r, mono_ns_t now)
 {
-    struct run *r = self;
     engine_turn_begin(r->engine, now, clock_wall());
     uint32_t n = 0;
     for (int s = 0; s < EV_SRC_MAX; s++) {
@@ -131,6 +130,16 @@ static int actor_work(void *self, mono_ns_t now)
         publish_state(r);
     }
     return (int)n;
+}
+
+static int actor_work(void *self, mono_ns_t now)
+{
+    return run_actor_turn(self, now);
+}
+
+void run_actor_wake(struct run *r)
+{
+    agent_wake(r->actor_agent);
 }
 
 static mono_ns_t actor_deadline(void *self)
@@ -243,6 +252,9 @@ int run_actor_build(struct run *r, struct err *err)
     int code = build_engine(r, err);
     if (code != EXIT_DONE) {
         return code;
+    }
+    if (r->actor_on_net) {
+        return EXIT_DONE; /* run_net_build makes the agent that both live on */
     }
     struct agent_config ac = {
         .name = "actor",

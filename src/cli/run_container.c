@@ -49,8 +49,22 @@ static int (*const run_parts[])(struct run *r, struct err *err) = {
     build_rings, run_actor_build, run_store_build, run_gateway_build, run_net_build,
 };
 
+/*
+ * Waking another thread takes longer than all of a turn. With cores for everybody the actor has one
+ * of its own and a burst is decoded while it works; with few, it lives on the net thread, and its
+ * turn follows the frames without a hop.
+ */
+static bool actor_shares_thread(const struct run_options *o)
+{
+    if (o->actor.thread == ACTOR_THREAD_AUTO) {
+        return sysconf(_SC_NPROCESSORS_ONLN) < 4;
+    }
+    return o->actor.thread == ACTOR_THREAD_NET;
+}
+
 int run_build(struct run *r, struct err *err)
 {
+    r->actor_on_net = actor_shares_thread(r->o);
     for (size_t i = 0; i < sizeof run_parts / sizeof run_parts[0]; i++) {
         int code = run_parts[i](r, err);
         if (code != EXIT_DONE) {
@@ -62,7 +76,8 @@ int run_build(struct run *r, struct err *err)
 
 int run_start(struct run *r, struct err *err)
 {
-    struct agent *const agents[] = {r->store_agent, r->gateway_agent, r->actor_agent, r->net_agent};
+    struct agent *const agents[] = {r->store_agent, r->gateway_agent,
+                                    r->actor_on_net ? NULL : r->actor_agent, r->net_agent};
     for (size_t i = 0; i < sizeof agents / sizeof agents[0]; i++) {
         if (agents[i] != NULL && agent_start(agents[i]) != ST_OK) {
             err_set(err, ST_IO, "cannot start the thread '%s'", agent_name(agents[i]));
@@ -91,7 +106,7 @@ void run_command(struct run *r, enum command command, uint32_t flags, const char
         log_error("run", "the actor takes no commands: command=%d", (int)command);
         return;
     }
-    agent_wake(r->actor_agent);
+    run_actor_wake(r);
 }
 
 static bool wait_for(bool (*done)(const struct run *r), const struct run *r, mono_ns_t limit)
@@ -134,14 +149,14 @@ void run_stop(struct run *r, const char *outcome)
         }
     }
     stop_agent(r->net_agent);
-    /* What the net thread left in the rings is still applied and stored. */
-    mono_ns_t end = clock_mono() + 10 * NS_PER_SEC;
-    while (r->actor_agent != NULL && agent_running(r->actor_agent) &&
-           ring_used(r->to_actor[EV_SRC_MARKET]) > 0 && clock_mono() < end) {
-        agent_wake(r->actor_agent);
-        usleep(1000);
+    if (!r->actor_on_net) {
+        stop_agent(r->actor_agent);
     }
-    stop_agent(r->actor_agent);
+    /* Both threads have ended: what they left in the rings is still applied and stored. */
+    mono_ns_t end = clock_mono() + 10 * NS_PER_SEC;
+    while (r->engine != NULL && r->net_agent != NULL && run_actor_turn(r, clock_mono()) > 0 &&
+           clock_mono() < end) {
+    }
     stop_agent(r->gateway_agent);
     stop_agent(r->store_agent);
     if (r->store != NULL) {
@@ -154,7 +169,7 @@ void run_destroy(struct run *r)
     run_net_destroy(r);
     run_gateway_destroy(r);
     agent_destroy(r->net_agent);
-    agent_destroy(r->actor_agent);
+    agent_destroy(r->actor_on_net ? NULL : r->actor_agent);
     agent_destroy(r->gateway_agent);
     agent_destroy(r->store_agent);
     engine_destroy(r->engine);

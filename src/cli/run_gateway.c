@@ -45,11 +45,11 @@ static void emit_answer(void *self, const struct ev *ev)
         if (!agent_running(r->actor_agent)) {
             return;
         }
-        agent_wake(r->actor_agent);
+        run_actor_wake(r);
         usleep(100);
     }
     run_store_push(r->store_gateway, e);
-    agent_wake(r->actor_agent);
+    run_actor_wake(r);
     const struct ev_answer *a = (const struct ev_answer *)e;
     if (a->op == GW_CREATE && a->sent_mono != 0) {
         hist_record(&r->stages[STAGE_ROUND_TRIP], clock_mono() - a->sent_mono);

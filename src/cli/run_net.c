@@ -65,8 +65,11 @@ static enum status emit_market(void *self, const struct ev *ev)
     struct run_net *n = self;
     struct run *r = n->r;
     enum status st = ring_push(r->to_actor[EV_SRC_MARKET], ev, ev->size);
-    /* At once: the rest of a burst is decoded while the actor wakes. Costs one instruction when it is awake. */
-    agent_wake(r->actor_agent);
+    if (!r->actor_on_net) {
+        /* At once: the rest of a burst is decoded while the actor wakes. Costs one instruction when
+         * it is awake. */
+        run_actor_wake(r);
+    }
     if (st != ST_OK) {
         counter_add(&r->monitor.not_taken, 1);
         return st;
@@ -86,10 +89,16 @@ static enum status emit_private(void *self, const struct ev *ev)
         if (!agent_running(r->actor_agent)) {
             return ST_FULL;
         }
-        agent_wake(r->actor_agent);
-        usleep(100);
+        if (r->actor_on_net) {
+            run_actor_turn(r, clock_mono());
+        } else {
+            run_actor_wake(r);
+            usleep(100);
+        }
     }
-    agent_wake(r->actor_agent);
+    if (!r->actor_on_net) {
+        run_actor_wake(r);
+    }
     if (ev->type == EV_LINK) {
         atomic_store_explicit(&r->monitor.private_link, ((const struct ev_mark *)ev)->code != 0,
                               memory_order_release);
@@ -215,6 +224,9 @@ static int net_work(void *self, mono_ns_t now)
         fill_listener_tick(n->fills, now, wall);
     }
     did += ws_loop_work(n->loop, 0);
+    if (n->r->actor_on_net) {
+        did += run_actor_turn(n->r, clock_mono());
+    }
     return did;
 }
 
@@ -229,8 +241,11 @@ static void net_park(void *self, int64_t max_ns)
     if (wait > max_ns) {
         wait = max_ns;
     }
-    if (wait > 0) {
-        ws_loop_work(n->loop, wait);
+    if (n->r->actor_on_net && engine_deadline(n->r->engine) - clock_mono() < wait) {
+        wait = engine_deadline(n->r->engine) - clock_mono();
+    }
+    if (wait > 0 && ws_loop_work(n->loop, wait) > 0 && n->r->actor_on_net) {
+        run_actor_turn(n->r, clock_mono());
     }
 }
 
@@ -351,10 +366,14 @@ int run_net_build(struct run *r, struct err *err)
         .unpark = net_unpark,
         .idle = (enum idle_kind)r->o->actor.idle,
         .max_sleep_ns = LOOP_WAIT_MAX,
+        .slow_turn_ns = r->o->actor.slow_turn_ms * NS_PER_MS,
     };
     if (agent_create(&ac, &r->net_agent) != ST_OK) {
         err_set(err, ST_NOMEM, "cannot make the net agent");
         return EXIT_FAILED;
+    }
+    if (r->actor_on_net) {
+        r->actor_agent = r->net_agent;
     }
     return EXIT_DONE;
 }

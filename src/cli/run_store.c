@@ -4,6 +4,8 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -21,15 +23,31 @@ void run_store_push(struct ring *ring, const void *record)
     (void)st; /* a full ring counts it, and the store names it in a gap row */
 }
 
+#define JOURNAL_SYNC_EVERY (250 * NS_PER_MS)
+
 static int store_turn(void *self, mono_ns_t now)
 {
     struct run *r = self;
     uint32_t n = store_work(r->store, clock_wall(), now);
-    if (r->journal != NULL && journal_pending(r->journal) > 0 &&
-        journal_sync(r->journal) != ST_OK) {
+    /* Not after each record: a write that meets a sync of its page waits for the disk. */
+    if (r->journal != NULL && now - r->journal_synced > JOURNAL_SYNC_EVERY &&
+        journal_pending(r->journal) > 0) {
+        r->journal_synced = now;
+        if (journal_sync(r->journal) == ST_OK) {
+            return (int)n;
+        }
         log_error("store", "the order journal cannot be synced: no new order leaves");
     }
     return (int)n;
+}
+
+/* Writing may wait, deciding may not: where cores are few, the store's thread stands back. */
+static void store_on_start(void *self)
+{
+    (void)self;
+    if (setpriority(PRIO_PROCESS, (id_t)gettid(), 10) != 0) {
+        log_debug("store", "the thread keeps its priority");
+    }
 }
 
 int run_store_build(struct run *r, struct err *err)
@@ -69,6 +87,7 @@ int run_store_build(struct run *r, struct err *err)
         .name = "store",
         .self = r,
         .do_work = store_turn,
+        .on_start = store_on_start,
         .idle = IDLE_PARK,
         .spins = 1,
         .yields = 1,

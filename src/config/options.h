@@ -54,8 +54,11 @@ struct bus_options {
         request_ring_bytes;
 };
 
+enum actor_thread { ACTOR_THREAD_AUTO, ACTOR_THREAD_OWN, ACTOR_THREAD_NET };
+
 /* [actor] */
 struct actor_options {
+    int thread; /* enum actor_thread */
     int64_t throttle_ms;
     int64_t breaker_errors; /* the next error in a row opens it */
     int64_t breaker_cooldown_s;

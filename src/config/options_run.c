@@ -119,7 +119,10 @@ static const struct config_option rows[] = {
             "An open circuit breaker tries one order again after this time."),
     INT_ROW(actor, slow_turn_ms, "50", 1, 60000, "ms", NULL,
             "Turns that take longer are counted and logged."),
-    ENUM_ROW(actor, idle, "yield", "spin|yield|park", NULL,
+    ENUM_ROW(actor, thread, "auto", "auto|own|net", NULL,
+             "Where the actor runs: on a thread of its own, or on the net thread right after the "
+             "frames were decoded. auto: its own with four cores or more."),
+    ENUM_ROW(actor, idle, "park", "spin|yield|park", NULL,
              "What the thread does when there is nothing to do: spin uses a whole core and is the "
              "fastest, park sleeps."),
     INT_ROW(actor, message_age_ms, "5000", 0, HOUR_MS, "ms", NULL,
