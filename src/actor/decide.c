@@ -179,7 +179,8 @@ static struct orders_result execute(struct engine *e, uint32_t mkt, enum action 
         .tradable = market_tradable(e, m),
         .lagging = m->lagging,
         .unchecked = e->config.scale_check && m->scale.state != SCALE_GOOD,
-        .frame_mono = m->last_mono,
+        /* A decision that waited for an answer says nothing about how fast frames are acted on. */
+        .frame_mono = m->last_turn == e->mono ? m->last_mono : 0,
     };
     struct orders_result r = orders_intend(e->orders, mkt, action, &view);
     if (r.verdict == VERDICT_SENT) {

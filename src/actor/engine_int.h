@@ -46,6 +46,7 @@ struct market {
     uint32_t changes; /* since the last decision */
     uint64_t last_ord;
     mono_ns_t last_mono; /* receive time of the newest frame */
+    mono_ns_t last_turn; /* time of the turn that applied it */
     mono_ns_t accepted;  /* when the gate last accepted an order */
     bool ever_accepted;
     struct breaker breaker;

@@ -58,6 +58,7 @@ static void changed(struct engine *e, uint32_t mkt, const struct ev *h)
     m->changes++;
     m->last_ord = h->ord;
     m->last_mono = h->recv_mono;
+    m->last_turn = e->mono;
     counter_add(&e->metrics.changes, 1);
     decide_queue(e, mkt);
 }

@@ -120,8 +120,9 @@ struct orders_view {
     const struct book *book;
     bool tradable; /* active, snapshot seen, not stale, not crossed */
     bool lagging;
-    bool unchecked;       /* its price scale is not proved yet */
-    mono_ns_t frame_mono; /* receive time of the newest frame, for latency figures */
+    bool unchecked; /* its price scale is not proved yet */
+    mono_ns_t
+        frame_mono; /* receive time of the frame that led to it, for latency figures; 0: none */
 };
 struct orders_result {
     enum verdict verdict; /* REFUSED, KEPT, SENT, ERROR */
