@@ -493,6 +493,9 @@ void feed_tick(struct feed *feed, mono_ns_t now, wall_ns_t wall)
         }
     }
     feed_check_repairs(feed);
+    if (now - feed->book_heard >= feed->config.data_timeout_ns) {
+        feed_probe(feed);
+    }
     if (feed->open) {
         feed_pump(feed);
     }

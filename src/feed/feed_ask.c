@@ -304,6 +304,26 @@ void feed_check_repairs(struct feed *f)
     }
 }
 
+/*
+ * A subscription may die without our hearing of it (its error was the frame that could not be
+ * read), and a loss shows only with the next number. So after a malformed frame, and when the books
+ * have been silent for long, one snapshot is asked for: its answer carries the next number, a dead
+ * subscription answers with an error, and no answer is a failed repair.
+ */
+void feed_probe(struct feed *f)
+{
+    f->book_heard = f->now;
+    if (f->asked > 0 || f->wants.n > 0 || f->subs[CH_BOOK].sid == 0) {
+        return; /* an answer is due anyway */
+    }
+    for (uint32_t i = 0; i < f->market_count; i++) {
+        if (f->markets[i].book == BOOK_GOOD && !f->markets[i].in_marks) {
+            feed_want(f, i);
+            return;
+        }
+    }
+}
+
 /* --- answers --- */
 
 static void on_subscribed(struct feed *f, const struct frame *frame)
@@ -321,6 +341,7 @@ static void on_subscribed(struct feed *f, const struct frame *frame)
             sub->sid = frame->sid;
         }
         if (ch == CH_BOOK) {
+            f->book_heard = f->now;
             expect_snapshots(f, 0, sub->named);
         }
     }
@@ -399,6 +420,9 @@ void feed_on_control(struct feed *f, const struct frame *frame)
 mono_ns_t feed_ask_deadline(const struct feed *f)
 {
     mono_ns_t t = f->repair_deadline;
+    if (f->subs[CH_BOOK].sid != 0) {
+        t = earlier(t, f->book_heard + f->config.data_timeout_ns);
+    }
     if (f->sub_id != 0) {
         t = earlier(t, f->sub_deadline);
     } else if (f->market_count > 0 && (missing(f, CH_BOOK) || missing(f, CH_TRADE))) {

@@ -159,6 +159,7 @@ static enum status on_malformed(struct feed *f, const char *why, const char *s, 
     feed_record_raw(f, REC_RAW, 1, s, n);
     if (f->config.repair) {
         log_warn("feed", "malformed frame kept raw bytes=%zu why=\"%s\"", n, why);
+        feed_probe(f);
     }
     return ST_MALFORMED;
 }
@@ -325,6 +326,7 @@ static enum status on_hot(struct feed *f, const struct wire_msg *msg, const char
     if (verdict == SEQ_FOREIGN) {
         return on_unknown(f, "message of a sid that is not ours", s, n);
     }
+    f->book_heard = m.books ? f->now : f->book_heard;
     if (verdict == SEQ_DROP) {
         return ST_OK;
     }

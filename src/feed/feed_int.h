@@ -109,7 +109,8 @@ struct feed {
     mono_ns_t sub_not_before; /* a subscription that dies at once is not renewed at once */
     uint64_t unsub_id;
     struct index_queue wants;
-    uint32_t asked; /* markets in BOOK_ASKED */
+    uint32_t asked;       /* markets in BOOK_ASKED */
+    mono_ns_t book_heard; /* last message of the book subscription, or last probe of it */
     mono_ns_t repair_deadline;
     bool resubscribed; /* the last repair failed and a resubscription followed */
 
@@ -148,6 +149,8 @@ void feed_want_all(struct feed *f);
 void feed_subscription_ended(struct feed *f, enum channel ch, const char *reason);
 void feed_resubscribe(struct feed *f, const char *reason);
 void feed_check_repairs(struct feed *f);
+/* Ask for one good book again, to hear whether the book subscription lives and what it missed. */
+void feed_probe(struct feed *f);
 void feed_on_control(struct feed *f, const struct frame *frame);
 mono_ns_t feed_ask_deadline(const struct feed *f);
 

@@ -277,6 +277,38 @@ static void a_malformed_frame_is_kept_raw_and_its_loss_shows_as_a_gap(void **sta
     assert_non_null(strstr(rig_command(&r, 0), "get_snapshot"));
 }
 
+static void after_a_malformed_frame_one_book_is_asked_for(void **state)
+{
+    (void)state;
+    start();
+    rig_frame(&r, "{\"type\":\"err");
+    assert_int_equal(r.n_commands, 2);
+    assert_non_null(strstr(rig_command(&r, 0), "get_snapshot"));
+    assert_non_null(strstr(rig_command(&r, 0), "[\"A\"]"));
+    assert_true(r.good[0] && r.good[1]);
+    rig_frame(&r, "{\"type\":\"err");
+    assert_int_equal(r.n_commands, 2); /* an answer is due already */
+    rig_snapshot(&r, 1, 4, "A", RIG_YES, RIG_NO);
+    assert_int_equal(feed_stats(r.feed)->gaps, 1); /* 3 was lost: B is asked for, too */
+    assert_non_null(strstr(rig_command(&r, 0), "B"));
+}
+
+static void a_silent_subscription_is_probed_and_renewed_when_it_is_gone(void **state)
+{
+    (void)state;
+    start();
+    r.now += 29 * NS_PER_SEC;
+    rig_trade(&r, 2, 1, "A"); /* trades go on */
+    rig_tick(&r, NS_PER_SEC);
+    assert_non_null(strstr(rig_command(&r, 0), "get_snapshot"));
+    assert_true(r.good[0]);
+    rig_frame(&r, "{\"type\":\"error\",\"id\":2,\"msg\":{\"code\":7,\"msg\":\"Unknown "
+                  "subscription ID\"}}");
+    assert_false(r.good[0] || r.good[1]);
+    assert_int_equal(feed_stats(r.feed)->resubscribes, 1);
+    assert_non_null(strstr(rig_command(&r, 0), "\"subscribe\""));
+}
+
 static void an_unknown_type_is_kept_raw_and_takes_its_number(void **state)
 {
     (void)state;
@@ -289,17 +321,33 @@ static void an_unknown_type_is_kept_raw_and_takes_its_number(void **state)
     assert_true(r.good[0]);
 }
 
+/* The exchange answers what was asked about market A since the last call. */
+static void answer_probe(unsigned *seq)
+{
+    static uint32_t seen;
+    seen = seen > r.n_commands ? 0 : seen;
+    for (; seen < r.n_commands; seen++) {
+        if (strstr(r.commands[seen], "get_snapshot") != NULL &&
+            strstr(r.commands[seen], "\"A\"") != NULL) {
+            rig_snapshot(&r, 1, (*seq)++, "A", RIG_YES, RIG_NO);
+        }
+    }
+}
+
 static void silence_ends_the_connection_unless_heartbeats_come(void **state)
 {
     (void)state;
+    unsigned seq = 3;
     start();
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 6; i++) {
         rig_tick(&r, 20 * NS_PER_SEC);
+        answer_probe(&seq);
         feed_heartbeat(r.feed, r.now);
     }
+    assert_int_equal(seq, 6); /* silent books are asked for now and then */
     assert_int_equal(r.reconnects, 0);
     mono_ns_t deadline = feed_deadline(r.feed);
-    assert_int_equal(deadline, r.now + 30 * NS_PER_SEC);
+    assert_true(deadline > r.now && deadline <= r.now + 30 * NS_PER_SEC);
     rig_tick(&r, 30 * NS_PER_SEC);
     assert_int_equal(r.reconnects, 1);
     assert_string_equal(r.reconnect_reason, "no data");
@@ -355,13 +403,15 @@ static void a_market_that_never_had_a_book_disturbs_nobody(void **state)
     rig_subscribed(&r, 1, "orderbook_delta", 1);
     rig_subscribed(&r, 1, "trade", 2);
     rig_snapshot(&r, 1, 1, "A", RIG_YES, RIG_NO);
+    unsigned seq = 2;
     for (int i = 0; i < 20; i++) {
         feed_heartbeat(r.feed, r.now);
         rig_tick(&r, 5 * NS_PER_SEC);
+        answer_probe(&seq);
     }
     assert_int_equal(r.reconnects, 0);
     assert_int_equal(feed_stats(r.feed)->resubscribes, 0);
-    assert_int_equal(feed_stats(r.feed)->repairs, 2);
+    assert_int_equal(feed_stats(r.feed)->repairs, 2 + seq - 2); /* tried twice; A's are probes */
     assert_true(r.good[0]);
 }
 
@@ -499,6 +549,8 @@ int main(void)
         T(other_errors_are_counted_and_take_their_number),
         T(without_the_trade_channel_books_go_on),
         T(a_malformed_frame_is_kept_raw_and_its_loss_shows_as_a_gap),
+        T(after_a_malformed_frame_one_book_is_asked_for),
+        T(a_silent_subscription_is_probed_and_renewed_when_it_is_gone),
         T(an_unknown_type_is_kept_raw_and_takes_its_number),
         T(silence_ends_the_connection_unless_heartbeats_come),
         T(an_unanswered_subscribe_reconnects),
