@@ -7,7 +7,7 @@
 #include "cli/cli.h"
 
 static const struct cli_command *const commands[] = {&cmd_run,   &cmd_sim,    &cmd_demo,
-                                                 &cmd_books, &cmd_policy, &cmd_observe};
+                                                     &cmd_books, &cmd_policy, &cmd_observe};
 
 static void help(FILE *out)
 {

@@ -168,8 +168,8 @@ struct sim {
     bool client_came;
     bool paused; /* pause_after_ns have passed */
     mono_ns_t source_began;
-        /* 0: not yet; only with pause_after_ns */ /* a book subscription was made */
-    bool blocked;                                  /* some reader has a backlog */
+    /* 0: not yet; only with pause_after_ns */ /* a book subscription was made */
+    bool blocked;                              /* some reader has a backlog */
 
     struct capture_source *capture;
     struct flow_source *flow;

@@ -129,7 +129,7 @@ static const struct option_table *const others[] = {&other_table, NULL};
 static const struct option_table table = {"run", rows, sizeof rows / sizeof rows[0],
                                           sizeof(struct small), others};
 
-static char *const home_env[] = {"HOME=/home/someone", NULL};
+static char *const home_env[] = {"HOME=/users/someone", NULL};
 
 static struct config *make(struct small *out, char *const *env)
 {
@@ -172,7 +172,7 @@ static void without_any_source_everything_has_its_default(void **state)
     assert_int_equal(o.cash, 1500000);
     assert_int_equal(o.tif, 0);
     assert_string_equal(o.url, "");
-    assert_string_equal(o.path, "/home/someone/.local/share/x.db");
+    assert_string_equal(o.path, "/users/someone/.local/share/x.db");
     assert_int_equal(o.markets.n, 0);
     assert_true(o.speed == 1.0);
     assert_int_equal(config_source(c, "orders", "px"), CONFIG_DEFAULT);
@@ -200,7 +200,7 @@ static void every_type_is_read_exactly_from_ini(void **state)
     assert_int_equal(o.cash, -1);
     assert_int_equal(o.tif, 2);
     assert_string_equal(o.url, "https://x.y/z?a=b;c");
-    assert_string_equal(o.path, "/home/someone/d/e");
+    assert_string_equal(o.path, "/users/someone/d/e");
     assert_int_equal(o.markets.n, 3);
     assert_string_equal(o.markets.v[0], "KXA-1");
     assert_string_equal(o.markets.v[1], "KXB-2");
@@ -509,7 +509,7 @@ static void json_has_every_option_in_its_section(void **state)
     assert_string_equal(out.p,
                         "{\"orders\":{\"on\":false,\"delay_ms\":100,\"px\":\"0.0100\","
                         "\"count\":\"10.00\",\"cash\":\"1.500000\",\"tif\":\"gtc\"},"
-                        "\"feed\":{\"url\":\"q\\\"q\",\"path\":\"/home/someone/.local/share/x.db\","
+                        "\"feed\":{\"url\":\"q\\\"q\",\"path\":\"/users/someone/.local/share/x.db\","
                         "\"markets\":[\"A\",\"B\"],\"speed\":1,\"ring\":4096}}");
     buf_finish(&out);
     config_destroy(c);

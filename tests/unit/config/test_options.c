@@ -17,7 +17,8 @@ static char *const env[] = {"HOME=/h", NULL};
 
 static const struct option_table *const tables[] = {&run_option_table, &sim_option_table};
 
-static const struct config_option *row(const struct option_table *t, const char *section, const char *name)
+static const struct config_option *row(const struct option_table *t, const char *section,
+                                       const char *name)
 {
     for (size_t i = 0; i < t->n; i++) {
         if (strcmp(t->v[i].section, section) == 0 && strcmp(t->v[i].name, name) == 0) {
