@@ -213,7 +213,7 @@ static void on_lifecycle(struct feed *f, const struct frame *frame)
     }
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (strcmp(frame->event_type, rows[i].event) == 0) {
-            info.status = rows[i].status;
+            info.status = (int32_t)rows[i].status;
         }
     }
     /* It is followed, so this only announces what changed and cannot fail. */
