@@ -1,0 +1,1 @@
+fuzz_target(feed fuzz_feed.c NEEDS feed book)
