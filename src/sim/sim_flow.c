@@ -386,6 +386,13 @@ static void end_of_market(struct sim *sim, struct fmarket *f, uint32_t market, w
     }
 }
 
+/* On average what messages take at rate; a day at most, so that any rate is a time. */
+static mono_ns_t pause_of(struct fmarket *f, double messages, double rate)
+{
+    double pause = exponential(&f->rng) * messages / rate;
+    return 1 + (mono_ns_t)((pause > 86400 ? 86400 : pause) * 1e9);
+}
+
 static void step(struct sim *sim, uint32_t market)
 {
     struct flow_source *s = sim->flow;
@@ -400,9 +407,7 @@ static void step(struct sim *sim, uint32_t market)
     uint32_t n = act(sim, f, market, at);
     double rate = f->rate * (f->burst > 0 ? BURST_SPEED : 1);
     f->burst -= f->burst > 0;
-    double pause = exponential(&f->rng) * ((double)n + (n == 0 ? 0.2 : 0)) / rate;
-    pause = pause > 60 ? 60 : pause;
-    f->next += 1 + (mono_ns_t)(pause * 1e9);
+    f->next += pause_of(f, (double)n + (n == 0 ? 0.2 : 0), rate);
     if (life > 0 && f->next > s->start + life) {
         f->next = s->start + life;
     }
@@ -444,7 +449,7 @@ static void open_market(struct sim *sim, uint32_t market, double rate)
     }
     sim->markets[market].last_yes_px =
         grid_floor(match_grid(sim->match, market), (px_t)(probability(f) * (double)PX_ONE));
-    f->next = sim->now + (mono_ns_t)(exponential(&f->rng) / f->rate * 1e9);
+    f->next = sim->now + pause_of(f, 1, f->rate);
     f->before = sim->now;
 }
 
