@@ -9,8 +9,7 @@
  * Accuracy, against the true value: fm_log, fm_exp and fm_tanh within 1 ulp of double (0.92 seen),
  * fm_expf within 0.51 ulp of float, fm_tanhf within 2 (1.5 seen). All but fm_tanhf are monotone
  * over the arguments that the tests try; fm_tanhf may step back by two
- * last places. NaN in gives the
- * one quiet NaN out; no errno.
+ * last places. NaN in gives the one quiet NaN out; no errno.
  */
 #ifndef BASE_FMATH_H
 #define BASE_FMATH_H
