@@ -213,6 +213,8 @@ static inline enum status rig_market(struct rig *r, const char *ticker)
 }
 
 static inline enum status rig_frame(struct rig *r, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+static inline enum status rig_frame(struct rig *r, const char *fmt, ...)
 {
     char text[4096];
     va_list ap;
