@@ -160,7 +160,7 @@ void emit_unknown_snapshot(struct sim *sim, struct sim_conn *c, struct sub *s, c
 /* Call body for every subscription of a channel that follows the market. */
 #define EACH_SUB(sim_, channel_, market_, c_, s_)                                                  \
     for (struct sim_conn *c_ = (sim_)->conns; c_ != NULL; c_ = c_->next)                           \
-        for (struct sub *s_ = c_->subs; s_ < c_->subs + c_->n_subs; s_++)                          \
+        for (struct sub *s_ = c_->subs; s_ != NULL && s_ < c_->subs + c_->n_subs; s_++)            \
             if (s_->channel == (channel_) && sub_has(s_, (market_)))
 
 void emit_snapshot_all(struct sim *sim, uint32_t market)

@@ -210,8 +210,9 @@ void world_turn(struct world *w, mono_ns_t dt, uint32_t flow)
 void world_run(struct world *w, uint32_t turns)
 {
     for (uint32_t i = 0; i < turns; i++) {
-        world_turn(w, (mono_ns_t)rng_below(&w->rng, 20 * NS_PER_MS),
-                   (uint32_t)rng_below(&w->rng, 4));
+        /* Drawn one after the other: compilers evaluate arguments in different orders. */
+        mono_ns_t step = (mono_ns_t)rng_below(&w->rng, 20 * NS_PER_MS);
+        world_turn(w, step, (uint32_t)rng_below(&w->rng, 4));
     }
 }
 

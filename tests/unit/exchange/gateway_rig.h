@@ -20,7 +20,7 @@ struct rig {
     uint8_t finals[RIG_ANSWERS]; /* last answers of each req_id */
     uint64_t next_ord;
     uint32_t biggest;
-    char first_row[1024]; /* of the newest answer with rows */
+    _Alignas(8) char first_row[1024]; /* of the newest answer with rows */
 };
 
 void rig_start(struct rig *r, const struct gateway_config *config);
