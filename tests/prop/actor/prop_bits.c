@@ -15,7 +15,7 @@
 
 /* Of golden_world(): made by gcc, debug. A change of records, features, rules or of the tiny
  * exchange changes it; then it is to be written anew, on purpose. */
-#define GOLDEN "245d819f195b8e3f1a36f1887eed74fd"
+#define GOLDEN "85d9430471730074565bb678a14af595"
 
 static struct world_config golden_world(enum world_policy policy)
 {
