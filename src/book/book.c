@@ -40,8 +40,39 @@ struct book {
     uint64_t *pool;
     uint32_t pool_used, pool_cap; /* words */
     uint64_t version;
+    uint64_t inverse[GRID_RANGES_MAX]; /* of each range's step, see index_of */
     struct grid grid;
 };
+
+/* --- prices --- */
+
+/*
+ * grid_index() without its division, the slowest instruction of an update: with inverse = 2^32 /
+ * step rounded up, (d * inverse) >> 32 is d / step exactly, since d times the rounding stays far
+ * below 2^32 for d and steps up to 10,000.
+ */
+static int32_t index_of(const struct book *b, px_t px)
+{
+    if (px <= 0 || px >= PX_ONE) {
+        return -1;
+    }
+    uint32_t i = 0;
+    while (px >= b->grid.r[i].end) {
+        i++; /* ends: the last range ends at PX_ONE */
+    }
+    const struct grid_range *r = &b->grid.r[i];
+    uint32_t d = (uint32_t)(px - r->start);
+    uint32_t q = (uint32_t)(d * b->inverse[i] >> 32);
+    return q * (uint32_t)r->step == d ? r->before + (int32_t)q : -1;
+}
+
+static void invert_steps(struct book *b)
+{
+    for (uint32_t i = 0; i < b->grid.n; i++) {
+        uint64_t step = (uint64_t)b->grid.r[i].step;
+        b->inverse[i] = ((UINT64_C(1) << 32) + step - 1) / step;
+    }
+}
 
 /* --- pages --- */
 
@@ -111,6 +142,7 @@ static enum status lay_out(struct book *b, const struct grid *grid)
     }
     memset(base, 0xff, 2 * pages * sizeof *base); /* NO_PAGE everywhere */
     b->grid = *grid;
+    invert_steps(b);
     b->pool = NULL;
     b->pool_used = b->pool_cap = 0;
     for (uint32_t s = 0; s < 2; s++) {
@@ -218,37 +250,36 @@ static void clear_ladder(struct book *b, struct ladder *l)
     l->levels = 0;
 }
 
-/* Set a level that exists or is to exist; its page is there. qty 0 removes it. */
+/*
+ * Set a level that exists or is to exist; its page is there. qty 0 removes it. Levels come and go
+ * in an order nobody can predict, so the bits are computed and not branched on; only the best
+ * level's end is a branch.
+ */
 static void set_level(struct book *b, struct ladder *l, int32_t index, qty_t old, qty_t qty)
 {
     uint32_t i = (uint32_t)index;
     uint32_t page = i / PAGE_LEVELS;
     uint64_t *p = b->pool + l->base[page];
+    uint64_t is = qty != 0, was = old != 0;
     p[1 + i % PAGE_LEVELS] = (uint64_t)qty;
+    uint64_t occupied = (*p & ~(UINT64_C(1) << (i % PAGE_LEVELS))) | is << (i % PAGE_LEVELS);
+    *p = occupied;
+    uint64_t *summary = &l->summary[page / 64];
+    uint64_t any = occupied != 0;
+    *summary = (*summary & ~(UINT64_C(1) << (page % 64))) | any << (page % 64);
     l->total += qty - old;
-    if (old != 0 && qty != 0) {
-        return; /* the ordinary case: the level stays */
-    }
-    uint64_t bit = UINT64_C(1) << (i % PAGE_LEVELS);
-    if (qty != 0) {
-        *p |= bit;
-        l->summary[page / 64] |= UINT64_C(1) << (page % 64);
-        l->levels++;
-        l->best = index > l->best ? index : l->best;
-    } else if (old != 0) {
-        *p &= ~bit;
-        if (*p == 0) {
-            l->summary[page / 64] &= ~(UINT64_C(1) << (page % 64));
-        }
-        l->levels--;
-        l->best = index == l->best ? next_below(b, l, index) : l->best;
+    l->levels += (uint32_t)(is - was);
+    int32_t candidate = is ? index : -1;
+    l->best = candidate > l->best ? candidate : l->best;
+    if (qty == 0 && index == l->best) {
+        l->best = next_below(b, l, index);
     }
 }
 
 enum status book_apply(struct book *book, enum side side, px_t px, qty_t qty)
 {
     struct ladder *l = &book->side[side];
-    int32_t index = grid_index(&book->grid, px);
+    int32_t index = index_of(book, px);
     if (index < 0) {
         return ST_INVALID;
     }
@@ -277,7 +308,7 @@ static enum status fill_ladder(struct book *b, enum side side, const struct leve
 {
     struct ladder *l = &b->side[side];
     for (uint32_t i = 0; i < n; i++) {
-        int32_t index = grid_index(&b->grid, levels[i].px);
+        int32_t index = index_of(b, levels[i].px);
         qty_t qty = levels[i].qty;
         if (index < 0 || qty <= 0 || qty > QTY_LIMIT || qty_at(b, l, index) != 0) {
             return ST_INVALID;
@@ -388,7 +419,7 @@ bool book_crossed(const struct book *book)
 
 qty_t book_qty(const struct book *book, enum side side, px_t px)
 {
-    int32_t index = grid_index(&book->grid, px);
+    int32_t index = index_of(book, px);
     return index < 0 ? 0 : qty_at(book, &book->side[side], index);
 }
 

@@ -77,6 +77,41 @@ static void prices_off_the_grid_are_refused(void **state)
     book_destroy(b);
 }
 
+static void every_price_of_every_step_finds_its_level(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"linear_cent",
+                                        "deci_cent",
+                                        "tapered_deci_cent",
+                                        "center_quint_edge_deci_cent",
+                                        "center_centi_edge_centi_cent",
+                                        "center_deci_edge_centi_cent"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        struct book *b = make(names[i]);
+        for (px_t px = -1; px <= PX_ONE + 1; px++) {
+            bool tradable = grid_index(book_grid(b), px) >= 0;
+            assert_int_equal(book_apply(b, SIDE_YES, px, px + 7), tradable ? ST_OK : ST_INVALID);
+            assert_int_equal(book_qty(b, SIDE_YES, px), tradable ? px + 7 : 0);
+        }
+        assert_int_equal(book_levels(b, SIDE_YES), book_grid(b)->levels);
+        book_destroy(b);
+    }
+    for (px_t step = 1; step <= PX_ONE / 2; step++) { /* each step that can be */
+        struct grid_range one = {0, PX_ONE, step, 0};
+        struct grid grid;
+        struct book *b;
+        if (PX_ONE % step != 0) {
+            continue;
+        }
+        assert_int_equal(grid_init(&grid, &one, 1), ST_OK);
+        assert_int_equal(book_create(&grid, &b), ST_OK);
+        for (px_t px = 1; px < PX_ONE; px++) {
+            assert_int_equal(book_apply(b, SIDE_NO, px, 1), px % step == 0 ? ST_OK : ST_INVALID);
+        }
+        book_destroy(b);
+    }
+}
+
 static void a_level_that_reaches_zero_is_gone_and_the_next_is_best(void **state)
 {
     (void)state;
@@ -199,6 +234,7 @@ int main(void)
         cmocka_unit_test(a_no_bid_is_a_yes_ask),
         cmocka_unit_test(apply_below_zero_leaves_the_book_unchanged),
         cmocka_unit_test(prices_off_the_grid_are_refused),
+        cmocka_unit_test(every_price_of_every_step_finds_its_level),
         cmocka_unit_test(a_level_that_reaches_zero_is_gone_and_the_next_is_best),
         cmocka_unit_test(a_snapshot_replaces_the_book_and_may_be_empty),
         cmocka_unit_test(a_bad_snapshot_leaves_the_book_empty),
