@@ -8,6 +8,13 @@
  * Rules (design.md section 3, kalshi-api.md 5): seq counts per sid, over all its markets, ok
  * answers included; after a gap every book of the sid is marked stale and asked for again with
  * get_snapshot; if that does not come in time, resubscribe; if that fails, reconnect.
+ *
+ * After a frame that could not be read, and when the books were silent for data_timeout_ns, one
+ * good book is asked for again: the answer shows what was missed and that the subscription lives. A
+ * market of which no snapshot ever came on a connection is asked for twice and then left alone.
+ * A book event that was not taken (ST_FULL) makes its market stale and is repaired; a trade that
+ * was not taken is lost and counted (not_taken, REC_GAP). Events of a stale market go on being
+ * emitted, since they are records, too; only its next snapshot makes it good.
  */
 #ifndef FEED_FEED_H
 #define FEED_FEED_H
