@@ -15,6 +15,10 @@ import tempfile
 import time
 from decimal import Decimal
 
+root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(root, "tests"))
+import schema
+
 binary, replayer, scenario = sys.argv[1:4]
 shared = os.environ.get("DELTAFLOW_SHARED") or "../shared"
 must_have = bool(os.environ.get("DELTAFLOW_SHARED"))
@@ -77,6 +81,9 @@ class Live:
         self.summary = json.load(open(self.summary_path))
         self.dump = json.load(open(self.dump_path))
         self.con = sqlite3.connect(self.db)
+        for name, value in (("run-summary", self.summary), ("sim-dump", self.dump), ("ready", json.load(open(self.ready)))):
+            wrong = schema.check(value, os.path.join(root, f"docs/schemas/{name}.json"))
+            check(f"{name} fits its schema", not wrong, wrong[:5])
 
     def wait_ready(self):
         end = time.time() + 60
@@ -248,6 +255,13 @@ def generated_random(folder):
     everything(live)
 
 
+def own_thread(folder):
+    """The actor on a thread of its own, also under the thread sanitizer."""
+    live = Live(folder, ["--markets", "6", "--seed", "14", "--rate", "800", "--tier", "premier", "--pause-after", "9"],
+                ["--policy-kind", "random", "--policy-seed", "8", "--actor-thread", "own"], 12)
+    everything(live)
+
+
 def passive_shorts(folder):
     live = Live(folder, ["--markets", "4", "--seed", "12", "--rate", "500", "--tier", "premier", "--pause-after", "9"],
                 ["--policy-kind", "random", "--policy-seed", "6", "--orders-pricing", "passive", "--orders-allow-short",
@@ -293,6 +307,6 @@ with tempfile.TemporaryDirectory(prefix="deltaflow-") as folder:
     if keep:
         folder = keep
         os.makedirs(folder, exist_ok=True)
-    {f.__name__: f for f in (capture_hold, capture_ppo, generated_random, passive_shorts, faults)}[scenario](folder)
+    {f.__name__: f for f in (capture_hold, capture_ppo, generated_random, own_thread, passive_shorts, faults)}[scenario](folder)
 print(f"{passed} passed, {failed} failed")
 sys.exit(1 if failed else 0)
