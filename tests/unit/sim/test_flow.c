@@ -1,0 +1,241 @@
+#include "sim_fixture.h"
+
+static struct fix flow_make(uint64_t seed, uint32_t markets, double rate, mono_ns_t duration)
+{
+    struct sim_config c = sim_config_default();
+    c.seed = seed;
+    c.markets = markets;
+    c.rate = rate;
+    c.duration_ns = duration;
+    return fix_make(c);
+}
+
+static void subscribe(struct fix *f, struct peer *p)
+{
+    char text[2048];
+    int n =
+        snprintf(text, sizeof text,
+                 "{\"id\":1,\"cmd\":\"subscribe\",\"params\":{\"channels\":[\"orderbook_delta\","
+                 "\"trade\",\"market_lifecycle_v2\"],\"market_tickers\":[");
+    for (size_t i = 0; sim_market(f->sim, i) != NULL; i++) {
+        n += snprintf(text + n, sizeof text - (size_t)n, "%s\"%s\"", i > 0 ? "," : "",
+                      sim_market(f->sim, i));
+    }
+    snprintf(text + n, sizeof text - (size_t)n, "]}}");
+    fix_frame(f, p, text);
+}
+
+/* A book kept from frames by the simplest means: 1e-4 dollar prices as indices. */
+struct book {
+    qty_t q[2][10001];
+};
+
+static void parse_px(const char *s, px_t *p)
+{
+    assert_int_equal(px_parse(s, strlen(s), p), ST_OK);
+}
+
+static void parse_qty(const char *s, qty_t *q)
+{
+    assert_int_equal(qty_parse(s, strlen(s), q), ST_OK);
+}
+
+static void book_snapshot(struct book *b, json_t *msg)
+{
+    memset(b, 0, sizeof *b);
+    for (int s = 0; s < 2; s++) {
+        json_t *lv = json_object_get(msg, s == 0 ? "yes_dollars_fp" : "no_dollars_fp");
+        for (size_t i = 0; i < json_array_size(lv); i++) {
+            px_t px = 0;
+            parse_px(json_string_value(json_array_get(json_array_get(lv, i), 0)), &px);
+            parse_qty(json_string_value(json_array_get(json_array_get(lv, i), 1)), &b->q[s][px]);
+        }
+    }
+}
+
+static void book_delta(struct book *b, json_t *msg)
+{
+    px_t px = 0;
+    qty_t d = 0;
+    int s = strcmp(fix_text(msg, "side"), "yes") != 0;
+    parse_px(fix_text(msg, "price_dollars"), &px);
+    parse_qty(fix_text(msg, "delta_fp"), &d);
+    b->q[s][px] += d;
+    assert_true(b->q[s][px] >= 0);
+}
+
+static px_t book_best(const struct book *b, int s)
+{
+    px_t px = 10000;
+    while (px > 0 && b->q[s][px] == 0) {
+        px--;
+    }
+    return px;
+}
+
+static size_t market_of(const struct fix *f, const char *ticker)
+{
+    size_t i = 0;
+    while (strcmp(sim_market(f->sim, i), ticker) != 0) {
+        i++;
+    }
+    return i;
+}
+
+static void served_books_stay_sound_two_sided_and_close_empty(void **state)
+{
+    (void)state;
+    enum { MARKETS = 8 };
+    struct fix f = flow_make(7, MARKETS, 2000, 30 * NS_PER_SEC);
+    struct peer *p = fix_connect(&f, KEY_A);
+    struct book *books = calloc(MARKETS, sizeof *books);
+    subscribe(&f, p);
+    size_t deltas = 0;
+    size_t trades = 0;
+    size_t two_sided = 0;
+    size_t settled = 0;
+    while (!sim_finished(f.sim)) {
+        fix_advance(&f, 10 * NS_PER_MS);
+        for (size_t i = 0; i < json_array_size(p->frames); i++) {
+            json_t *j = json_array_get(p->frames, i);
+            const char *type = fix_text(j, "type");
+            json_t *msg = json_object_get(j, "msg");
+            if (strcmp(type, "trade") == 0) {
+                trades++;
+            } else if (strcmp(type, "market_lifecycle_v2") == 0) {
+                settled += strcmp(fix_text(msg, "event_type"), "settled") == 0;
+            }
+            bool snapshot = strcmp(type, "orderbook_snapshot") == 0;
+            if (!snapshot && strcmp(type, "orderbook_delta") != 0) {
+                continue;
+            }
+            struct book *b = &books[market_of(&f, fix_text(msg, "market_ticker"))];
+            if (snapshot) {
+                book_snapshot(b, msg);
+            } else {
+                book_delta(b, msg);
+                px_t yes = book_best(b, 0);
+                px_t no = book_best(b, 1);
+                assert_true(yes + no < PX_ONE);
+                two_sided += yes > 0 && no > 0;
+                deltas++;
+            }
+        }
+        json_array_clear(p->frames);
+    }
+    print_message("%zu deltas, %zu trades, %zu two-sided\n", deltas, trades, two_sided);
+    assert_true(deltas + trades > 30 * 2000 / 2 && deltas + trades < 30 * 2000 * 2);
+    assert_true(trades > deltas / 100 && trades < deltas);
+    assert_true(two_sided > deltas * 9 / 10);
+    assert_int_equal(settled, MARKETS);
+    for (int m = 0; m < MARKETS; m++) {
+        assert_int_equal(book_best(&books[m], 0) + book_best(&books[m], 1), 0);
+    }
+    json_t *d = fix_dump(&f);
+    for (size_t m = 0; m < MARKETS; m++) {
+        assert_string_equal(fix_text(json_array_get(json_object_get(d, "markets"), m), "status"),
+                            "finalized");
+    }
+    json_decref(d);
+    free(books);
+    fix_disconnect(&f, p);
+    fix_end(&f);
+}
+
+static json_t *frames_of(uint64_t seed)
+{
+    struct fix f = flow_make(seed, 4, 1000, 5 * NS_PER_SEC);
+    struct peer *p = fix_connect(&f, KEY_A);
+    subscribe(&f, p);
+    for (int i = 0; i < 400; i++) {
+        fix_advance(&f, 20 * NS_PER_MS);
+    }
+    assert_true(sim_finished(f.sim));
+    json_t *frames = json_incref(p->frames);
+    fix_disconnect(&f, p);
+    fix_end(&f);
+    return frames;
+}
+
+static void the_same_seed_gives_the_same_frames(void **state)
+{
+    (void)state;
+    json_t *a = frames_of(3);
+    json_t *b = frames_of(3);
+    json_t *c = frames_of(4);
+    assert_true(json_array_size(a) > 1000);
+    assert_true(json_equal(a, b));
+    assert_false(json_equal(a, c));
+    json_decref(a);
+    json_decref(b);
+    json_decref(c);
+}
+
+/* A user trades all the time; the books stay sound and the money stays the same. */
+static void users_trade_in_generated_markets_and_money_is_conserved(void **state)
+{
+    (void)state;
+    struct fix f = flow_make(11, 3, 500, 20 * NS_PER_SEC);
+    uint32_t filled = 0;
+    for (int i = 0; !sim_finished(f.sim); i++) {
+        char body[512];
+        fix_advance(&f, 100 * NS_PER_MS);
+        snprintf(body, sizeof body,
+                 "{\"ticker\":\"%s\",\"side\":\"%s\",\"count\":\"1.37\",\"price\":\"0.%02d00\","
+                 "\"time_in_force\":\"%s\",\"self_trade_prevention_type\":\"maker\"}",
+                 sim_market(f.sim, (size_t)i % 3), i % 2 ? "bid" : "ask", 30 + i * 7 % 40,
+                 i % 5 ? "good_till_canceled" : "immediate_or_cancel");
+        int status =
+            fix_request(&f, i % 3 ? KEY_A : KEY_B, "POST", "/portfolio/events/orders", body);
+        assert_true(status == 201 || status == 400 || status == 429);
+        filled += status == 201 && strcmp(fix_text(f.body, "fill_count"), "0.00") != 0;
+        if (i % 20 == 0) {
+            (void)fix_request(&f, KEY_A, "DELETE", "/portfolio/events/orders", NULL);
+        }
+    }
+    assert_true(filled > 10);
+    json_t *d = fix_dump(&f);
+    static const char *const parts[] = {"cash", "anonymous_cash", "collateral", "fees"};
+    usd_t sum = 0;
+    for (size_t i = 0; i < 4; i++) {
+        usd_t v = 0;
+        const char *s = fix_text(json_object_get(d, "money"), parts[i]);
+        assert_int_equal(usd_parse(s, strlen(s), &v), ST_OK);
+        sum += v;
+    }
+    assert_int_equal(sum, 2 * 1000 * USD_ONE);
+    assert_string_equal(fix_text(d, "money/collateral"), "0.000000");
+    json_decref(d);
+    assert_int_equal(fix_request(&f, KEY_A, "GET", "/portfolio/settlements", NULL), 200);
+    assert_true(json_array_size(json_object_get(f.body, "settlements")) > 0);
+    fix_end(&f);
+}
+
+static void bad_configurations_are_refused_with_a_reason(void **state)
+{
+    (void)state;
+    struct fix f;
+    struct err err = {0};
+    struct sim_config c = sim_config_default();
+    c.markets = 0;
+    assert_int_equal(fix_try(&f, c, &err), ST_INVALID);
+    assert_non_null(strstr(err.text, "markets"));
+    c = sim_config_default();
+    c.rate = 0;
+    assert_int_equal(fix_try(&f, c, &err), ST_INVALID);
+    c = sim_config_default();
+    c.fee_type = "flat";
+    assert_int_equal(fix_try(&f, c, &err), ST_UNSUPPORTED);
+    assert_non_null(strstr(err.text, "flat"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(served_books_stay_sound_two_sided_and_close_empty),
+        cmocka_unit_test(the_same_seed_gives_the_same_frames),
+        cmocka_unit_test(users_trade_in_generated_markets_and_money_is_conserved),
+        cmocka_unit_test(bad_configurations_are_refused_with_a_reason),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
