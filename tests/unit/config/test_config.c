@@ -506,11 +506,11 @@ static void json_has_every_option_in_its_section(void **state)
     struct buf out;
     buf_init(&out, 1 << 16);
     config_json(c, &out);
-    assert_string_equal(out.p,
-                        "{\"orders\":{\"on\":false,\"delay_ms\":100,\"px\":\"0.0100\","
-                        "\"count\":\"10.00\",\"cash\":\"1.500000\",\"tif\":\"gtc\"},"
-                        "\"feed\":{\"url\":\"q\\\"q\",\"path\":\"/users/someone/.local/share/x.db\","
-                        "\"markets\":[\"A\",\"B\"],\"speed\":1,\"ring\":4096}}");
+    assert_string_equal(
+        out.p, "{\"orders\":{\"on\":false,\"delay_ms\":100,\"px\":\"0.0100\","
+               "\"count\":\"10.00\",\"cash\":\"1.500000\",\"tif\":\"gtc\"},"
+               "\"feed\":{\"url\":\"q\\\"q\",\"path\":\"/users/someone/.local/share/x.db\","
+               "\"markets\":[\"A\",\"B\"],\"speed\":1,\"ring\":4096}}");
     buf_finish(&out);
     config_destroy(c);
 }
