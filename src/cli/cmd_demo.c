@@ -177,8 +177,8 @@ static void exec_sim(const struct demo *d)
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     setpgid(0, 0); /* Ctrl-C is for the trader: it cancels its orders before the exchange goes */
     execl(d->exe, "deltaflow", "sim", "--markets", markets, "--seed", seed, "--rate", d->rate,
-          "--duration", seconds, "--wait-for-client", "--state-dir", d->state, "--ready-file",
-          d->ready, (char *)NULL);
+          "--duration", seconds, "--tier", "premier", "--wait-for-client", "--state-dir", d->state,
+          "--ready-file", d->ready, (char *)NULL);
     _exit(127);
 }
 
