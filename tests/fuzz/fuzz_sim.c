@@ -1,0 +1,212 @@
+/*
+ * Requests and WebSocket commands of any form against the simulator. The input is lines: the first
+ * character says what a line is, and the simulator lives for the whole input.
+ *
+ *   G path?query   POST is "P path body", DELETE is "D path": signed requests of the user
+ *   W frame        a WebSocket frame            T digits   so many ms pass
+ *   F name         a fault                      B          the reader blocks or reads again
+ *
+ * After each input the money must add up, the dump must be JSON and every frame sent must be too.
+ */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "base/ensure.h"
+#include "sim/sim.h"
+
+#define KEY     "a0000000-0000-4000-8000-00000000000a"
+#define WALL    (INT64_C(1795420800) * NS_PER_SEC)
+#define BALANCE (1000 * USD_ONE)
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+struct world {
+    struct sim *sim;
+    struct sim_conn *conn;
+    struct sim_http_resp resp;
+    wall_ns_t wall;
+    mono_ns_t now;
+    bool full, malformed, closed;
+};
+
+static enum status take_frame(void *self, struct sim_conn *conn, void *peer, const char *s,
+                              size_t n)
+{
+    struct world *w = self;
+    (void)conn;
+    (void)peer;
+    if (w->full) {
+        return ST_FULL;
+    }
+    json_t *j = json_loadb(s, n, JSON_REJECT_DUPLICATES, NULL);
+    ensure(j != NULL || w->malformed);
+    json_decref(j);
+    return ST_OK;
+}
+
+static void take_close(void *self, struct sim_conn *conn, void *peer)
+{
+    (void)conn;
+    (void)peer;
+    ((struct world *)self)->closed = true;
+}
+
+static bool verify(void *self, struct text key_id, const char *text, size_t n,
+                   struct text signature)
+{
+    (void)self;
+    (void)key_id;
+    (void)text;
+    return n > 0 && signature.n > 0;
+}
+
+static bool known(void *self, struct text key_id)
+{
+    (void)self;
+    (void)key_id;
+    return true;
+}
+
+static void connect_user(struct world *w)
+{
+    char ts[32];
+    struct buf body = {.max = 4096};
+    snprintf(ts, sizeof ts, "%lld", (long long)(w->wall / NS_PER_MS));
+    struct sim_auth auth = {TEXT(KEY), text_of(ts), TEXT("s")};
+    ensure(sim_ws_open(w->sim, &auth, TEXT("/trade-api/ws/v2"), w, w->wall, w->now, &w->conn,
+                       &body) == 0);
+    buf_finish(&body);
+    w->closed = false;
+}
+
+static void request(struct world *w, const char *method, struct text line)
+{
+    char path[2048];
+    char ts[32];
+    const char *space = memchr(line.p, ' ', line.n);
+    size_t n = space != NULL ? (size_t)(space - line.p) : line.n;
+    struct text body = {line.p + n, line.n - n};
+    const char *mark = memchr(line.p, '?', n);
+    size_t len = mark != NULL ? (size_t)(mark - line.p) : n;
+    snprintf(path, sizeof path, "/trade-api/v2%.*s", (int)(len < 1900 ? len : 1900), line.p);
+    snprintf(ts, sizeof ts, "%lld", (long long)(w->wall / NS_PER_MS));
+    struct sim_http_req req = {.method = text_of(method),
+                               .path = text_of(path),
+                               .query = mark != NULL ? (struct text){mark + 1, n - len - 1}
+                                                     : (struct text){"", 0},
+                               .auth = {TEXT(KEY), text_of(ts), TEXT("s")},
+                               .body = body,
+                               .content_type = TEXT("application/json")};
+    sim_http(w->sim, &req, w->wall, w->now, &w->resp);
+    ensure(w->resp.status >= 200 && w->resp.status < 600 && !w->resp.body.failed);
+    if (w->resp.body.n > 0 && strcmp(w->resp.content_type, "application/json") == 0) {
+        json_t *j = json_loadb(w->resp.body.p, w->resp.body.n, JSON_REJECT_DUPLICATES, NULL);
+        ensure(j != NULL);
+        json_decref(j);
+    }
+}
+
+static void one_line(struct world *w, struct text line)
+{
+    char word[32];
+    struct text rest = {line.p + 1, line.n - 1};
+    switch (line.p[0]) {
+    case 'G':
+        request(w, "GET", rest);
+        break;
+    case 'P':
+        request(w, "POST", rest);
+        break;
+    case 'D':
+        request(w, "DELETE", rest);
+        break;
+    case 'W':
+        sim_ws_frame(w->sim, w->conn, rest, w->wall, w->now);
+        break;
+    case 'T': {
+        long ms = text_copy(word, sizeof word, rest) ? strtol(word, NULL, 10) : 1;
+        ms = ms < 0 ? 0 : ms > 2000 ? 2000 : ms;
+        w->wall += ms * NS_PER_MS;
+        w->now += ms * NS_PER_MS;
+        sim_tick(w->sim, w->wall, w->now);
+        break;
+    }
+    case 'F':
+        if (text_copy(word, sizeof word, rest)) {
+            enum sim_fault fault = sim_fault_parse(word);
+            w->malformed |= fault == SIM_FAULT_MALFORMED;
+            sim_fault(w->sim, fault, 1, w->wall, w->now);
+        }
+        break;
+    case 'B':
+        w->full = !w->full;
+        if (!w->full) {
+            sim_ws_writable(w->sim, w->conn, w->wall, w->now);
+        }
+        break;
+    default:
+        break;
+    }
+    if (w->closed) {
+        sim_ws_close(w->sim, w->conn);
+        connect_user(w);
+    }
+}
+
+static void check_dump(struct world *w)
+{
+    static const char *const parts[] = {"cash", "anonymous_cash", "collateral", "fees"};
+    struct buf b = {.max = (size_t)256 << 20};
+    sim_dump(w->sim, &b);
+    json_t *d = json_loadb(b.p, b.n, JSON_REJECT_DUPLICATES, NULL);
+    ensure(d != NULL);
+    usd_t sum = 0;
+    for (size_t i = 0; i < 4; i++) {
+        const char *s = json_string_value(json_object_get(json_object_get(d, "money"), parts[i]));
+        usd_t v = 0;
+        ensure(s != NULL && usd_parse(s, strlen(s), &v) == ST_OK);
+        sum += v;
+    }
+    ensure(sum == BALANCE);
+    json_decref(d);
+    buf_finish(&b);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const char *const keys[] = {KEY};
+    struct world w = {.wall = WALL, .now = NS_PER_SEC};
+    struct sim_config c = sim_config_default();
+    struct sim_out out = {&w, take_frame, take_close};
+    struct sim_verifier v = {NULL, verify, known};
+    c.markets = 3;
+    c.rate = 50;
+    c.duration_ns = 3 * NS_PER_SEC;
+    c.balance = BALANCE;
+    c.key_ids = keys;
+    c.n_keys = 1;
+    c.write_capacity = c.read_capacity = 1000000;
+    ensure(sim_create(&c, &out, &v, w.wall, w.now, &w.sim, NULL) == ST_OK);
+    buf_init(&w.resp.body, (size_t)64 << 20);
+    connect_user(&w);
+    const char *s = (const char *)data;
+    while (size > 0) {
+        const char *end = memchr(s, '\n', size);
+        size_t n = end != NULL ? (size_t)(end - s) : size;
+        if (n > 0) {
+            one_line(&w, (struct text){s, n});
+        }
+        n += end != NULL;
+        s += n;
+        size -= n;
+    }
+    check_dump(&w);
+    sim_ws_close(w.sim, w.conn);
+    buf_finish(&w.resp.body);
+    sim_destroy(w.sim);
+    return 0;
+}
