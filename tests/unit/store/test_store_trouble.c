@@ -1,0 +1,333 @@
+/* test_store_trouble.c - claims about store/store.h when the disk, the file or another writer is in
+ * the way. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <signal.h>
+#include <sqlite3.h>
+
+#include "base/clock.h"
+#include "make_records.h"
+#include "store/store.h"
+
+static char folder[64], path[96];
+
+static int set_up(void **state)
+{
+    (void)state;
+    make_folder(folder);
+    snprintf(path, sizeof path, "%s/s.sqlite", folder);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    remove_folder(folder);
+    return 0;
+}
+
+static struct store_config config_of(const char *file)
+{
+    struct store_config config = store_config_default();
+    config.path = file;
+    config.close_wait_ns = 100 * NS_PER_MS;
+    return config;
+}
+
+static struct store *open_store(struct ring **ring, size_t memory_max)
+{
+    struct store_config config = config_of(path);
+    config.memory_max = memory_max;
+    struct store *s = NULL;
+    struct err err = {0};
+    if (store_open(&config, 1000, &s, &err) != ST_OK) {
+        fail_msg("%s", err.text);
+    }
+    assert_int_equal(ring_create(1 << 20, ring), ST_OK);
+    store_add_ring(s, *ring);
+    return s;
+}
+
+static void refused(const char *file, enum status want, const char *says)
+{
+    struct store_config config = config_of(file);
+    struct store *s = NULL;
+    struct err err = {0};
+    enum status st = store_open(&config, 1000, &s, &err);
+    if (st != want || strstr(err.text, says) == NULL || strstr(err.text, file) == NULL) {
+        fail_msg("%s gave %s: %s", file, status_name(st), err.text);
+    }
+    assert_null(s);
+}
+
+static void write_text(const char *file, const char *text)
+{
+    FILE *f = fopen(file, "w");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+/* --- files that cannot be used --- */
+
+static void a_path_that_cannot_be_made_is_refused_and_named(void **state)
+{
+    (void)state;
+    char file[160];
+    snprintf(file, sizeof file, "%s/missing/s.sqlite", folder);
+    refused(file, ST_IO, "cannot open");
+    refused(folder, ST_IO, "cannot open");
+    snprintf(file, sizeof file, "%s/file", folder);
+    write_text(file, "x");
+    strcat(file, "/s.sqlite");
+    refused(file, ST_IO, "cannot open");
+}
+
+static void a_read_only_file_or_folder_is_refused(void **state)
+{
+    (void)state;
+    if (geteuid() == 0) {
+        skip(); /* root may write everywhere */
+    }
+    struct ring *ring = NULL;
+    store_close(open_store(&ring, 0), "done", 1);
+    ring_destroy(ring);
+    assert_int_equal(chmod(path, 0400), 0);
+    refused(path, ST_DENIED, "not writable");
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(chmod(folder, 0500), 0);
+    refused(path, ST_IO, "cannot open");
+    assert_int_equal(chmod(folder, 0700), 0);
+}
+
+static void a_file_that_is_no_database_or_somebody_elses_is_refused_and_unchanged(void **state)
+{
+    (void)state;
+    write_text(path, "this is not a database, it only has to be long enough to be looked at");
+    refused(path, ST_MALFORMED, "not a database");
+    assert_int_equal(unlink(path), 0);
+    sql_run(path, "CREATE TABLE notes (text)");
+    refused(path, ST_MALFORMED, "not deltaflow's");
+    assert_int_equal(sql_number(path, "SELECT count(*) FROM sqlite_master"), 1);
+}
+
+/* --- schema versions --- */
+
+static void an_empty_or_version_0_file_is_brought_forward(void **state)
+{
+    (void)state;
+    for (int older = 0; older < 2; older++) {
+        struct ring *ring = NULL;
+        if (older == 1) {
+            assert_int_equal(unlink(path), 0);
+            sql_run(path, "CREATE TABLE schema_version (version INTEGER PRIMARY KEY, wall INTEGER "
+                          "NOT NULL); INSERT INTO schema_version VALUES (0, 5)");
+        } else {
+            write_text(path, "");
+        }
+        struct store *s = open_store(&ring, 0);
+        struct ev_delta d = make_delta(1);
+        assert_int_equal(ring_push(ring, &d, sizeof d), ST_OK);
+        store_close(s, "done", 1);
+        assert_int_equal(sql_number(path, "SELECT max(version) FROM schema_version"),
+                         STORE_SCHEMA_VERSION);
+        assert_int_equal(sql_number(path, "SELECT count(*) FROM delta"), 1);
+        ring_destroy(ring);
+    }
+}
+
+static void a_newer_schema_is_refused_by_writer_and_reader(void **state)
+{
+    (void)state;
+    struct ring *ring = NULL;
+    struct err err = {0};
+    int64_t session = 0;
+    store_close(open_store(&ring, 0), "done", 1);
+    ring_destroy(ring);
+    sql_run(path, "INSERT INTO schema_version VALUES (99, 5)");
+    refused(path, ST_UNSUPPORTED, "newer");
+    assert_int_equal(store_last_session(path, &session, &err), ST_UNSUPPORTED);
+}
+
+static void a_reader_says_what_is_missing(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    int64_t session = 0;
+    assert_int_equal(store_last_session(path, &session, &err), ST_NOT_FOUND);
+    assert_non_null(strstr(err.text, path));
+    sqlite3 *db = NULL; /* a reader makes no file */
+    assert_int_not_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    sqlite3_close(db);
+    assert_int_equal(store_read_records(path, 1, 999, NULL, NULL, &err), ST_INVALID);
+}
+
+/* --- a database that is locked --- */
+
+static sqlite3 *lock(void)
+{
+    sqlite3 *db = NULL;
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    return db;
+}
+
+static void unlock(sqlite3 *db)
+{
+    assert_int_equal(sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+static void push_deltas(struct store *s, struct ring *ring, uint64_t from, uint64_t to,
+                        mono_ns_t now)
+{
+    for (uint64_t i = from; i <= to; i++) {
+        struct ev_delta d = make_delta(i);
+        while (ring_push(ring, &d, sizeof d) != ST_OK) {
+            (void)store_work(s, 1, now);
+        }
+    }
+    (void)store_work(s, 1, now);
+}
+
+static void a_locked_database_holds_nobody_up_and_loses_nothing(void **state)
+{
+    (void)state;
+    struct ring *ring = NULL;
+    struct store *s = open_store(&ring, 0);
+    sqlite3 *other = lock();
+    mono_ns_t began = clock_mono();
+    push_deltas(s, ring, 1, 200, 0);
+    assert_int_equal(store_stats(s)->failures, 1);
+    assert_int_equal(store_stats(s)->rows, 0);
+    assert_int_equal(ring_used(ring), 0); /* taken out of the ring all the same */
+    /* Before the wait is over it is not tried again. */
+    push_deltas(s, ring, 201, 300, NS_PER_MS);
+    assert_int_equal(store_stats(s)->failures, 1);
+    push_deltas(s, ring, 301, 302, 60 * NS_PER_MS);
+    assert_int_equal(store_stats(s)->failures, 2);
+    assert_true(clock_mono() - began < 2 * NS_PER_SEC);
+    unlock(other);
+    push_deltas(s, ring, 303, 303, 10 * NS_PER_SEC);
+    assert_int_equal(store_stats(s)->rows, 303);
+    assert_int_equal(store_stats(s)->lost, 0);
+    store_close(s, "done", 1);
+    assert_int_equal(sql_number(path, "SELECT count(*)*1000+max(ord) FROM delta"), 303303);
+    assert_int_equal(sql_number(path, "SELECT count(*) FROM gap"), 0);
+    ring_destroy(ring);
+}
+
+static void over_the_memory_bound_market_data_goes_and_orders_stay(void **state)
+{
+    (void)state;
+    struct ring *ring = NULL;
+    struct store *s = open_store(&ring, 4 << 20);
+    struct rng rng;
+    rng_init(&rng, 5);
+    uint64_t *buf = malloc(RECORD_ROOM);
+    sqlite3 *other = lock();
+    /* 20 MB of deltas, and a fill, an order step and a turn after each 1000. */
+    for (uint64_t k = 0; k < 200; k++) {
+        push_deltas(s, ring, k * 1000 + 1, k * 1000 + 1000, 0);
+        uint32_t size = make_record(&rng, EV_FILL, EV_SRC_PRIVATE, k + 1, buf);
+        assert_int_equal(ring_push(ring, buf, size), ST_OK);
+        size = make_record(&rng, REC_ORDER, 0, 0, buf);
+        assert_int_equal(ring_push(ring, buf, size), ST_OK);
+        size = make_record(&rng, REC_TURN, 0, k + 1, buf);
+        assert_int_equal(ring_push(ring, buf, size), ST_OK);
+    }
+    uint64_t lost = store_stats(s)->lost;
+    assert_true(lost > 100000);
+    assert_true(store_stats(s)->queued_bytes_max < 8 << 20);
+    unlock(other);
+    store_flush(s, 1, 10 * NS_PER_SEC);
+    assert_int_equal(store_stats(s)->lost, lost);
+    store_close(s, "done", 1);
+    assert_int_equal(sql_number(path, "SELECT count(*) FROM fill"), 200);
+    assert_int_equal(sql_number(path, "SELECT count(*) FROM order_step"), 200);
+    assert_int_equal(sql_number(path, "SELECT count(*) FROM turn"), 200);
+    assert_int_equal(sql_number(path, "SELECT count(*) FROM delta"), (long long)(200000 - lost));
+    /* One gap row says how many and where; the newest data is what was kept. */
+    assert_int_equal(sql_number(path, "SELECT count(*) FROM gap"), 1);
+    assert_int_equal(sql_number(path, "SELECT lost FROM gap"), (long long)lost);
+    assert_int_equal(sql_number(path, "SELECT seq_expected FROM gap"), 1);
+    assert_int_equal(sql_number(path, "SELECT seq_got FROM gap"), (long long)lost + 1);
+    assert_int_equal(sql_number(path, "SELECT min(ord) FROM delta"), (long long)lost + 1);
+    ring_destroy(ring);
+    free(buf);
+}
+
+/* --- a disk that is full --- */
+
+static void a_full_disk_is_outlived(void **state)
+{
+    (void)state;
+    struct ring *ring = NULL;
+    struct store *s = open_store(&ring, 0);
+    push_deltas(s, ring, 1, 100, 0);
+    assert_int_equal(store_stats(s)->rows, 100);
+    /* No file may grow over 100 KB: writes behind fail as on a full disk. */
+    struct rlimit old, small;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+    small = old;
+    small.rlim_cur = 100 * 1024;
+    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    push_deltas(s, ring, 101, 5000, NS_PER_SEC);
+    uint64_t failures = store_stats(s)->failures;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+    (void)signal(SIGXFSZ, handler);
+    assert_true(failures > 0);
+    push_deltas(s, ring, 5001, 5001, 60 * NS_PER_SEC);
+    store_close(s, "done", 1);
+    assert_int_equal(sql_number(path, "SELECT count(*)*10000+max(ord) FROM delta"), 50015001);
+    char text[32];
+    sql_text(path, "PRAGMA integrity_check", text, sizeof text);
+    assert_string_equal(text, "ok");
+    ring_destroy(ring);
+}
+
+static void closing_over_a_database_that_stays_locked_ends_in_time(void **state)
+{
+    (void)state;
+    struct ring *ring = NULL;
+    struct store *s = open_store(&ring, 0);
+    sqlite3 *other = lock();
+    push_deltas(s, ring, 1, 10, 0);
+    mono_ns_t began = clock_mono();
+    store_close(s, "done", 1);
+    assert_true(clock_mono() - began < 2 * NS_PER_SEC);
+    unlock(other);
+    assert_int_equal(sql_number(path, "SELECT count(*) FROM delta"), 0);
+    ring_destroy(ring);
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        T(a_path_that_cannot_be_made_is_refused_and_named),
+        T(a_read_only_file_or_folder_is_refused),
+        T(a_file_that_is_no_database_or_somebody_elses_is_refused_and_unchanged),
+        T(an_empty_or_version_0_file_is_brought_forward),
+        T(a_newer_schema_is_refused_by_writer_and_reader),
+        T(a_reader_says_what_is_missing),
+        T(a_locked_database_holds_nobody_up_and_loses_nothing),
+        T(over_the_memory_bound_market_data_goes_and_orders_stay),
+        T(a_full_disk_is_outlived),
+        T(closing_over_a_database_that_stays_locked_ends_in_time),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
