@@ -4,8 +4,6 @@
  */
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -39,15 +37,6 @@ static int store_turn(void *self, mono_ns_t now)
         log_error("store", "the order journal cannot be synced: no new order leaves");
     }
     return (int)n;
-}
-
-/* Writing may wait, deciding may not: where cores are few, the store's thread stands back. */
-static void store_on_start(void *self)
-{
-    (void)self;
-    if (setpriority(PRIO_PROCESS, (id_t)gettid(), 10) != 0) {
-        log_debug("store", "the thread keeps its priority");
-    }
 }
 
 int run_store_build(struct run *r, struct err *err)
@@ -87,7 +76,6 @@ int run_store_build(struct run *r, struct err *err)
         .name = "store",
         .self = r,
         .do_work = store_turn,
-        .on_start = store_on_start,
         .idle = IDLE_PARK,
         .spins = 1,
         .yields = 1,
