@@ -35,6 +35,7 @@ static const struct field market[] = {
     I32(ev_market, fee_type),
     I32(ev_market, fee_mult_micros),
     I64(ev_market, close_time),
+    I64(ev_market, volume_24h),
     F(ev_market, "grid", FIELD_GRID, grid),
 };
 static const struct field snapshot[] = {
