@@ -620,12 +620,14 @@ static void by_hand(struct tiny *t, uint32_t mkt)
 {
     uint32_t i = new_order(t, "", mkt);
     enum side side = (enum side)rng_below(&t->rng, 2);
+    px_t px = (px_t)(1 + rng_below(&t->rng, 99)) * PX_CENT;
+    qty_t qty = QTY_ONE * (qty_t)(1 + rng_below(&t->rng, 3));
     struct match_request r = {
         .account = t->account,
         .market = mkt,
         .side = side,
-        .px = (px_t)(1 + rng_below(&t->rng, 99)) * PX_CENT,
-        .qty = QTY_ONE * (qty_t)(1 + rng_below(&t->rng, 3)),
+        .px = px,
+        .qty = qty,
         .tif = MATCH_IOC,
         .tag = i,
     };

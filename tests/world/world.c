@@ -210,9 +210,10 @@ void world_turn(struct world *w, mono_ns_t dt, uint32_t flow)
 void world_run(struct world *w, uint32_t turns)
 {
     for (uint32_t i = 0; i < turns; i++) {
-        /* Drawn one after the other: compilers evaluate arguments in different orders. */
-        mono_ns_t step = (mono_ns_t)rng_below(&w->rng, 20 * NS_PER_MS);
-        world_turn(w, step, (uint32_t)rng_below(&w->rng, 4));
+        /* One after the other: compilers differ in the order of arguments. */
+        mono_ns_t dt = (mono_ns_t)rng_below(&w->rng, 20 * NS_PER_MS);
+        uint32_t flow = (uint32_t)rng_below(&w->rng, 4);
+        world_turn(w, dt, flow);
     }
 }
 

@@ -40,23 +40,22 @@ static struct world_config random_world(uint64_t seed)
     c.engine.orders.tif = rng_below(&r, 4) == 0 ? GW_IOC : GW_GTC;
     c.engine.orders.allow_short = rng_below(&r, 3) == 0;
     c.engine.orders.order_qty = (qty_t)(1 + rng_below(&r, 2000));
-    c.faults = (struct tiny_faults){
-        .rate_limit = some(&r, 100),
-        .not_sent = some(&r, 100),
-        .auth = some(&r, 30),
-        .fail_before = some(&r, 100),
-        .fail_after = some(&r, 100),
-        .timeout_before = some(&r, 60),
-        .timeout_after = some(&r, 60),
-        .timeout_late = some(&r, 60),
-        .private_lost = some(&r, 300),
-        .private_twice = some(&r, 300),
-        .by_hand = some(&r, 20),
-        .read_fails = some(&r, 200),
-        .delay_max = (mono_ns_t)rng_below(&r, 120) * NS_PER_MS,
-        .late_max = 1800 * NS_PER_MS,
-        .stale_max = some(&r, 2) * 400 * NS_PER_MS,
-    };
+    struct tiny_faults *f = &c.faults;
+    f->rate_limit = some(&r, 100);
+    f->not_sent = some(&r, 100);
+    f->auth = some(&r, 30);
+    f->fail_before = some(&r, 100);
+    f->fail_after = some(&r, 100);
+    f->timeout_before = some(&r, 60);
+    f->timeout_after = some(&r, 60);
+    f->timeout_late = some(&r, 60);
+    f->private_lost = some(&r, 300);
+    f->private_twice = some(&r, 300);
+    f->by_hand = some(&r, 20);
+    f->read_fails = some(&r, 200);
+    f->delay_max = (mono_ns_t)rng_below(&r, 120) * NS_PER_MS;
+    f->late_max = 1800 * NS_PER_MS;
+    f->stale_max = some(&r, 2) * 400 * NS_PER_MS;
     return c;
 }
 
