@@ -464,7 +464,9 @@ static enum status read_books(struct observer *o, struct session *s, const json_
     if (!json_is_object(books)) {
         return err_set(err, ST_MALFORMED, "books is missing or not an object");
     }
-    memset(s->in_point, 0, s->cap * sizeof *s->in_point);
+    for (uint32_t i = 0; i < s->s.n_markets; i++) {
+        s->in_point[i] = false;
+    }
     const char *ticker;
     json_t *value;
     json_object_foreach((json_t *)(uintptr_t)books, ticker, value)
