@@ -150,18 +150,25 @@ static void forward_block(struct model *m, const float *obs, uint32_t rows, floa
     for (uint32_t r = 0; r < rows; r++) {
         memcpy(ret_logits + (size_t)r * n, out + (size_t)r * m->row_width, n * sizeof *out);
     }
-    last = run_layers(m, &m->critic, shared, rows, shared);
-    out = spare(m, last, shared);
-    mlp_layer(&m->value_head, last, m->row_width, rows, out, m->row_width);
+    if (ret_value != NULL) {
+        last = run_layers(m, &m->critic, shared, rows, shared);
+        out = spare(m, last, shared);
+        mlp_layer(&m->value_head, last, m->row_width, rows, out, m->row_width);
+        for (uint32_t r = 0; r < rows; r++) {
+            ret_value[r] = out[(size_t)r * m->row_width];
+            ret_finite[r] = ret_finite[r] && isfinite(ret_value[r]);
+        }
+    }
     for (uint32_t r = 0; r < rows; r++) {
-        ret_value[r] = out[(size_t)r * m->row_width];
         float *logits = ret_logits + (size_t)r * n;
         float *probs = ret_probs + (size_t)r * n;
-        ret_finite[r] = ret_finite[r] && softmax(logits, n, probs) && isfinite(ret_value[r]);
+        ret_finite[r] = ret_finite[r] && softmax(logits, n, probs);
         if (!ret_finite[r]) {
             memset(logits, 0, n * sizeof *logits);
             memset(probs, 0, n * sizeof *probs);
-            ret_value[r] = 0;
+            if (ret_value != NULL) {
+                ret_value[r] = 0;
+            }
         }
     }
 }
@@ -172,7 +179,8 @@ void model_forward(struct model *model, const float *obs, size_t n, float *ret_l
     for (size_t i = 0; i < n;) {
         uint32_t rows = n - i >= MODEL_ROWS ? MODEL_ROWS : (uint32_t)(n - i);
         forward_block(model, obs + i * model->obs_count, rows, ret_logits + i * model->action_count,
-                      ret_probs + i * model->action_count, ret_value + i, ret_finite + i);
+                      ret_probs + i * model->action_count, ret_value != NULL ? ret_value + i : NULL,
+                      ret_finite + i);
         i += rows;
     }
 }

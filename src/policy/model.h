@@ -81,7 +81,8 @@ enum status model_check_agent(const struct model *model, struct refusal *r) MUST
 
 /*
  * Run n rows of obs_count floats each. Outputs go to ret_logits and ret_probs (n rows of
- * action_count), ret_value (n), ret_finite (n). A row whose result is not finite has all zeros.
+ * action_count), ret_value (n; NULL: the value network is not run), ret_finite (n). A row whose
+ * result is not finite has all zeros.
  */
 void model_forward(struct model *model, const float *obs, size_t n, float *ret_logits,
                    float *ret_probs, float *ret_value, bool *ret_finite);

@@ -142,15 +142,13 @@ static void select_ppo(struct policy *p, const float *obs, size_t n, struct poli
 {
     float logits[BATCH * POLICY_ACTIONS];
     float probs[BATCH * POLICY_ACTIONS];
-    float values[BATCH];
     bool finite[BATCH];
-    model_forward(p->model, obs, n, logits, probs, values, finite);
+    model_forward(p->model, obs, n, logits, probs, NULL, finite); /* deciding needs no value */
     for (size_t i = 0; i < n; i++) {
         double u = p->sample ? rng_unit(&p->rng) : 0;
         const float *row = probs + i * POLICY_ACTIONS;
         memcpy(out[i].logits, logits + i * POLICY_ACTIONS, sizeof out[i].logits);
         memcpy(out[i].probs, row, sizeof out[i].probs);
-        out[i].value = values[i];
         out[i].action = 0;
         if (finite[i]) {
             out[i].action = p->sample ? model_sample(row, POLICY_ACTIONS, u)

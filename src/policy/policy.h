@@ -33,7 +33,6 @@ struct policy_out {
     uint32_t action;
     float logits[POLICY_ACTIONS]; /* zeros for hold and random */
     float probs[POLICY_ACTIONS];
-    float value;
 };
 
 /*
