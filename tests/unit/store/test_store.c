@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -418,6 +419,34 @@ static void views_show_dollars_and_tickers(void **state)
     ring_destroy(ring);
 }
 
+static void *produce(void *arg)
+{
+    struct ring *ring = arg;
+    for (uint64_t i = 1; i <= 50000; i++) {
+        struct ev_delta d = make_delta(i);
+        (void)!ring_push(ring, &d, sizeof d); /* never waits: what does not fit is lost */
+    }
+    return NULL;
+}
+
+static void beside_a_producer_every_number_is_stored_or_named(void **state)
+{
+    (void)state;
+    struct ring *ring = NULL;
+    struct store *s = open_store(&ring, 1 << 15);
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, produce, ring), 0);
+    for (int turn = 0; turn < 2000; turn++) {
+        (void)store_work(s, 1, turn);
+    }
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    store_close(s, "done", 5);
+    assert_int_equal(sql_number(path, "SELECT (SELECT count(*) FROM delta) + "
+                                      "(SELECT coalesce(sum(lost), 0) FROM gap)"),
+                     50000);
+    ring_destroy(ring);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -432,6 +461,7 @@ int main(void)
         T(sessions_have_their_rows_outcome_and_numbers),
         T(a_killed_run_is_marked_broken_by_the_next_and_keeps_what_was_committed),
         T(views_show_dollars_and_tickers),
+        T(beside_a_producer_every_number_is_stored_or_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

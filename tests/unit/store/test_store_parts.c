@@ -173,9 +173,9 @@ static void grids_come_back_and_wrong_text_is_refused(void **state)
         assert_int_equal(grid_from_text(text, &out), ST_OK);
         assert_memory_equal(&in, &out, sizeof in);
     }
-    const char *bad[] = {"", "x", "99 0:1", "99 0:1:1:0 z",
-                         "1 0:1:1:0 0:1:1:0 0:1:1:0 0:1:1:0 0:1:1:0 0:1:1:0 0:1:1:0 0:1:1:0 "
-                         "0:1:1:0"};
+    const char *too_many =
+        "1 0:1:1:0 0:1:1:0 0:1:1:0 0:1:1:0 0:1:1:0 0:1:1:0 0:1:1:0 0:1:1:0 0:1:1:0";
+    const char *bad[] = {"", "x", "99 0:1", "99 0:1:1:0 z", too_many};
     struct grid g;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_int_equal(grid_from_text(bad[i], &g), ST_MALFORMED);
