@@ -5,12 +5,11 @@
  *        as f - (f*f/2 - s*(f*f/2 + R)), where R is the rest of the series and small, so that its
  *        rounding errors hardly count.
  * exp    x = k ln2 + r with ln2 in two parts and r as a sum hi + lo; 1 + hi + (lo + r*r*P(r)).
- * tanh   E = expm1(2|x|) as an unevaluated sum of two doubles, then E/(E+2) as a truncated quotient
- *        plus its exact remainder times 1/(E+2).
- * expf   the same formula in plain double: 29 spare bits make the rounding to float the only error
- *        that matters.
- * tanhf  in float, for the policy's speed: an odd polynomial up to 0.4, and above it the formula of
- *        tanh, whose errors are then small against the result.
+ * tanh   below 1/16 its series; else E = expm1(2|x|) as an unevaluated sum of two doubles, then
+ * E/(E+2) as a truncated quotient plus its exact remainder times 1/(E+2). expf   the same formula
+ * in plain double: 29 spare bits make the rounding to float the only error that matters. tanhf  in
+ * float, for the policy's speed: an odd polynomial up to 0.4, and above it the formula of tanh,
+ * whose errors are then small against the result.
  *
  * The polynomials are the Taylor series, long enough for the reduced arguments; that costs a few
  * multiplications over fitted coefficients, and every constant explains itself. Only tanhf has
@@ -167,6 +166,16 @@ static double expm1_pair(double y, double *ret_lo)
     return e;
 }
 
+/* tanh(x)/x - 1 for z = x*x < 2^-8, without a division: most arguments of features are small. */
+static double tanh_rest(double z)
+{
+    double w = z * z;
+    double odd =
+        -1.0 / 3 + w * (-17.0 / 315 + w * (-1382.0 / 155925 + w * (-929569.0 / 638512875)));
+    double even = 2.0 / 15 + w * (62.0 / 2835 + w * (21844.0 / 6081075));
+    return z * (odd + z * even);
+}
+
 double fm_tanh(double x)
 {
     double ax = double_of(bits_of(x) & INT64_MAX);
@@ -175,6 +184,9 @@ double fm_tanh(double x)
     }
     if (ax < 0x1p-28) {
         return x; /* x - x*x*x/3 rounds to it */
+    }
+    if (ax < 0x1p-4) {
+        return x + x * tanh_rest(x * x);
     }
     double e_lo;
     double e = expm1_pair(2.0 * ax, &e_lo);

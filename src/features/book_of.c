@@ -1,8 +1,6 @@
 /*
  * book_of.c - what the market features need of a book, in integers.
  */
-#include <string.h>
-
 #include "features/features.h"
 
 /* The three largest sizes seen so far, largest first. */
@@ -33,21 +31,18 @@ static qty_t top3_sum(const struct top3 *t)
     return t->q[0] + t->q[1] + t->q[2];
 }
 
-/* One ladder of bids, and those of its levels that are asks of the other outcome. */
-struct ladder {
-    px_t best, best_mirrored; /* 0: none */
-    qty_t total, mirrored;
-    uint32_t n, n_mirrored;
-    qty_t top[3], top_mirrored[3];
+/* Of one ladder of bids, the levels that are asks of the other outcome. */
+struct mirrored {
+    px_t best; /* 0: none */
+    qty_t total;
+    uint32_t n;
+    struct top3 top;
 };
 
 /* Levels at mirror or above have no ask: it would stand at 0 or below. */
-static void cut_at_mirror(const struct book *book, enum side side, px_t mirror, struct ladder *l)
+static struct mirrored cut_at_mirror(const struct book *book, enum side side, px_t mirror)
 {
-    l->best_mirrored = 0;
-    l->mirrored = 0;
-    l->n_mirrored = 0;
-    struct top3 top = {0};
+    struct mirrored m = {0};
     /* The shorter mirror is for whole cents and hardly ever cuts, so plain lookups will do. */
     const struct grid *grid = book_grid(book);
     for (int32_t i = 0; i < grid->levels; i++) {
@@ -57,62 +52,87 @@ static void cut_at_mirror(const struct book *book, enum side side, px_t mirror, 
         }
         qty_t qty = book_qty(book, side, px);
         if (qty > 0) {
-            l->best_mirrored = px;
-            l->mirrored += qty;
-            l->n_mirrored++;
-            top3_add(&top, qty);
+            m.best = px;
+            m.total += qty;
+            m.n++;
+            top3_add(&m.top, qty);
         }
     }
-    memcpy(l->top_mirrored, top.q, sizeof top.q);
+    return m;
 }
 
-static void ladder_of(const struct book *book, enum side side, px_t mirror, struct ladder *l)
+/* Without the top: that of an uncut ladder is found by book_top_sizes. */
+static struct mirrored mirrored_of(const struct book *book, enum side side, px_t mirror)
 {
-    l->best = book_best(book, side);
-    l->total = book_total(book, side);
-    l->n = book_levels(book, side);
-    book_top_sizes(book, side, l->top, 3);
-    if (l->best >= mirror) {
-        cut_at_mirror(book, side, mirror, l);
-        return;
+    px_t best = book_best(book, side);
+    if (best >= mirror) {
+        return cut_at_mirror(book, side, mirror);
     }
-    l->best_mirrored = l->best;
-    l->mirrored = l->total;
-    l->n_mirrored = l->n;
-    memcpy(l->top_mirrored, l->top, sizeof l->top);
+    return (struct mirrored){
+        .best = best, .total = book_total(book, side), .n = book_levels(book, side)};
 }
 
-static qty_t top3_of(const qty_t a[3], const qty_t b[3])
+void feature_book_ends(const struct book *book, px_t mirror, struct feature_book *ret)
 {
-    struct top3 t = {{a[0], a[1], a[2]}};
+    struct mirrored yes = mirrored_of(book, SIDE_YES, mirror);
+    struct mirrored no = mirrored_of(book, SIDE_NO, mirror);
+    *ret = (struct feature_book){
+        .any = true,
+        .yes_bid = book_best(book, SIDE_YES),
+        .yes_ask = no.best > 0 ? mirror - no.best : 0,
+        .no_bid = book_best(book, SIDE_NO),
+        .no_ask = yes.best > 0 ? mirror - yes.best : 0,
+        .yes_bids = book_total(book, SIDE_YES),
+        .yes_asks = no.total,
+        .no_bids = book_total(book, SIDE_NO),
+        .no_asks = yes.total,
+        .n_yes_bids = book_levels(book, SIDE_YES),
+        .n_yes_asks = no.n,
+        .n_no_bids = book_levels(book, SIDE_NO),
+        .n_no_asks = yes.n,
+        .yes_top3 = -1,
+        .no_top3 = -1,
+    };
+}
+
+static qty_t top3_of_both(const struct top3 *bids, const struct top3 *asks)
+{
+    struct top3 t = *bids;
     for (int i = 0; i < 3; i++) {
-        top3_add(&t, b[i]);
+        top3_add(&t, asks->q[i]);
     }
     return top3_sum(&t);
 }
 
+static void add_tops(const struct book *book, px_t mirror, struct feature_book *b)
+{
+    struct top3 yes, no;
+    book_top_sizes(book, SIDE_YES, yes.q, 3);
+    book_top_sizes(book, SIDE_NO, no.q, 3);
+    bool yes_cut = book_best(book, SIDE_YES) >= mirror;
+    bool no_cut = book_best(book, SIDE_NO) >= mirror;
+    b->yes_top3 = b->no_top3 = top3_of_both(&yes, &no);
+    if (no_cut) {
+        struct mirrored asks = cut_at_mirror(book, SIDE_NO, mirror);
+        b->yes_top3 = top3_of_both(&yes, &asks.top);
+    }
+    if (yes_cut) {
+        struct mirrored asks = cut_at_mirror(book, SIDE_YES, mirror);
+        b->no_top3 = top3_of_both(&no, &asks.top);
+    }
+}
+
 void feature_book_of(const struct book *book, px_t mirror, struct feature_book *ret)
 {
-    struct ladder yes, no;
-    ladder_of(book, SIDE_YES, mirror, &yes);
-    ladder_of(book, SIDE_NO, mirror, &no);
-    *ret = (struct feature_book){
-        .any = true,
-        .yes_bid = yes.best,
-        .yes_ask = no.best_mirrored > 0 ? mirror - no.best_mirrored : 0,
-        .no_bid = no.best,
-        .no_ask = yes.best_mirrored > 0 ? mirror - yes.best_mirrored : 0,
-        .yes_bids = yes.total,
-        .yes_asks = no.mirrored,
-        .no_bids = no.total,
-        .no_asks = yes.mirrored,
-        .n_yes_bids = yes.n,
-        .n_yes_asks = no.n_mirrored,
-        .n_no_bids = no.n,
-        .n_no_asks = yes.n_mirrored,
-        .yes_top3 = top3_of(yes.top, no.top_mirrored),
-        .no_top3 = top3_of(no.top, yes.top_mirrored),
-    };
+    feature_book_ends(book, mirror, ret);
+    add_tops(book, mirror, ret);
+}
+
+void feature_window_complete(struct feature_window *w, const struct book *book, px_t mirror)
+{
+    if (w->book.any && w->book.yes_top3 < 0) {
+        add_tops(book, mirror, &w->book);
+    }
 }
 
 /* Best price (highest bid or lowest ask) and total of levels; sizes go into top as well. */

@@ -154,12 +154,14 @@ static double share(qty_t part, qty_t whole, double otherwise)
     return whole != 0 ? (double)part / (double)whole : otherwise;
 }
 
-static void market(const struct feature_book *b, double f[MARKET_END])
+static void market(const struct feature_window *w, double f[MARKET_END])
 {
+    const struct feature_book *b = &w->book;
     if (!b->any) {
         memcpy(f, no_book, sizeof no_book);
         return;
     }
+    assert(b->yes_top3 >= 0); /* complete, see feature_window_complete */
     qty_t yes = b->yes_bids + b->yes_asks;
     qty_t no = b->no_bids + b->no_asks;
     f[0] = price_norm(b->yes_bid);
@@ -172,7 +174,7 @@ static void market(const struct feature_book *b, double f[MARKET_END])
     f[7] = mid_norm(b->no_bid, b->no_ask);
     f[8] = volume_norm(yes);
     f[9] = no == yes ? f[8] : volume_norm(no); /* equal with the true mirror */
-    f[10] = volume_norm(yes + no);
+    f[10] = least(w->ln_total / LN_10001, 1.0);
     f[11] = share(yes - no, yes + no, 0.0);
     f[12] = share(b->yes_bids - b->yes_asks, yes, 0.0);
     f[13] = share(b->no_bids - b->no_asks, no, 0.0);
@@ -446,26 +448,34 @@ double feature_cents(usd_t usd)
 
 /* --- the vector --- */
 
-/* The one rounding, then the rules for what is not a number or too large. */
-static float finish(double x)
+/* The rules for what is not a number or too large, after the one rounding. */
+static float confine(float v)
 {
-    float v = (float)x;
     if (v != v) {
         return 0.0F;
     }
-    if (v > 2.0F) {
-        return isinf(v) ? 1.0F : 2.0F;
+    if (isinf(v)) {
+        return v > 0 ? 1.0F : -1.0F;
     }
-    if (v < -2.0F) {
-        return isinf(v) ? -1.0F : -2.0F;
-    }
-    return v;
+    return v > 2.0F ? 2.0F : v < -2.0F ? -2.0F : v;
 }
 
 static void finish_range(const double *f, uint32_t from, uint32_t to, float *ret)
 {
+    /* As integers, sizes of floats are ordered, with infinity and NaN above all others. */
+    uint32_t largest = 0;
     for (uint32_t i = from; i < to; i++) {
-        ret[i] = finish(f[i]);
+        ret[i] = (float)f[i];
+        uint32_t size;
+        memcpy(&size, &ret[i], sizeof size);
+        size &= INT32_MAX;
+        largest = size > largest ? size : largest;
+    }
+    if (largest <= 0x40000000) { /* 2.0F: nearly always */
+        return;
+    }
+    for (uint32_t i = from; i < to; i++) {
+        ret[i] = confine(ret[i]);
     }
 }
 
@@ -473,7 +483,7 @@ static void build_market(const struct feature_window *w, float ret[FEATURE_COUNT
 {
     assert(w->n > 0); /* there is a current point */
     double f[TEMPORAL_END];
-    market(&w->book, f);
+    market(w, f);
     temporal(w, f);
     finish_range(f, 0, TEMPORAL_END, ret);
     *ret_mid = f[6];

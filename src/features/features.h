@@ -34,6 +34,10 @@ struct feature_book {
  * option). */
 void feature_book_of(const struct book *book, px_t mirror, struct feature_book *ret);
 
+/* The same without the two sums of largest sizes, which take a walk over all levels and are needed
+ * only when the policy is asked: they are -1 until feature_window_complete. */
+void feature_book_ends(const struct book *book, px_t mirror, struct feature_book *ret);
+
 /* The same from levels, for books that come as four ladders with asks of their own (golden files).
  * Each may be in any order; prices 1..PX_ONE - 1 and sizes > 0. */
 struct feature_levels {
@@ -66,6 +70,7 @@ struct feature_window {
     uint32_t n;                                       /* points held, current included */
     double time_gap, momentum;                        /* of the current point */
     struct feature_mids mids;
+    double ln_total;         /* ln(1 + total volume) of the current point's book */
     uint64_t version;        /* rises with every point */
     int64_t clock_offset_ms; /* added to a point's time for features 22 and 23 (quirk 11); 0: UTC */
     struct feature_book book; /* after the current point */
@@ -81,6 +86,10 @@ void feature_window_add(struct feature_window *w, const struct feature_book *b, 
  * golden file). */
 void feature_window_add_derived(struct feature_window *w, const struct feature_book *b,
                                 int64_t t_ms, double time_gap, double activity, double momentum);
+
+/* Before feature_build or feature_cached, when points came through feature_book_ends: fill in the
+ * sums from the book, which still is as it was at the current point. */
+void feature_window_complete(struct feature_window *w, const struct book *book, px_t mirror);
 
 /*
  * The session-wide numbers of quirk 10: all markets that changed in one millisecond are one point,

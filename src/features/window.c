@@ -19,10 +19,14 @@ static qty_t total_volume(const struct feature_book *b)
     return b->any ? b->yes_bids + b->yes_asks + b->no_bids + b->no_asks : 0;
 }
 
-static double activity_of(uint32_t markets, qty_t volume)
+static double ln_volume(qty_t volume)
 {
-    double w = (double)volume / 100.0;
-    double a = ((double)markets * fm_log(1.0 + w)) / 1000.0;
+    return fm_log(1.0 + (double)volume / 100.0);
+}
+
+static double activity_of(uint32_t markets, double ln)
+{
+    double a = ((double)markets * ln) / 1000.0;
     return a < 1.0 ? a : 1.0;
 }
 
@@ -47,7 +51,7 @@ static void mids_add(struct feature_mids *m, const struct feature_book *b)
 }
 
 static void add_point(struct feature_window *w, const struct feature_book *b, int64_t t_ms,
-                      double activity)
+                      double activity, double ln_total)
 {
     w->head = w->head == FEATURE_HISTORY ? 0 : w->head + 1;
     if (w->n <= FEATURE_HISTORY) {
@@ -59,6 +63,7 @@ static void add_point(struct feature_window *w, const struct feature_book *b, in
     p->mid = 0;
     p->has_mid = feature_mid(b, &p->mid);
     w->book = *b;
+    w->ln_total = ln_total;
     w->version++;
 }
 
@@ -67,7 +72,8 @@ void feature_window_add(struct feature_window *w, const struct feature_book *b, 
     w->time_gap = w->n == 0 ? 0.0 : (double)(t_ms - w->points[w->head].t_ms) / 1000.0;
     mids_add(&w->mids, b);
     w->momentum = w->mids.momentum;
-    add_point(w, b, t_ms, activity_of(1, total_volume(b)));
+    double ln_total = ln_volume(total_volume(b));
+    add_point(w, b, t_ms, activity_of(1, ln_total), ln_total);
 }
 
 void feature_window_add_derived(struct feature_window *w, const struct feature_book *b,
@@ -76,7 +82,7 @@ void feature_window_add_derived(struct feature_window *w, const struct feature_b
     w->time_gap = time_gap;
     mids_add(&w->mids, b);
     w->momentum = momentum;
-    add_point(w, b, t_ms, activity);
+    add_point(w, b, t_ms, activity, ln_volume(total_volume(b)));
 }
 
 void feature_session_begin(struct feature_session *s, int64_t t_ms)
@@ -97,7 +103,7 @@ void feature_session_add(struct feature_session *s, uint32_t mkt, const struct f
 
 void feature_session_end(struct feature_session *s)
 {
-    s->activity = activity_of(s->in_point, s->volume);
+    s->activity = activity_of(s->in_point, ln_volume(s->volume));
     double sum = 0.0;
     uint32_t n = 0;
     for (uint32_t i = 0; i < s->n_markets; i++) {

@@ -152,6 +152,17 @@ static void a_book_gives_what_its_levels_give(void **state)
     struct feature_book from_levels;
     feature_book_of_levels(&levels, &from_levels);
     same_book(&b, &from_levels);
+    /* The sums of sizes may come later, into the window. */
+    for (px_t mirror = 9900; mirror <= PX_ONE; mirror += 100) {
+        struct feature_window w = {0};
+        struct feature_book ends;
+        feature_book_ends(book, mirror, &ends);
+        feature_window_add(&w, &ends, 0);
+        assert_int_equal(w.book.yes_top3, -1);
+        feature_window_complete(&w, book, mirror);
+        feature_book_of(book, mirror, &b);
+        same_book(&w.book, &b);
+    }
     /* Nothing but bids that have no ask. */
     assert_int_equal(book_snapshot(book, yes, 1, NULL, 0), ST_OK);
     feature_book_of(book, 9900, &b);
