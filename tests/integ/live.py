@@ -17,6 +17,7 @@ from decimal import Decimal
 
 root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(root, "tests"))
+import replayed
 import schema
 
 binary, replayer, scenario = sys.argv[1:4]
@@ -178,16 +179,9 @@ def check_orders(live):
 
 
 def check_replay(live):
-    done = subprocess.run([replayer, live.db], capture_output=True, text=True, timeout=300)
-    lines = done.stdout.splitlines()
-    check("the recorded session gives the same decisions, bit for bit", done.returncode == 0, done.stderr[-400:])
-    again = [l.split(" ")[1:] for l in lines if l.startswith("order ")]
-    stored = [[str(v) for v in r] for r in live.q(
-        "select number, from_name, event_name, to_name, outcome, yes_px, qty, filled, reserved, ticker, client_id "
-        "from order_step order by n")]
-    check(f"and the same {len(stored)} transitions of orders", again == stored,
-          next((p for p in zip(again, stored) if p[0] != p[1]), (len(again), len(stored))))
-    print("        " + (lines[-1] if lines else ""))
+    wrong, line = replayed.compare(replayer, live.db)
+    check("the recorded session gives the same decisions and orders, bit for bit", not wrong, wrong)
+    print("        " + line)
 
 
 def units(text, decimals):
@@ -255,6 +249,13 @@ def generated_random(folder):
     everything(live)
 
 
+def recorded(folder):
+    """The shipped network, sampled; tools/test keeps the session for the other builds."""
+    live = Live(folder, ["--markets", "6", "--seed", "15", "--rate", "800", "--tier", "premier", "--pause-after", "9"],
+                ["--policy-kind", "ppo", "--policy-model", os.path.join(root, "share/models/demo.safetensors"), "--policy-sample"], 12)
+    everything(live)
+
+
 def own_thread(folder):
     """The actor on a thread of its own, also under the thread sanitizer."""
     live = Live(folder, ["--markets", "6", "--seed", "14", "--rate", "800", "--tier", "premier", "--pause-after", "9"],
@@ -307,6 +308,6 @@ with tempfile.TemporaryDirectory(prefix="deltaflow-") as folder:
     if keep:
         folder = keep
         os.makedirs(folder, exist_ok=True)
-    {f.__name__: f for f in (capture_hold, capture_ppo, generated_random, own_thread, passive_shorts, faults)}[scenario](folder)
+    {f.__name__: f for f in (capture_hold, capture_ppo, generated_random, recorded, own_thread, passive_shorts, faults)}[scenario](folder)
 print(f"{passed} passed, {failed} failed")
 sys.exit(1 if failed else 0)
