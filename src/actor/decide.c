@@ -124,6 +124,7 @@ static const float *observe(struct engine *e, uint32_t mkt)
         m->account_version++;
     }
     a.version = m->account_version;
+    feature_window_complete(&m->window, m->book, e->config.mirror);
     return feature_cached(&m->cache, &m->window, mkt, &a);
 }
 

@@ -48,7 +48,7 @@ static void changed(struct engine *e, uint32_t mkt, const struct ev *h)
 {
     struct market *m = &e->markets[mkt];
     struct feature_book fb;
-    feature_book_of(m->book, e->config.mirror, &fb);
+    feature_book_ends(m->book, e->config.mirror, &fb);
     int64_t t = h->ts_ms != 0 ? h->ts_ms : h->recv_wall / NS_PER_MS;
     if (m->window.n > 0 && t < m->window.points[m->window.head].t_ms) {
         t = m->window.points[m->window.head].t_ms;
