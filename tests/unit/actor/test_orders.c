@@ -1,0 +1,741 @@
+/* The rules of orders and money, each by hand. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "rig.h"
+
+#define TEN (10 * QTY_ONE)
+
+static void open_rig(struct rig *r)
+{
+    struct engine_config c = rig_config();
+    rig_start(r, &c);
+    rig_open(r);
+}
+
+/* A resting BUY_YES of 10 at .45 with the exchange's id "o1". */
+static struct gw_request resting(struct rig *r)
+{
+    rig_act(r, ACT_BUY_YES);
+    const struct gw_request *q = rig_request(r);
+    assert_non_null(q);
+    struct gw_request copy = *q;
+    rig_ack(r, &copy, "o1", 0, TEN);
+    assert_int_equal(r->order.to_state, ORDER_RESTING);
+    return copy;
+}
+
+/* Ten YES at .45, bought, filled and settled. */
+static void hold_ten(struct rig *r)
+{
+    struct gw_request q = resting(r);
+    rig_fill(r, "t1", "o1", q.client_id, SIDE_YES, 4500, TEN, 173300);
+    assert_int_equal(r->order.to_state, ORDER_FILLED);
+}
+
+static const struct holding *held(const struct rig *r)
+{
+    return &orders_account(engine_orders(r->engine))->holdings[0];
+}
+
+static void expect(const struct rig *r, enum verdict v, const char *check)
+{
+    assert_int_equal(r->decision.verdict, v);
+    assert_string_equal(r->decision.check, check);
+}
+
+static void expect_order(struct rig *r, enum side outcome, px_t yes_px, qty_t qty)
+{
+    const struct gw_request *q = rig_request(r);
+    assert_non_null(q);
+    assert_int_equal(q->op, GW_CREATE);
+    assert_int_equal(q->outcome, outcome);
+    assert_int_equal(q->yes_px, yes_px);
+    assert_int_equal(q->qty, qty);
+    expect(r, VERDICT_SENT, "");
+}
+
+static void buy_yes_acquires_yes_at_the_best_ask(void **state)
+{
+    (void)state;
+    struct rig r;
+    open_rig(&r);
+    rig_act(&r, ACT_BUY_YES);
+    expect_order(&r, SIDE_YES, 4500, TEN);
+    rig_finish(&r);
+}
+
+static void buy_no_acquires_no_at_the_best_yes_bid(void **state)
+{
+    (void)state;
+    struct rig r;
+    open_rig(&r);
+    rig_act(&r, ACT_BUY_NO);
+    expect_order(&r, SIDE_NO, 4000, TEN);
+    rig_finish(&r);
+}
+
+static void selling_nothing_is_refused(void **state)
+{
+    (void)state;
+    struct rig r;
+    open_rig(&r);
+    rig_act(&r, ACT_SELL_YES);
+    expect(&r, VERDICT_REFUSED, "nothing_held");
+    rig_act(&r, ACT_SELL_NO);
+    expect(&r, VERDICT_REFUSED, "nothing_held");
+    assert_int_equal(r.n_req, 0);
+    rig_finish(&r);
+}
+
+static void sell_yes_closes_what_is_held_and_never_more(void **state)
+{
+    (void)state;
+    struct rig r;
+    open_rig(&r);
+    rig_act(&r, ACT_BUY_YES);
+    struct gw_request q = *rig_request(&r);
+    rig_ack(&r, &q, "o1", 0, TEN);
+    rig_fill(&r, "t1", "o1", "", SIDE_YES, 4500, 350, 0);
+    struct ev_user_order u = rig_order_row("o1", "", XORDER_CANCELED, 350);
+    rig_event(&r, &u.h, EV_USER_ORDER, EV_SRC_PRIVATE, sizeof u);
+    assert_int_equal(r.order.to_state, ORDER_CANCELLED);
+    rig_act(&r, ACT_SELL_YES);
+    expect_order(&r, SIDE_NO, 4000, 350);
+    rig_finish(&r);
+}
+
+static void allow_short_sells_the_whole_order_size(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct engine_config c = rig_config();
+    c.orders.allow_short = true;
+    rig_start(&r, &c);
+    rig_open(&r);
+    rig_act(&r, ACT_SELL_NO);
+    expect_order(&r, SIDE_YES, 4500, TEN);
+    rig_finish(&r);
+}
+
+static void passive_and_mid_prices_stay_inside_the_spread(void **state)
+{
+    (void)state;
+    const enum price_style styles[] = {PRICE_PASSIVE, PRICE_MID};
+    const px_t buy_yes[] = {4000, 4200}; /* mid .425, down to the grid */
+    const px_t buy_no[] = {4500, 4300};  /* and up for the other side */
+    for (int i = 0; i < 2; i++) {
+        struct engine_config c = rig_config();
+        c.orders.style = styles[i];
+        struct rig r;
+        rig_start(&r, &c);
+        rig_open(&r);
+        rig_act(&r, ACT_BUY_YES);
+        expect_order(&r, SIDE_YES, buy_yes[i], TEN);
+        rig_finish(&r);
+        rig_start(&r, &c);
+        rig_open(&r);
+        rig_act(&r, ACT_BUY_NO);
+        expect_order(&r, SIDE_NO, buy_no[i], TEN);
+        rig_finish(&r);
+    }
+}
+
+static void cash_is_reserved_when_the_intent_is_journalled(void **state)
+{
+    (void)state;
+    struct rig r;
+    open_rig(&r);
+    rig_act(&r, ACT_BUY_YES);
+    const struct account *a = orders_account(engine_orders(r.engine));
+    assert_int_equal(r.journal.type, JOURNAL_INTENT);
+    assert_true(a->cash_reserved > 4500000 + 173250);
+    assert_int_equal(a->cash_total, 100 * USD_ONE);
+    struct gw_request q = *rig_request(&r);
+    struct ev_answer no = rig_answer_to(&q, GW_REJECTED);
+    rig_answer(&r, &no);
+    assert_int_equal(a->cash_reserved, 0);
+    assert_int_equal(r.journal.type, JOURNAL_DONE);
+    rig_finish(&r);
+}
+
+static void an_order_beyond_the_cash_is_refused_by_name(void **state)
+{
+    (void)state;
+    struct engine_config c = rig_config();
+    c.orders.cash_start = 4500000; /* the price, not the fee */
+    struct rig r;
+    rig_start(&r, &c);
+    rig_open(&r);
+    rig_act(&r, ACT_BUY_YES);
+    expect(&r, VERDICT_REFUSED, "cash");
+    rig_finish(&r);
+}
+
+static void without_the_journal_no_order_leaves_but_cancels_do(void **state)
+{
+    (void)state;
+    struct rig r;
+    open_rig(&r);
+    struct gw_request q = resting(&r);
+    (void)q;
+    r.journal_fails = true;
+    rig_act(&r, ACT_BUY_NO); /* the opposite: cancels first */
+    const struct gw_request *cancel = rig_request(&r);
+    assert_non_null(cancel);
+    assert_int_equal(cancel->op, GW_CANCEL);
+    struct ev_answer ok = rig_answer_to(cancel, GW_OK);
+    ok.remaining = TEN;
+    r.action = ACT_BUY_NO;
+    rig_answer(&r, &ok);
+    expect(&r, VERDICT_ERROR, "journal");
+    assert_null(rig_request(&r));
+    assert_int_equal(orders_account(engine_orders(r.engine))->cash_reserved, 0);
+    rig_finish(&r);
+}
+
+static void a_full_gateway_frees_the_order_at_once(void **state)
+{
+    (void)state;
+    struct rig r;
+    open_rig(&r);
+    r.gateway_full = true;
+    rig_act(&r, ACT_BUY_YES);
+    expect(&r, VERDICT_ERROR, "gateway");
+    assert_int_equal(r.order.to_state, ORDER_REJECTED);
+    assert_int_equal(orders_open(engine_orders(r.engine)), 0);
+    rig_finish(&r);
+}
+
+static void the_same_intent_keeps_the_order_and_a_cent_is_near_enough(void **state)
+{
+    (void)state;
+    struct rig r;
+    open_rig(&r);
+    (void)resting(&r);
+    rig_act(&r, ACT_BUY_YES);
+    expect(&r, VERDICT_KEPT, "");
+    r.action = ACT_BUY_YES;
+    rig_book(&r, 4000, 5400); /* ask .46 */
+    expect(&r, VERDICT_KEPT, "");
+    assert_null(rig_request(&r));
+    rig_finish(&r);
+}
+
+static void more_than_a_cent_off_cancels_and_the_new_order_waits_for_that(void **state)
+{
+    (void)state;
+    struct rig r;
+    open_rig(&r);
+    (void)resting(&r);
+    r.action = ACT_BUY_YES;
+    rig_book(&r, 4000, 5300); /* ask .47 */
+    expect(&r, VERDICT_KEPT, "replace");
+    const struct gw_request *cancel = rig_request(&r);
+    assert_int_equal(cancel->op, GW_CANCEL);
+    assert_string_equal(cancel->order_id, "o1");
+    rig_act(&r, ACT_BUY_YES);
+    expect(&r, VERDICT_KEPT, "cancel_pending");
+    assert_null(rig_request(&r));
+    r.action = ACT_BUY_YES;
+    struct ev_answer ok = rig_answer_to(cancel, GW_OK);
+    ok.remaining = TEN;
+    rig_answer(&r, &ok); /* settled: the policy is asked again without a change of the book */
+    expect_order(&r, SIDE_YES, 4700, TEN);
+    rig_finish(&r);
+}
+
+static void a_fill_may_come_before_the_answer_and_counts_once(void **state)
+{
+    (void)state;
+    struct rig r;
+    open_rig(&r);
+    rig_act(&r, ACT_BUY_YES);
+    struct gw_request q = *rig_request(&r);
+    rig_fill(&r, "t1", "o1", q.client_id, SIDE_YES, 4500, 400, 69300);
+    assert_int_equal(r.order.to_state, ORDER_PART);
+    rig_fill(&r, "t1", "o1", q.client_id, SIDE_YES, 4500, 400, 69300);
+    assert_int_equal(held(&r)->position, 400);
+    assert_int_equal(r.n_fills, 1);
+    rig_ack(&r, &q, "o1", 400, 600);
+    assert_int_equal(r.order.to_state, ORDER_PART);
+    assert_int_equal(orders_stats(engine_orders(r.engine))->table_errors, 0);
+    rig_finish(&r);
+}
+
+static void a_fill_after_the_cancel_is_a_fact(void **state)
+{
+    (void)state;
+    struct rig r;
+    open_rig(&r);
+    struct gw_request q = resting(&r);
+    rig_act(&r, ACT_BUY_NO);
+    struct ev_answer ok = rig_answer_to(rig_request(&r), GW_OK);
+    ok.remaining = 700; /* 3 of 10 were filled */
+    rig_answer(&r, &ok);
+    assert_int_equal(r.order.to_state, ORDER_CANCELLED);
+    assert_true(orders_account(engine_orders(r.engine))->cash_reserved > 0); /* 3 are owed */
+    rig_act(&r, ACT_BUY_YES);
+    expect(&r, VERDICT_REFUSED, "fills_owed");
+    rig_fill(&r, "t1", "o1", q.client_id, SIDE_YES, 4500, 300, 0);
+    assert_int_equal(held(&r)->position, 300);
+    assert_int_equal(orders_account(engine_orders(r.engine))->cash_reserved, 0);
+    rig_finish(&r);
+}
+
+static void fills_that_an_answer_claims_are_read_when_they_do_not_come(void **state)
+{
+    (void)state;
+    struct rig r;
+    open_rig(&r);
+    rig_act(&r, ACT_BUY_YES);
+    struct gw_request q = *rig_request(&r);
+    rig_ack(&r, &q, "o1", TEN, 0);
+    assert_int_equal(held(&r)->position, 0); /* the claim is not a second source */
+    rig_wait(&r, 99 * RIG_MS);
+    assert_null(rig_request(&r));
+    rig_wait(&r, 1 * RIG_MS);
+    const struct gw_request *read = rig_request(&r);
+    assert_int_equal(read->op, GW_LIST_FILLS);
+    assert_string_equal(read->order_id, "o1");
+    struct ev_fill row = {.yes_px = 4500, .qty = TEN, .outcome = SIDE_YES, .is_taker = 1};
+    strcpy(row.ticker, "M");
+    strcpy(row.trade_id, "t9");
+    strcpy(row.order_id, "o1");
+    struct ev_answer a = rig_answer_to(read, GW_OK);
+    rig_rows(&r, &a, &row, 1, sizeof row, GW_ROW_FILL);
+    assert_int_equal(held(&r)->position, TEN);
+    rig_finish(&r);
+}
+
+static void a_fill_of_a_foreign_order_changes_the_position(void **state)
+{
+    (void)state;
+    struct rig r;
+    open_rig(&r);
+    rig_fill(&r, "t1", "somebody", "", SIDE_NO, 4000, 200, 5000);
+    assert_int_equal(held(&r)->position, -200);
+    assert_int_equal(orders_account(engine_orders(r.engine))->cash_total,
+                     100 * USD_ONE - 1200000 - 5000);
+    assert_int_equal(orders_stats(engine_orders(r.engine))->fills_foreign, 1);
+    rig_finish(&r);
+}
+
+/* --- unknown outcomes --- */
+
+static const struct gw_request *unknown(struct rig *r, struct gw_request *ret_create)
+{
+    rig_act(r, ACT_BUY_YES);
+    *ret_create = *rig_request(r);
+    struct ev_answer a = rig_answer_to(ret_create, GW_UNKNOWN);
+    rig_answer(r, &a);
+    assert_int_equal(r->order.to_state, ORDER_UNKNOWN);
+    rig_wait(r, 100 * RIG_MS);
+    return rig_request(r);
+}
+
+static void an_unknown_outcome_blocks_the_market_and_keeps_its_cash(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct gw_request create;
+    open_rig(&r);
+    const struct gw_request *read = unknown(&r, &create);
+    assert_int_equal(read->op, GW_LIST_ORDERS);
+    assert_string_equal(read->ticker, "M");
+    assert_int_equal(read->flags & GW_WITH_AS_OF, GW_WITH_AS_OF);
+    rig_act(&r, ACT_BUY_YES);
+    expect(&r, VERDICT_REFUSED, "unknown_order");
+    assert_true(orders_account(engine_orders(r.engine))->cash_reserved > 4500000);
+    rig_finish(&r);
+}
+
+static void absence_is_believed_only_past_the_clock_window(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct gw_request create;
+    open_rig(&r);
+    const struct gw_request *read = unknown(&r, &create);
+    wall_ns_t signed_wall = RIG_WALL + create.born_mono;
+    struct ev_answer none = rig_answer_to(read, GW_OK);
+    none.as_of = signed_wall + 60 * NS_PER_SEC; /* not past it */
+    rig_answer(&r, &none);
+    assert_int_equal(orders_open(engine_orders(r.engine)), 1);
+    rig_wait(&r, 10 * NS_PER_SEC);
+    read = rig_request(&r);
+    assert_int_equal(read->op, GW_LIST_ORDERS);
+    none = rig_answer_to(read, GW_OK);
+    none.as_of = 0; /* not known how old the read is: proves nothing */
+    rig_answer(&r, &none);
+    assert_int_equal(orders_open(engine_orders(r.engine)), 1);
+    rig_wait(&r, 10 * NS_PER_SEC);
+    none = rig_answer_to(rig_request(&r), GW_OK);
+    none.as_of = signed_wall + 60 * NS_PER_SEC + 1;
+    rig_answer(&r, &none);
+    assert_int_equal(r.order.to_state, ORDER_REJECTED);
+    assert_int_equal(orders_account(engine_orders(r.engine))->cash_reserved, 0);
+    for (uint32_t i = 1; i < r.n_req; i++) {
+        assert_int_not_equal(r.req[i].op, GW_CREATE); /* never sent again */
+    }
+    rig_finish(&r);
+}
+
+static void an_unknown_order_that_is_found_goes_on(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct gw_request create;
+    open_rig(&r);
+    const struct gw_request *read = unknown(&r, &create);
+    struct ev_user_order row = rig_order_row("o7", create.client_id, XORDER_RESTING, 300);
+    struct ev_answer a = rig_answer_to(read, GW_OK);
+    rig_rows(&r, &a, &row, 1, sizeof row, GW_ROW_ORDER);
+    assert_int_equal(r.order.to_state, ORDER_PART);
+    rig_wait(&r, 100 * RIG_MS); /* 3 are claimed and not seen */
+    bool fills = false;
+    for (const struct gw_request *q = rig_request(&r); q != NULL; q = rig_request(&r)) {
+        fills = fills || (q->op == GW_LIST_FILLS && strcmp(q->order_id, "o7") == 0);
+    }
+    assert_true(fills);
+    rig_finish(&r);
+}
+
+static void order_already_exists_means_that_it_is_there(void **state)
+{
+    (void)state;
+    struct rig r;
+    open_rig(&r);
+    rig_act(&r, ACT_BUY_YES);
+    struct ev_answer a = rig_answer_to(rig_request(&r), GW_REJECTED);
+    strcpy(a.error_code, "order_already_exists");
+    rig_answer(&r, &a);
+    assert_int_equal(r.order.to_state, ORDER_UNKNOWN);
+    rig_finish(&r);
+}
+
+static void certainly_no_effect_frees_the_reservation(void **state)
+{
+    (void)state;
+    const enum gw_outcome outcomes[] = {GW_REJECTED, GW_NOT_SENT, GW_RATE_LIMIT, GW_AUTH};
+    for (size_t i = 0; i < 4; i++) {
+        struct rig r;
+        open_rig(&r);
+        rig_act(&r, ACT_BUY_YES);
+        struct ev_answer a = rig_answer_to(rig_request(&r), outcomes[i]);
+        rig_answer(&r, &a);
+        assert_int_equal(r.order.to_state, ORDER_REJECTED);
+        assert_int_equal(orders_account(engine_orders(r.engine))->cash_reserved, 0);
+        rig_finish(&r);
+    }
+}
+
+static void a_404_of_a_cancel_proves_nothing(void **state)
+{
+    (void)state;
+    struct rig r;
+    open_rig(&r);
+    struct gw_request q = resting(&r);
+    rig_act(&r, ACT_BUY_NO);
+    struct ev_answer a = rig_answer_to(rig_request(&r), GW_NOT_FOUND);
+    rig_answer(&r, &a);
+    assert_int_equal(orders_open(engine_orders(r.engine)), 1);
+    rig_wait(&r, 200 * RIG_MS);
+    const struct gw_request *read = rig_request(&r);
+    assert_true(read->op == GW_GET_ORDER || read->op == GW_LIST_ORDERS);
+    struct ev_user_order row = rig_order_row("o1", q.client_id, XORDER_EXECUTED, TEN);
+    struct ev_answer rows = rig_answer_to(read, GW_OK);
+    rig_rows(&r, &rows, &row, 1, sizeof row, GW_ROW_ORDER);
+    assert_int_equal(r.order.to_state, ORDER_FILLED);
+    rig_finish(&r);
+}
+
+/* --- reconciliation --- */
+
+static struct ev_answer position(struct rig *r, const struct gw_request *q, qty_t n, usd_t cost)
+{
+    struct ev_position row = {.position = n, .cost = cost, .ticker = "M"};
+    struct ev_answer a = rig_answer_to(q, GW_OK);
+    rig_rows(r, &a, &row, 1, sizeof row, GW_ROW_POSITION);
+    return a;
+}
+
+static void a_position_is_read_a_tenth_of_a_second_after_a_fill(void **state)
+{
+    (void)state;
+    struct rig r;
+    open_rig(&r);
+    hold_ten(&r);
+    assert_int_equal(engine_deadline(r.engine), r.now + 100 * RIG_MS);
+    rig_wait(&r, 100 * RIG_MS);
+    const struct gw_request *q = rig_request(&r);
+    assert_int_equal(q->op, GW_LIST_POSITIONS);
+    assert_string_equal(q->ticker, "M");
+    assert_false(engine_idle(r.engine));
+    (void)position(&r, q, TEN, 4500000);
+    assert_int_equal(r.reconcile.ours, TEN);
+    assert_int_equal(r.reconcile.adopted, 0);
+    assert_true(engine_idle(r.engine));
+    rig_finish(&r);
+}
+
+static void drift_is_adopted_after_the_fills_were_read_and_halts_above_the_limit(void **state)
+{
+    (void)state;
+    struct rig r;
+    open_rig(&r);
+    hold_ten(&r);
+    rig_wait(&r, 100 * RIG_MS);
+    (void)position(&r, rig_request(&r), 30 * QTY_ONE, 12 * USD_ONE);
+    assert_int_equal(held(&r)->position, TEN); /* not yet */
+    rig_wait(&r, 200 * RIG_MS);
+    const struct gw_request *fills = rig_request(&r);
+    assert_int_equal(fills->op, GW_LIST_FILLS);
+    struct ev_answer none = rig_answer_to(fills, GW_OK);
+    rig_answer(&r, &none);
+    rig_wait(&r, 400 * RIG_MS);
+    const struct gw_request *again = rig_request(&r);
+    assert_int_equal(again->op, GW_LIST_POSITIONS);
+    (void)position(&r, again, 30 * QTY_ONE, 12 * USD_ONE);
+    assert_int_equal(r.reconcile.adopted, 1);
+    assert_int_equal(held(&r)->position, 30 * QTY_ONE);
+    assert_int_equal(held(&r)->cost, 12 * USD_ONE);
+    rig_act(&r, ACT_BUY_YES); /* 20 off, 10 allowed */
+    expect(&r, VERDICT_REFUSED, "market_halted");
+    rig_finish(&r);
+}
+
+static void a_difference_while_something_is_in_flight_proves_nothing(void **state)
+{
+    (void)state;
+    struct rig r;
+    open_rig(&r);
+    hold_ten(&r);
+    rig_wait(&r, 100 * RIG_MS);
+    const struct gw_request *q = rig_request(&r);
+    rig_act(&r, ACT_BUY_YES); /* sent, no answer */
+    (void)position(&r, q, 15 * QTY_ONE, 0);
+    assert_int_equal(r.reconcile.in_flight, 1);
+    assert_int_equal(r.reconcile.adopted, 0);
+    assert_int_equal(held(&r)->position, TEN);
+    rig_finish(&r);
+}
+
+static void credentials_that_are_refused_again_and_again_halt(void **state)
+{
+    (void)state;
+    struct rig r;
+    open_rig(&r);
+    for (int i = 0; i < 3; i++) {
+        assert_false(engine_halted(r.engine, NULL));
+        rig_act(&r, ACT_BUY_YES);
+        struct ev_answer a = rig_answer_to(rig_request(&r), GW_AUTH);
+        rig_answer(&r, &a);
+    }
+    assert_true(engine_halted(r.engine, NULL));
+    rig_act(&r, ACT_BUY_YES);
+    expect(&r, VERDICT_REFUSED, "halted");
+    rig_finish(&r);
+}
+
+/* --- start and stop --- */
+
+static void nothing_is_traded_before_the_start_up_reads_are_answered(void **state)
+{
+    (void)state;
+    struct engine_config c = rig_config();
+    c.orders.from_config = false;
+    struct rig r;
+    rig_start(&r, &c);
+    rig_open(&r);
+    rig_act(&r, ACT_BUY_YES);
+    expect(&r, VERDICT_REFUSED, "not_ready");
+    const enum gw_op ops[] = {GW_LIST_ORDERS, GW_LIST_FILLS, GW_GET_BALANCE, GW_LIST_POSITIONS,
+                              GW_LIST_FILLS};
+    for (size_t i = 0; i < 5; i++) {
+        assert_false(engine_ready(r.engine));
+        const struct gw_request *q = rig_request(&r);
+        assert_non_null(q);
+        assert_int_equal(q->op, ops[i]);
+        struct ev_answer a = rig_answer_to(q, GW_OK);
+        a.balance = q->op == GW_GET_BALANCE ? 55 * USD_ONE : 0;
+        if (q->op == GW_LIST_POSITIONS) {
+            struct ev_position row = {.position = -300, .cost = 1500000, .ticker = "M"};
+            rig_rows(&r, &a, &row, 1, sizeof row, GW_ROW_POSITION);
+        } else {
+            rig_answer(&r, &a);
+        }
+    }
+    assert_true(engine_ready(r.engine));
+    assert_int_equal(orders_account(engine_orders(r.engine))->cash_total, 55 * USD_ONE);
+    assert_int_equal(held(&r)->position, -300);
+    rig_act(&r, ACT_SELL_NO);
+    expect_order(&r, SIDE_YES, 4500, 300);
+    rig_finish(&r);
+}
+
+static void an_order_of_a_previous_session_is_settled_before_trading(void **state)
+{
+    (void)state;
+    struct journal_record left = {.type = JOURNAL_INTENT,
+                                  .wall = RIG_WALL - NS_PER_SEC,
+                                  .number = 4,
+                                  .outcome = SIDE_YES,
+                                  .is_buy = 1,
+                                  .yes_px = 4400,
+                                  .qty = TEN,
+                                  .ticker = "M"};
+    strcpy(left.client_id, "old-client-id");
+    struct engine_config c = rig_config();
+    c.orders.from_config = false;
+    c.orders.unsettled = &left;
+    c.orders.n_unsettled = 1;
+    struct rig r;
+    rig_start(&r, &c);
+    rig_open(&r);
+    struct ev_answer a = rig_answer_to(rig_request(&r), GW_OK); /* the list of what rests */
+    rig_answer(&r, &a);
+    rig_wait(&r, 100 * RIG_MS);
+    const struct gw_request *q = rig_request(&r);
+    assert_int_equal(q->op, GW_LIST_ORDERS);
+    assert_string_equal(q->ticker, "M");
+    rig_wait(&r, 10 * NS_PER_SEC);
+    for (const struct gw_request *p = rig_request(&r); p != NULL; p = rig_request(&r)) {
+        assert_int_equal(p->op, GW_LIST_ORDERS); /* no account is read before */
+    }
+    struct ev_user_order row = rig_order_row("o4", "old-client-id", XORDER_CANCELED, 0);
+    a = rig_answer_to(q, GW_OK);
+    rig_rows(&r, &a, &row, 1, sizeof row, GW_ROW_ORDER);
+    assert_int_equal(r.order.to_state, ORDER_CANCELLED);
+    assert_int_equal(r.journal.type, JOURNAL_DONE);
+    assert_string_equal(r.journal.client_id, "old-client-id");
+    rig_finish(&r);
+}
+
+static void stop_cancels_what_rests_and_refuses_what_is_new(void **state)
+{
+    (void)state;
+    struct rig r;
+    open_rig(&r);
+    (void)resting(&r);
+    struct ev_command stop = {.command = CMD_STOP};
+    rig_event(&r, &stop.h, EV_COMMAND, EV_SRC_COMMAND, sizeof stop);
+    const struct gw_request *q = rig_request(&r);
+    assert_int_equal(q->op, GW_CANCEL);
+    assert_true(engine_stopping(r.engine) && !engine_idle(r.engine));
+    struct ev_answer ok = rig_answer_to(q, GW_OK);
+    ok.remaining = TEN;
+    rig_answer(&r, &ok);
+    assert_true(engine_idle(r.engine));
+    rig_act(&r, ACT_BUY_YES);
+    expect(&r, VERDICT_REFUSED, "halted");
+    rig_finish(&r);
+}
+
+static void stop_and_keep_leaves_what_rests(void **state)
+{
+    (void)state;
+    struct rig r;
+    open_rig(&r);
+    (void)resting(&r);
+    struct ev_command stop = {.command = CMD_STOP, .flags = ENGINE_CMD_KEEP};
+    rig_event(&r, &stop.h, EV_COMMAND, EV_SRC_COMMAND, sizeof stop);
+    assert_null(rig_request(&r));
+    assert_true(engine_idle(r.engine));
+    rig_finish(&r);
+}
+
+static void halt_holds_until_resume(void **state)
+{
+    (void)state;
+    struct rig r;
+    open_rig(&r);
+    struct ev_command c = {.command = CMD_HALT, .reason = "by hand"};
+    rig_event(&r, &c.h, EV_COMMAND, EV_SRC_COMMAND, sizeof c);
+    const char *why = NULL;
+    assert_true(engine_halted(r.engine, &why));
+    assert_string_equal(why, "by hand");
+    assert_int_equal(r.journal.type, JOURNAL_HALT);
+    rig_act(&r, ACT_BUY_YES);
+    expect(&r, VERDICT_REFUSED, "halted");
+    c = (struct ev_command){.command = CMD_RESUME};
+    rig_event(&r, &c.h, EV_COMMAND, EV_SRC_COMMAND, sizeof c);
+    assert_int_equal(r.journal.type, JOURNAL_RELEASE);
+    rig_act(&r, ACT_BUY_YES);
+    expect_order(&r, SIDE_YES, 4500, TEN);
+    rig_finish(&r);
+}
+
+static void a_cancel_waits_for_the_order_id(void **state)
+{
+    (void)state;
+    struct rig r;
+    open_rig(&r);
+    rig_act(&r, ACT_BUY_YES);
+    struct gw_request q = *rig_request(&r);
+    struct ev_command stop = {.command = CMD_STOP};
+    rig_event(&r, &stop.h, EV_COMMAND, EV_SRC_COMMAND, sizeof stop);
+    assert_null(rig_request(&r));
+    rig_ack(&r, &q, "o1", 0, TEN);
+    const struct gw_request *cancel = rig_request(&r);
+    assert_non_null(cancel);
+    assert_int_equal(cancel->op, GW_CANCEL);
+    assert_string_equal(cancel->order_id, "o1");
+    rig_finish(&r);
+}
+
+static void client_ids_look_like_uuids_and_differ(void **state)
+{
+    (void)state;
+    char a[CLIENT_ID_MAX];
+    char b[CLIENT_ID_MAX];
+    order_client_id(UINT64_C(0x0123456789abcdef), 1, a);
+    order_client_id(UINT64_C(0x0123456789abcdef), UINT64_C(1) << 48, b);
+    assert_string_equal(a, "01234567-89ab-cdef-0000-000000000001");
+    assert_string_equal(b, "01234567-89ab-cdef-0001-000000000000");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(buy_yes_acquires_yes_at_the_best_ask),
+        cmocka_unit_test(buy_no_acquires_no_at_the_best_yes_bid),
+        cmocka_unit_test(selling_nothing_is_refused),
+        cmocka_unit_test(sell_yes_closes_what_is_held_and_never_more),
+        cmocka_unit_test(allow_short_sells_the_whole_order_size),
+        cmocka_unit_test(passive_and_mid_prices_stay_inside_the_spread),
+        cmocka_unit_test(cash_is_reserved_when_the_intent_is_journalled),
+        cmocka_unit_test(an_order_beyond_the_cash_is_refused_by_name),
+        cmocka_unit_test(without_the_journal_no_order_leaves_but_cancels_do),
+        cmocka_unit_test(a_full_gateway_frees_the_order_at_once),
+        cmocka_unit_test(the_same_intent_keeps_the_order_and_a_cent_is_near_enough),
+        cmocka_unit_test(more_than_a_cent_off_cancels_and_the_new_order_waits_for_that),
+        cmocka_unit_test(a_fill_may_come_before_the_answer_and_counts_once),
+        cmocka_unit_test(a_fill_after_the_cancel_is_a_fact),
+        cmocka_unit_test(fills_that_an_answer_claims_are_read_when_they_do_not_come),
+        cmocka_unit_test(a_fill_of_a_foreign_order_changes_the_position),
+        cmocka_unit_test(an_unknown_outcome_blocks_the_market_and_keeps_its_cash),
+        cmocka_unit_test(absence_is_believed_only_past_the_clock_window),
+        cmocka_unit_test(an_unknown_order_that_is_found_goes_on),
+        cmocka_unit_test(order_already_exists_means_that_it_is_there),
+        cmocka_unit_test(certainly_no_effect_frees_the_reservation),
+        cmocka_unit_test(a_404_of_a_cancel_proves_nothing),
+        cmocka_unit_test(a_position_is_read_a_tenth_of_a_second_after_a_fill),
+        cmocka_unit_test(drift_is_adopted_after_the_fills_were_read_and_halts_above_the_limit),
+        cmocka_unit_test(a_difference_while_something_is_in_flight_proves_nothing),
+        cmocka_unit_test(credentials_that_are_refused_again_and_again_halt),
+        cmocka_unit_test(nothing_is_traded_before_the_start_up_reads_are_answered),
+        cmocka_unit_test(an_order_of_a_previous_session_is_settled_before_trading),
+        cmocka_unit_test(stop_cancels_what_rests_and_refuses_what_is_new),
+        cmocka_unit_test(stop_and_keep_leaves_what_rests),
+        cmocka_unit_test(halt_holds_until_resume),
+        cmocka_unit_test(a_cancel_waits_for_the_order_id),
+        cmocka_unit_test(client_ids_look_like_uuids_and_differ),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
