@@ -31,13 +31,14 @@
 #define RETRY_NS_MAX     (5 * NS_PER_SEC)
 #define REFUSED_WAIT_NS  NS_PER_SEC
 
-/* A producer's ring and what it refused. */
+/* A producer's ring and what it refused. Totals, because a hole may be seen before the count of
+ * refused pushes that explains it. */
 struct source_ring {
     struct ring *ring;
-    uint64_t refused_seen;
-    uint64_t unnamed;    /* refused, and not yet named by a hole in the numbers */
+    uint64_t refused;    /* pushes, when last asked */
+    uint64_t named;      /* of them, in gap rows */
     uint64_t named_late; /* named without numbers; a hole that comes later may be the same */
-    mono_ns_t since;     /* of unnamed */
+    mono_ns_t since;     /* when some were first seen that are not named; 0: all are */
 };
 
 enum drop_class { DROP_MARKET, DROP_RECORDS, DROP_CLASSES };
@@ -106,7 +107,7 @@ void store_add_ring(struct store *s, struct ring *ring)
         log_error("store", "more than %d rings, one is not stored", STORE_RINGS_MAX);
         return;
     }
-    s->rings[s->n_rings++] = (struct source_ring){.ring = ring, .refused_seen = 0};
+    s->rings[s->n_rings++] = (struct source_ring){.ring = ring, .refused = 0};
 }
 
 const struct store_stats *store_stats(const struct store *s)
@@ -149,7 +150,7 @@ static void name_hole(struct store *s, struct source_ring *r, const struct rec_g
     uint64_t known = n < r->named_late ? n : r->named_late;
     r->named_late -= known;
     uint64_t rest = n - known;
-    r->unnamed -= rest < r->unnamed ? rest : r->unnamed;
+    r->named += rest;
     lost(s, rest);
     enqueue_gap(s, gap, now);
 }
@@ -157,26 +158,28 @@ static void name_hole(struct store *s, struct source_ring *r, const struct rec_g
 /* Refused pushes that no hole has explained for a while: records without numbers. */
 static void name_refused(struct store *s, struct source_ring *r, mono_ns_t now, bool at_once)
 {
-    if (r->unnamed == 0 || (!at_once && now - r->since < REFUSED_WAIT_NS)) {
+    r->refused = ring_refused(r->ring);
+    if (r->refused <= r->named) {
+        r->since = 0;
+        return;
+    }
+    r->since = r->since == 0 ? now : r->since;
+    if (!at_once && now - r->since < REFUSED_WAIT_NS) {
         return;
     }
     struct rec_gap gap;
-    gap_make(&gap, EV_SRC_MAX, s->wall, r->unnamed, 0, 0, "store: ring full, records missing");
-    r->named_late += r->unnamed;
-    lost(s, r->unnamed);
-    r->unnamed = 0;
+    uint64_t n = r->refused - r->named;
+    gap_make(&gap, EV_SRC_MAX, s->wall, n, 0, 0, "store: ring full, records missing");
+    r->named_late += n;
+    r->named += n;
+    r->since = 0;
+    lost(s, n);
     enqueue_gap(s, &gap, now);
 }
 
 static uint32_t drain_ring(struct store *s, struct source_ring *r, mono_ns_t now)
 {
     uint32_t n = 0;
-    uint64_t refused = ring_refused(r->ring);
-    if (refused != r->refused_seen) {
-        r->since = r->unnamed == 0 ? now : r->since;
-        r->unnamed += refused - r->refused_seen;
-        r->refused_seen = refused;
-    }
     for (; n < RING_ROWS; n++) {
         const void *record = ring_peek(r->ring);
         if (record == NULL) {
