@@ -3,9 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-uint32_t crc32c(uint32_t crc, const void *p, size_t n)
+static uint32_t crc32c_bitwise(uint32_t crc, const unsigned char *s, size_t n)
 {
-    const unsigned char *s = p;
     crc = ~crc;
     for (size_t i = 0; i < n; i++) {
         crc ^= s[i];
@@ -14,6 +13,28 @@ uint32_t crc32c(uint32_t crc, const void *p, size_t n)
         }
     }
     return ~crc;
+}
+
+/* The processor's instruction for the same polynomial; an order's journal record waits for it. */
+__attribute__((target("sse4.2"))) static uint32_t crc32c_sse42(uint32_t crc, const unsigned char *s,
+                                                               size_t n)
+{
+    uint64_t eight = ~crc;
+    for (; n >= 8; s += 8, n -= 8) {
+        uint64_t v;
+        memcpy(&v, s, 8);
+        eight = __builtin_ia32_crc32di(eight, v);
+    }
+    crc = (uint32_t)eight;
+    for (; n > 0; s++, n--) {
+        crc = __builtin_ia32_crc32qi(crc, *s);
+    }
+    return ~crc;
+}
+
+uint32_t crc32c(uint32_t crc, const void *p, size_t n)
+{
+    return __builtin_cpu_supports("sse4.2") ? crc32c_sse42(crc, p, n) : crc32c_bitwise(crc, p, n);
 }
 
 uint64_t hash64(const void *p, size_t n)

@@ -1,13 +1,15 @@
 /*
  * agent.c - why no wake-up is lost.
  *
- * Who gives work: puts it into a ring, then adds 1 to `signals`, then looks at `parked`.
- * Who sleeps: takes a ticket (`signals`), looks for work, finds none, sets `parked`, then looks at
- * `signals` again, and sleeps only if it is still the ticket.
+ * Who gives work: puts it into a ring, then adds 1 to `signals`, then takes `parked`, which sets it
+ * to 0. Who takes a 1 writes to the eventfd (or calls the agent's own unpark); who takes a 0 need
+ * not: the sleeper is awake, or somebody else is waking it. Who sleeps: takes a ticket (`signals`),
+ * looks for work, finds none, sets `parked`, then looks at `signals` again, and sleeps only if it
+ * is still the ticket.
  *
  * These are all sequentially consistent, so there is one order of them. Either the addition comes
  * before the sleeper's second look, which then sees it and does not sleep; or it comes after, and
- * then `parked` was set before the giver looks at it, and the giver writes to the eventfd.
+ * then `parked` was set before the giver takes it, and the first giver to do so ends the sleep.
  */
 #include "bus/agent.h"
 
@@ -61,18 +63,28 @@ void waker_finish(struct waker *w)
     }
 }
 
-void waker_wake(struct waker *w)
+/* True for the one giver that has to end the sleep; a system call is only then needed. */
+static bool signal_sleeper(struct waker *w)
 {
     atomic_fetch_add(&w->signals, 1);
-    if (atomic_load(&w->parked) == 0) {
-        return;
-    }
+    return atomic_load(&w->parked) != 0 && atomic_exchange(&w->parked, 0) != 0;
+}
+
+static void end_sleep(struct waker *w)
+{
     uint64_t one = 1;
     ssize_t n;
     do {
         n = write(w->fd, &one, sizeof one);
     } while (n < 0 && errno == EINTR);
     /* EAGAIN: so many wake-ups are pending that the sleeper will surely see one. */
+}
+
+void waker_wake(struct waker *w)
+{
+    if (signal_sleeper(w)) {
+        end_sleep(w);
+    }
 }
 
 uint32_t waker_ticket(const struct waker *w)
@@ -157,9 +169,13 @@ void agent_stop(struct agent *agent)
 
 void agent_wake(struct agent *agent)
 {
-    waker_wake(&agent->waker);
+    if (!signal_sleeper(&agent->waker)) {
+        return;
+    }
     if (agent->config.unpark != NULL) {
         agent->config.unpark(agent->config.self);
+    } else {
+        end_sleep(&agent->waker);
     }
 }
 
@@ -200,6 +216,16 @@ int agent_turn(struct agent *agent, mono_ns_t now)
     return done;
 }
 
+/* The agent's own way of sleeping, under the same rule as waker_park. */
+static void park_own(struct agent *a, uint32_t ticket, int64_t ns)
+{
+    atomic_store(&a->waker.parked, 1);
+    if (atomic_load(&a->waker.signals) == ticket) {
+        a->config.park(a->config.self, ns);
+    }
+    atomic_store(&a->waker.parked, 0);
+}
+
 static void park(struct agent *a, uint32_t ticket, mono_ns_t now)
 {
     int64_t ns = a->sleep_ns;
@@ -210,7 +236,7 @@ static void park(struct agent *a, uint32_t ticket, mono_ns_t now)
         }
     }
     if (a->config.park != NULL) {
-        a->config.park(a->config.self, ns);
+        park_own(a, ticket, ns);
     } else {
         waker_park(&a->waker, ticket, ns);
     }

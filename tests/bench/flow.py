@@ -16,7 +16,7 @@ import tempfile
 import time
 
 root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-binary = os.path.join(root, "build/release/deltaflow")
+binary = os.environ.get("DELTAFLOW_BINARY") or os.path.join(root, "build/release/deltaflow")
 shared = os.environ.get("DELTAFLOW_SHARED") or os.path.join(root, "../shared")
 window = os.path.join(shared, "data/kalshi/ws/gold15m/KXGOLD15M-26AUG102130-30.jsonl.zst")
 json_path = sys.argv[sys.argv.index("--json") + 1] if "--json" in sys.argv else None
