@@ -49,7 +49,7 @@ def shared_file(name):
 
 
 class Live:
-    def __init__(self, folder, sim_args, run_args, run_seconds):
+    def __init__(self, folder, sim_args, run_args, run_seconds, kills=()):
         self.folder = folder
         p = lambda name: os.path.join(folder, name)
         self.ready, self.dump_path, self.summary_path, self.db = p("ready.json"), p("dump.json"), p("summary.json"), p("run.db")
@@ -61,10 +61,11 @@ class Live:
             stdout=sim_log, stderr=sim_log, env=env)
         try:
             self.wait_ready()
-            self.run = subprocess.run(
-                [binary, "run", "--exchange", self.ready, "--store-path", self.db, "--orders-journal", p("journal"),
-                 "--run-summary-json", self.summary_path, "--run-duration-s", str(run_seconds), *run_args],
-                stdout=run_log, stderr=run_log, env=env, timeout=300)
+            command = [binary, "run", "--exchange", self.ready, "--store-path", self.db, "--orders-journal", p("journal"),
+                       "--run-summary-json", self.summary_path, *run_args]
+            self.killed = [self.run_and_kill(command, seconds, run_log, env) for seconds in kills]
+            self.run = subprocess.run([*command, "--run-duration-s", str(run_seconds)],
+                                      stdout=run_log, stderr=run_log, env=env, timeout=300)
         finally:
             self.sim.send_signal(signal.SIGTERM)
             try:
@@ -85,6 +86,27 @@ class Live:
         for name, value in (("run-summary", self.summary), ("sim-dump", self.dump), ("ready", json.load(open(self.ready)))):
             wrong = schema.check(value, os.path.join(root, f"docs/schemas/{name}.json"))
             check(f"{name} fits its schema", not wrong, wrong[:5])
+
+    def run_and_kill(self, command, seconds, log, env):
+        """Trade for a while after the first order, then die without any warning. Returns the time of death."""
+        run = subprocess.Popen(command, stdout=log, stderr=log, env=env)
+        end = time.time() + 60
+        while not self.traded(run) and run.poll() is None and time.time() < end:
+            time.sleep(0.05)
+        time.sleep(seconds)
+        alive = run.poll() is None
+        run.kill()
+        run.wait()
+        check("the run traded until it was killed", alive and self.traded(run))
+        return time.time()
+
+    def traded(self, run):
+        try:
+            with sqlite3.connect(f"file:{self.db}?mode=ro", uri=True) as con:
+                return con.execute("select count(*) from fills where session = (select max(id) from session where pid = ?)",
+                                   (run.pid,)).fetchone()[0] > 0
+        except sqlite3.Error:
+            return False  # it has not made its tables yet
 
     def wait_ready(self):
         end = time.time() + 60
@@ -293,6 +315,52 @@ def faults(folder):
     everything(live, faults=True)
 
 
+def last_session(live):
+    """Messages of the killed sessions end somewhere; those of the last one are checked as ever."""
+    live.con.execute("create temp table keep as select max(id) as id from session")
+    for table in EVENTS:
+        live.con.execute(f"create temp view {table} as select * from main.{table} where session = (select id from keep)")
+
+
+def check_crashed_orders(live):
+    """Orders of all sessions together. The database may lack the last moments before a kill, the journal may not."""
+    theirs = {o["client_order_id"]: (Decimal(o["initial"]), Decimal(o["filled"]), o["status"]) for o in live.dump["orders"]}
+    check("nothing of ours rests after the stop", not [c for c, t in theirs.items() if t[2] == "resting"])
+    rows = live.q("select client_id, count, filled, state from orders order by session")
+    ours = {r[0]: r for r in rows}  # the newest session's word on an order
+    last = live.one("select max(id) from session")
+    now = {r[0] for r in live.q(f"select client_id from orders where session = {last}")}
+    ended = ("filled", "cancelled", "expired", "rejected", "absent")
+    left = [r for c, r in ours.items() if c in now and r[3] not in ended]
+    check(f"every one of the {len(now)} orders of the last session and of those it found in the journal has ended", not left, left[:3])
+    wrong = [(ours[c], t) for c, t in theirs.items() if c in now and (Decimal(ours[c][1]), Decimal(ours[c][2])) != t[:2]]
+    check("and agrees on size and filled count", not wrong, wrong[:3])
+    never = [r for c, r in ours.items() if c in now and c not in theirs and r[3] not in ("rejected", "absent")]
+    check("every order that the exchange has not is rejected or proved absent", not never, never[:3])
+    dump = {f["trade_id"] + f["order_id"]: amount(f["fee"]) for f in live.dump["fills"]}
+    fills = live.q("select trade_id || order_id, fee from fills")
+    check("each fill is counted once, over all sessions", len({f for f, _ in fills}) == len(fills))
+    check("each fill that we counted is a fill of the exchange", all(dump.get(f) == amount(fee) for f, fee in fills))
+    broken = live.one("select count(*) from session where outcome = 'broken'")
+    check("the killed sessions are marked as broken", broken == len(live.killed), broken)
+
+
+def crash_restart(folder):
+    """Killed in the middle of trading, more than once, also while outcomes are unknown: started again, all is settled."""
+    faults = ["http_500_after@3*2", "timeout@5*2", "http_500_after@7*3", "timeout@9*3"]
+    live = Live(folder, ["--markets", "6", "--seed", "15", "--rate", "600", "--tier", "premier", "--pause-after", "26",
+                         *(a for f in faults for a in ("--fault", f))],
+                ["--policy-kind", "random", "--policy-seed", "9", "--orders-pricing", "mid", "--exchange-request-timeout-ms", "1000",
+                 "--orders-clock-window-ms", "2000"], int(24 * max(1, slow)), kills=(1, 2, 0.3, 1))
+    last_session(live)
+    s = live.summary
+    check("the last session sent orders, after reading what was left", s["orders"] > 0, s["verdicts"])
+    check_books(live)
+    check_messages(live)
+    check_crashed_orders(live)
+    check_account(live)
+
+
 def everything(live, faults=False):
     check("orders were sent", live.summary["orders"] > 0, live.summary["verdicts"])
     check("and filled", live.summary["fills"] > 0, live.summary["order_detail"])
@@ -308,6 +376,6 @@ with tempfile.TemporaryDirectory(prefix="deltaflow-") as folder:
     if keep:
         folder = keep
         os.makedirs(folder, exist_ok=True)
-    {f.__name__: f for f in (capture_hold, capture_ppo, generated_random, recorded, own_thread, passive_shorts, faults)}[scenario](folder)
+    {f.__name__: f for f in (capture_hold, capture_ppo, generated_random, recorded, own_thread, passive_shorts, faults, crash_restart)}[scenario](folder)
 print(f"{passed} passed, {failed} failed")
 sys.exit(1 if failed else 0)
