@@ -82,12 +82,12 @@ static void record_fill(struct orders *o, uint32_t h, const struct ev_fill *f, u
     }
 }
 
-static void fill_order(struct orders *o, uint32_t slot, const struct ev_fill *f)
+/* The account has the fill already; this is the order's side of it. */
+static void fill_count(struct orders *o, uint32_t slot, const struct stray *f)
 {
     struct order *ord = &o->slots[slot];
-    order_learn_id(o, slot, f->order_id);
-    usd_t fee = fee_fill(&o->lots[ord->h].fee, &ord->fee, f->is_taker != 0, (enum side)f->outcome,
-                         f->yes_px, f->qty);
+    usd_t fee =
+        fee_fill(&o->lots[ord->h].fee, &ord->fee, f->is_taker, f->outcome, f->yes_px, f->qty);
     if (fee != f->fee) {
         o->stats.fee_drifts++;
     }
@@ -96,6 +96,39 @@ static void fill_order(struct orders *o, uint32_t slot, const struct ev_fill *f)
         ord->claimed = ord->filled;
     }
     order_event(o, slot, ord->filled >= ord->qty ? OE_FILL_ALL : OE_FILL_PART, "");
+}
+
+static struct stray stray_of(const struct ev_fill *f)
+{
+    struct stray s = {
+        .yes_px = f->yes_px,
+        .qty = f->qty,
+        .fee = f->fee,
+        .outcome = (enum side)f->outcome,
+        .is_taker = f->is_taker != 0,
+    };
+    memcpy(s.order_id, f->order_id, sizeof s.order_id);
+    return s;
+}
+
+void fill_strays(struct orders *o, uint32_t slot)
+{
+    uint32_t n = o->n_strays < STRAYS ? o->n_strays : STRAYS;
+    for (uint32_t i = 0; i < n; i++) {
+        struct stray *s = &o->strays[(o->n_strays - n + i) % STRAYS]; /* oldest first */
+        if (s->order_id[0] != 0 && strcmp(s->order_id, o->slots[slot].order_id) == 0) {
+            s->order_id[0] = 0;
+            o->stats.fills_foreign--;
+            fill_count(o, slot, s);
+        }
+    }
+}
+
+static void fill_order(struct orders *o, uint32_t slot, const struct ev_fill *f)
+{
+    order_learn_id(o, slot, f->order_id);
+    struct stray s = stray_of(f);
+    fill_count(o, slot, &s);
     order_plan(o, slot);
 }
 
@@ -130,6 +163,8 @@ bool fill_take(struct orders *o, const struct ev_fill *f, enum ev_source via)
     o->changes++;
     if (slot != NONE) {
         fill_order(o, slot, f);
+    } else {
+        o->strays[o->n_strays++ % STRAYS] = stray_of(f);
     }
     lot_refresh(o, h);
     if (orders_ready(o)) {
@@ -177,11 +212,11 @@ static enum order_event seen_event(const struct order *ord, const struct ev_user
 void order_seen(struct orders *o, uint32_t slot, const struct ev_user_order *row, bool from_read)
 {
     struct order *ord = &o->slots[slot];
+    order_learn_id(o, slot, row->order_id);
     enum order_event event = seen_event(ord, row);
     if (event == ORDER_EVENT_MAX) {
         return;
     }
-    order_learn_id(o, slot, row->order_id);
     bool final = row->status != XORDER_RESTING;
     if (from_read && final && ord->tries > 0) {
         ord->claimed = ord->filled; /* read anew: an earlier claim may have been wrong */

@@ -524,6 +524,7 @@ void order_learn_id(struct orders *o, uint32_t slot, const char *order_id)
     if (journal_order(o, ord, JOURNAL_ACK) != ST_OK) {
         o->stats.journal_failures++; /* the next start finds it by its client id */
     }
+    fill_strays(o, slot);
 }
 
 void order_event(struct orders *o, uint32_t slot, enum order_event event, const char *reason)

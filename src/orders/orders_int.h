@@ -115,6 +115,18 @@ struct start {
     wall_ns_t wall;
 };
 
+/* A fill counted for an order that nobody knew then. A list of fills has no client ids, so it may
+ * be one of ours whose answer is still to come. */
+struct stray {
+    char order_id[ORDER_ID_MAX]; /* empty: free, or found its order */
+    px_t yes_px;
+    qty_t qty;
+    usd_t fee;
+    enum side outcome;
+    bool is_taker;
+};
+#define STRAYS 256
+
 struct orders {
     struct orders_config config;
     struct orders_sinks sinks;
@@ -140,6 +152,9 @@ struct orders {
     wall_ns_t *trade_wall;
     uint32_t trade_head, n_trades;
     wall_ns_t trade_floor; /* fills older than this may have been forgotten */
+
+    struct stray strays[STRAYS]; /* ring, the oldest are given up */
+    uint32_t n_strays;           /* ever */
 
     struct req *reqs;
     uint32_t *req_free;
@@ -210,6 +225,9 @@ void say_outcome(struct orders *o, uint32_t h, bool ok);
 void order_seen(struct orders *o, uint32_t slot, const struct ev_user_order *row, bool from_read);
 /* True: it was new. via: enum ev_source. */
 bool fill_take(struct orders *o, const struct ev_fill *fill, enum ev_source via);
+
+/* Fills that were counted before the order was known by its id. */
+void fill_strays(struct orders *o, uint32_t slot);
 
 /* settle.c */
 uint64_t request(struct orders *o, struct gw_request *req, enum purpose purpose, uint32_t index);

@@ -326,6 +326,25 @@ static void a_fill_of_a_foreign_order_changes_the_position(void **state)
     rig_finish(&r);
 }
 
+/* A list of fills has no client ids: such a fill may come before the order's id is known. */
+static void a_fill_without_client_id_finds_its_order_when_the_id_comes(void **state)
+{
+    (void)state;
+    struct rig r;
+    open_rig(&r);
+    rig_act(&r, ACT_BUY_YES);
+    struct gw_request q = *rig_request(&r);
+    rig_fill(&r, "t1", "o1", "", SIDE_YES, 4500, 400, 69300);
+    assert_int_equal(held(&r)->position, 400);
+    assert_int_equal(orders_stats(engine_orders(r.engine))->fills_foreign, 1);
+    rig_ack(&r, &q, "o1", 400, 600);
+    assert_int_equal(r.order.to_state, ORDER_PART);
+    assert_int_equal(r.order.filled, 400);
+    assert_int_equal(held(&r)->position, 400);
+    assert_int_equal(orders_stats(engine_orders(r.engine))->fills_foreign, 0);
+    rig_finish(&r);
+}
+
 /* --- unknown outcomes --- */
 
 static const struct gw_request *unknown(struct rig *r, struct gw_request *ret_create)
@@ -719,6 +738,7 @@ int main(void)
         cmocka_unit_test(a_fill_after_the_cancel_is_a_fact),
         cmocka_unit_test(fills_that_an_answer_claims_are_read_when_they_do_not_come),
         cmocka_unit_test(a_fill_of_a_foreign_order_changes_the_position),
+        cmocka_unit_test(a_fill_without_client_id_finds_its_order_when_the_id_comes),
         cmocka_unit_test(an_unknown_outcome_blocks_the_market_and_keeps_its_cash),
         cmocka_unit_test(absence_is_believed_only_past_the_clock_window),
         cmocka_unit_test(an_unknown_order_that_is_found_goes_on),
