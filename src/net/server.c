@@ -361,6 +361,10 @@ static int on_upgrade(struct lws *wsi, struct server *s)
     read_auth(wsi, p);
     struct sim_auth auth = auth_of(p);
     buf_clear(&p->resp.body);
+    /* Before the app is asked: it may send while it accepts. */
+    if (p->queue.p == NULL && msg_queue_init(&p->queue, s->config.queue_bytes) != ST_OK) {
+        return -1;
+    }
     int status = 503;
     if (s->serving) {
         status = s->app.ws_open(s->app.self, &auth, (struct text){uri, (size_t)len}, p,
@@ -369,7 +373,7 @@ static int on_upgrade(struct lws *wsi, struct server *s)
     if (status == 0) {
         s->stats.connections++;
         s->stats.upgrades++;
-        return msg_queue_init(&p->queue, s->config.queue_bytes) == ST_OK ? 0 : -1;
+        return 0;
     }
     s->stats.refused++;
     struct text body = {p->resp.body.p, p->resp.body.n};

@@ -64,6 +64,9 @@ static int app_open(void *self, const struct sim_auth *auth, struct text path, v
     f->opens++;
     f->peer = peer;
     f->pushed = 0;
+    if (f->greet) {
+        assert_int_equal(f->out.send(f->out.self, NULL, peer, "hello", 5), ST_OK);
+    }
     *ret_conn = (struct sim_conn *)f; /* never looked into */
     return 0;
 }

@@ -35,6 +35,7 @@ struct fixture {
     /* script of the WebSocket side */
     int refuse; /* status for upgrades, 0: accept */
     uint32_t opens, closes, frames;
+    bool greet; /* send a frame while the upgrade is being accepted */
     void *peer; /* of the newest connection */
     bool upgrade_signed;
     char last_frame[256];

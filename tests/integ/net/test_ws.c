@@ -161,6 +161,20 @@ static void messages_go_both_ways(void **state)
     dialler_stop(&d);
 }
 
+static void frame_sent_while_the_upgrade_is_accepted_arrives(void **state)
+{
+    (void)state;
+    struct dialler d;
+    struct ws_config c = quick();
+    fix.greet = true;
+    dialler_start(&d, &c, fix.ca.ca_cert);
+    until(&d, &d.seen.frames, 1);
+    fix.greet = false;
+    assert_string_equal(d.seen.last, "hello");
+    assert_int_equal(d.seen.opens, 1);
+    dialler_stop(&d);
+}
+
 static void refused_upgrade_reports_its_status_and_dials_again(void **state)
 {
     (void)state;
@@ -425,6 +439,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(signed_upgrade_opens_with_either_key, reset),
         cmocka_unit_test_setup(messages_go_both_ways, reset),
+        cmocka_unit_test_setup(frame_sent_while_the_upgrade_is_accepted_arrives, reset),
         cmocka_unit_test_setup(refused_upgrade_reports_its_status_and_dials_again, reset),
         cmocka_unit_test_setup(cut_connection_is_dialled_again, reset),
         cmocka_unit_test_setup(reconnect_and_stop_close_with_their_reason, reset),
