@@ -19,6 +19,7 @@
 #include "feed/feed.h"
 #include "metrics/metrics.h"
 #include "orders/journal.h"
+#include "orders/recovery.h"
 #include "policy/policy.h"
 #include "store/store.h"
 
@@ -70,8 +71,7 @@ struct run {
     struct journal *journal;  /* actor; synced by the store thread */
     mono_ns_t journal_synced; /* store: when it last was */
     struct journal_recovery journal_found;
-    struct journal_record *unsettled;
-    uint32_t n_unsettled, cap_unsettled;
+    struct recovery unsettled; /* intents of earlier runs that nobody settled */
     uint64_t command_ord;
     char policy_line[256];
 

@@ -148,40 +148,6 @@ static mono_ns_t actor_deadline(void *self)
     return engine_deadline(r->engine);
 }
 
-/* Intents of earlier runs that nobody settled: kept until JOURNAL_DONE of the same client id. */
-static enum status on_journal_record(void *self, const struct journal_record *rec)
-{
-    struct run *r = self;
-    if (rec->type == JOURNAL_INTENT) {
-        if (r->n_unsettled == r->cap_unsettled) {
-            uint32_t cap = r->cap_unsettled == 0 ? 64 : r->cap_unsettled * 2;
-            struct journal_record *p = realloc(r->unsettled, cap * sizeof *p);
-            if (p == NULL) {
-                return ST_NOMEM;
-            }
-            r->unsettled = p;
-            r->cap_unsettled = cap;
-        }
-        r->unsettled[r->n_unsettled++] = *rec;
-        return ST_OK;
-    }
-    if (rec->type != JOURNAL_ACK && rec->type != JOURNAL_DONE) {
-        return ST_OK;
-    }
-    for (uint32_t i = 0; i < r->n_unsettled; i++) {
-        if (strcmp(r->unsettled[i].client_id, rec->client_id) != 0) {
-            continue;
-        }
-        if (rec->type == JOURNAL_ACK) {
-            memcpy(r->unsettled[i].order_id, rec->order_id, sizeof rec->order_id);
-        } else {
-            r->unsettled[i] = r->unsettled[--r->n_unsettled];
-        }
-        break;
-    }
-    return ST_OK;
-}
-
 static int open_journal(struct run *r, struct err *err)
 {
     const char *path = r->o->orders.journal;
@@ -194,7 +160,8 @@ static int open_journal(struct run *r, struct err *err)
         return EXIT_CONFIG;
     }
     struct journal_config config = journal_config_default();
-    st = journal_open(&config, &io, on_journal_record, r, &r->journal_found, &r->journal, err);
+    st = journal_open(&config, &io, recovery_take, &r->unsettled, &r->journal_found, &r->journal,
+                      err);
     if (st != ST_OK) {
         return st == ST_MALFORMED || st == ST_UNSUPPORTED ? EXIT_REFUSED : EXIT_FAILED;
     }
@@ -202,9 +169,9 @@ static int open_journal(struct run *r, struct err *err)
         log_warn("run", "order journal %s: torn=%d damaged=%llu", path, r->journal_found.torn,
                  (unsigned long long)r->journal_found.damaged);
     }
-    if (r->n_unsettled > 0) {
+    if (r->unsettled.n > 0) {
         log_warn("run", "orders of an earlier run are not settled, reading them first count=%u",
-                 r->n_unsettled);
+                 r->unsettled.n);
     }
     return EXIT_DONE;
 }
@@ -212,8 +179,8 @@ static int open_journal(struct run *r, struct err *err)
 static int build_engine(struct run *r, struct err *err)
 {
     struct engine_config c = run_engine_config(r->o, r->trading, r->session_id);
-    c.orders.unsettled = r->unsettled;
-    c.orders.n_unsettled = r->n_unsettled;
+    c.orders.unsettled = r->unsettled.rec;
+    c.orders.n_unsettled = r->unsettled.n;
     struct engine_sinks sinks = {
         .gateway = {r, r->trading ? sink_submit : NULL},
         .journal = {r, r->journal != NULL ? sink_journal : NULL},

@@ -184,5 +184,5 @@ void run_destroy(struct run *r)
     for (size_t i = 0; i < sizeof rings / sizeof rings[0]; i++) {
         ring_destroy(rings[i]);
     }
-    free(r->unsettled);
+    recovery_finish(&r->unsettled);
 }
