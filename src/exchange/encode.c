@@ -126,6 +126,9 @@ static void encode_list(struct call *call, const char *path, uint32_t page_rows)
     if (r->min_ts_s > 0 && (r->op == GW_LIST_FILLS || r->op == GW_LIST_ORDERS)) {
         add_query_int(&call->query, "min_ts", r->min_ts_s);
     }
+    if (r->op == GW_LIST_ORDERS && (r->flags & GW_RESTING_ONLY) != 0) {
+        add_query(&call->query, "status", "resting");
+    }
     add_query(&call->query, "cursor", call->cursor);
 }
 
