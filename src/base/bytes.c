@@ -144,3 +144,18 @@ void buf_json_str(struct buf *b, struct text s)
     }
     buf_char(b, '"');
 }
+
+void *calloc_touched(size_t n, size_t size)
+{
+    size_t bytes;
+    if (__builtin_mul_overflow(n, size, &bytes) || bytes > SIZE_MAX - 64) {
+        return NULL;
+    }
+    bytes = (bytes + 63) / 64 * 64;
+    /* Not malloc: a compiler may turn malloc and memset into calloc, which touches nothing. */
+    void *p = aligned_alloc(64, bytes);
+    if (p != NULL) {
+        memset(p, 0, bytes);
+    }
+    return p;
+}

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/hash.h"
 
 struct idtab_slot {
@@ -23,7 +24,7 @@ enum status idtab_init(struct idtab *t, uint32_t max)
         cap *= 2;
     }
     *t = (struct idtab){.mask = cap - 1, .max = max};
-    t->slots = calloc(cap, sizeof *t->slots);
+    t->slots = calloc_touched(cap, sizeof *t->slots);
     return t->slots != NULL ? ST_OK : ST_NOMEM;
 }
 

@@ -62,14 +62,14 @@ static enum status tables_create(struct orders *o)
     }
     o->lots = calloc(lots, sizeof *o->lots);
     o->mkt_lot = calloc(c->markets_max, sizeof *o->mkt_lot);
-    o->slots = calloc(c->orders_max, sizeof *o->slots);
-    o->free = calloc(c->orders_max, sizeof *o->free);
-    o->done = calloc(c->orders_max, sizeof *o->done);
-    o->live = calloc(c->orders_max, sizeof *o->live);
-    o->trade_ids = calloc(c->trades_max, sizeof *o->trade_ids);
-    o->trade_wall = calloc(c->trades_max, sizeof *o->trade_wall);
-    o->reqs = calloc(o->reqs_max, sizeof *o->reqs);
-    o->req_free = calloc(o->reqs_max, sizeof *o->req_free);
+    o->slots = calloc_touched(c->orders_max, sizeof *o->slots);
+    o->free = calloc_touched(c->orders_max, sizeof *o->free);
+    o->done = calloc_touched(c->orders_max, sizeof *o->done);
+    o->live = calloc_touched(c->orders_max, sizeof *o->live);
+    o->trade_ids = calloc_touched(c->trades_max, sizeof *o->trade_ids);
+    o->trade_wall = calloc_touched(c->trades_max, sizeof *o->trade_wall);
+    o->reqs = calloc_touched(o->reqs_max, sizeof *o->reqs);
+    o->req_free = calloc_touched(o->reqs_max, sizeof *o->req_free);
     if (o->lots == NULL || o->mkt_lot == NULL || o->slots == NULL || o->free == NULL ||
         o->done == NULL || o->live == NULL || o->trade_ids == NULL || o->trade_wall == NULL ||
         o->reqs == NULL || o->req_free == NULL) {
