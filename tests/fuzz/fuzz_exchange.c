@@ -125,6 +125,14 @@ static bool send_one(struct world *w)
     return true;
 }
 
+#define POSITIONS                                                                                  \
+    "{\"market_positions\":[{\"ticker\":\"A\",\"position_fp\":\"1.00\","                           \
+    "\"market_exposure_dollars\":\"0.5\",\"realized_pnl_dollars\":\"0\","                          \
+    "\"fees_paid_dollars\":\"0\"}],\"cursor\":\"c\"}"
+#define LIMITS                                                                                     \
+    "{\"usage_tier\":\"x\",\"read\":{\"refill_rate\":1,\"bucket_capacity\":1},"                    \
+    "\"write\":{\"refill_rate\":1,\"bucket_capacity\":1}}"
+
 static const char *const bodies[] = {
     "{\"order_id\":\"o-1\",\"fill_count\":\"0.00\",\"remaining_count\":\"1.00\",\"ts_ms\":1}",
     "{\"order_id\":\"o-1\",\"reduced_by\":\"1.00\",\"ts_ms\":1}",
@@ -133,13 +141,10 @@ static const char *const bodies[] = {
     "{\"orders\":[],\"cursor\":\"a\"}",
     "{\"orders\":[],\"cursor\":\"\"}",
     "{\"fills\":[],\"cursor\":\"b\"}",
-    "{\"market_positions\":[{\"ticker\":\"A\",\"position_fp\":\"1.00\","
-    "\"market_exposure_dollars\":\"0.5\",\"realized_pnl_dollars\":\"0\","
-    "\"fees_paid_dollars\":\"0\"}],\"cursor\":\"c\"}",
+    POSITIONS,
     "{\"markets\":[],\"cursor\":null}",
     "{\"orderbook_fp\":{\"yes_dollars\":[[\"0.4000\",\"5.00\"]],\"no_dollars\":[]}}",
-    "{\"usage_tier\":\"x\",\"read\":{\"refill_rate\":1,\"bucket_capacity\":1},"
-    "\"write\":{\"refill_rate\":1,\"bucket_capacity\":1}}",
+    LIMITS,
     "{\"balance\":1,\"balance_dollars\":\"0.0100\",\"portfolio_value\":0,\"updated_ts\":1}",
 };
 
@@ -194,6 +199,9 @@ static void drain(struct world *w)
             struct input in = {timeout, sizeof timeout};
             answer(w, &in);
             continue;
+        }
+        if (gateway_open(w->gw) == 0) {
+            break; /* the last one waited too long */
         }
         mono_ns_t at = gateway_deadline(w->gw);
         ensure(at != NS_NEVER); /* what waits is never forgotten */
