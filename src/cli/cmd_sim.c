@@ -4,20 +4,17 @@
  * The state folder holds what the exchange is known by: its authority, its certificate, and for
  * each user a key pair and the key's id. All of it is made on the first start and kept.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "cli/cli.h"
 #include "config/options.h"
+#include "net/files.h"
 #include "net/keys.h"
 #include "net/server.h"
 #include "sim/sim.h"
@@ -134,36 +131,16 @@ static mono_ns_t app_deadline(void *self)
 
 /* --- files --- */
 
-/* Write a whole file beside its place and move it there, so that nobody reads half of it. */
-static enum status write_file(const char *path, const char *text, size_t n, mode_t mode,
-                              struct err *err)
-{
-    char tmp[NET_PATH_MAX + 16];
-    snprintf(tmp, sizeof tmp, "%s.%d", path, (int)getpid());
-    int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
-    bool fine = fd >= 0 && write(fd, text, n) == (ssize_t)n;
-    if (fd >= 0 && close(fd) != 0) {
-        fine = false;
-    }
-    if (!fine || rename(tmp, path) != 0) {
-        enum status st = err_set(err, ST_IO, "%s: %s", path, strerror(errno));
-        unlink(tmp);
-        return st;
-    }
-    return ST_OK;
-}
-
 static enum status read_key_id(const char *path, char id[37], struct err *err)
 {
-    FILE *f = fopen(path, "r");
-    if (f == NULL) {
-        return errno == ENOENT ? ST_NOT_FOUND
-                               : err_set(err, ST_IO, "%s: %s", path, strerror(errno));
+    struct buf text;
+    buf_init(&text, 64);
+    enum status st = file_read(path, &text, err);
+    if (st == ST_OK && (text.n < 36 || !text_copy(id, 37, (struct text){text.p, 36}))) {
+        st = err_set(err, ST_MALFORMED, "%s holds no key id", path);
     }
-    size_t n = fread(id, 1, 36, f);
-    fclose(f);
-    id[n] = '\0';
-    return n == 36 ? ST_OK : err_set(err, ST_MALFORMED, "%s holds no key id", path);
+    buf_finish(&text);
+    return st;
 }
 
 static bool user_path(char *out, const char *dir, int64_t user, const char *end)
@@ -189,7 +166,7 @@ static enum status ensure_user(struct exchange *x, int64_t user, struct err *err
             st = uuid_random(id);
         }
         if (st == ST_OK) {
-            st = write_file(id_path, id, strlen(id), 0644, err);
+            st = file_write(id_path, id, strlen(id), 0644, err);
         }
     }
     return st == ST_OK ? verifier_add(x->verifier, id, public_path, err) : st;
@@ -241,7 +218,7 @@ static enum status write_ready_file(const struct exchange *x, struct err *err)
     buf_init(&out, 64u << 20);
     ready_text(x, &out);
     enum status st = out.failed ? err_set(err, ST_NOMEM, "no memory for the ready file")
-                                : write_file(x->o->ready_file, out.p, out.n, 0600, err);
+                                : file_write(x->o->ready_file, out.p, out.n, 0600, err);
     buf_finish(&out);
     return st;
 }
@@ -371,7 +348,7 @@ static int write_dump(const struct exchange *x, struct err *err)
     buf_init(&out, 1u << 30);
     sim_dump(x->sim, &out);
     enum status st = out.failed ? err_set(err, ST_NOMEM, "the state is too large to be dumped")
-                                : write_file(x->o->dump, out.p, out.n, 0600, err);
+                                : file_write(x->o->dump, out.p, out.n, 0600, err);
     buf_finish(&out);
     return st == ST_OK ? EXIT_DONE : EXIT_FAILED;
 }
