@@ -188,6 +188,14 @@ static enum status ensure_users(struct exchange *x, struct err *err)
     return st;
 }
 
+/* A JSON string of the whole path, so that the ready file can be used from any folder. */
+static void json_path(struct buf *out, const char *path)
+{
+    char *whole = realpath(path, NULL);
+    buf_json_str(out, text_of(whole != NULL ? whole : path));
+    free(whole);
+}
+
 static void ready_text(const struct exchange *x, struct buf *out)
 {
     char key_file[NET_PATH_MAX] = "";
@@ -198,9 +206,9 @@ static void ready_text(const struct exchange *x, struct buf *out)
                x->o->listen, v6 ? "]" : "", port);
     buf_printf(out, "\"ws_url\":\"wss://%s%s%s:%d/trade-api/ws/v2\",\"ca_file\":", v6 ? "[" : "",
                x->o->listen, v6 ? "]" : "", port);
-    buf_json_str(out, text_of(x->ca.ca_cert));
+    json_path(out, x->ca.ca_cert);
     buf_printf(out, ",\"key_id\":\"%s\",\"key_file\":", x->key_ids[0]);
-    buf_json_str(out, text_of(key_file));
+    json_path(out, key_file);
     buf_str(out, ",\"markets\":[");
     for (size_t i = 0; sim_market(x->sim, i) != NULL; i++) {
         buf_str(out, i == 0 ? "" : ",");
