@@ -72,6 +72,7 @@ struct lot {
     usd_t theirs_cost;
     qty_t first_theirs;
     wall_ns_t first_wall;
+    uint64_t swept; /* number of the last sweep that showed it */
     char reason[REASON_MAX];
 };
 
@@ -166,6 +167,7 @@ struct orders {
     struct start start;
     uint64_t changes; /* fills applied and adoptions, all markets */
     bool sweeping;
+    uint64_t sweep_number;
     bool cash_reading, cash_differs, cash_fills; /* fills: read since it differed */
     uint64_t cash_mark, cash_first; /* changes when it was asked for, and when it first differed */
     usd_t cash_theirs;

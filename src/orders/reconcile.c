@@ -229,9 +229,21 @@ void sweep_due(struct orders *o)
     struct gw_request req = {.op = GW_LIST_POSITIONS, .mkt = MKT_NONE};
     if (!o->sweeping && request(o, &req, FOR_SWEEP, 0) != 0) {
         o->sweeping = true;
+        o->sweep_number++;
         return;
     }
     timers_set(&o->timers, timer_sweep(o), o->mono + o->config.back_off_max);
+}
+
+/* A position that we hold and no row named is gone: its market was settled, or it never was. */
+static void sweep_absent(struct orders *o)
+{
+    const struct account *a = &o->account;
+    for (uint32_t i = 0; i < a->n_held; i++) {
+        if (o->lots[a->held[i]].swept != o->sweep_number) {
+            lot_want_position(o, a->held[i], o->config.position_read_delay);
+        }
+    }
 }
 
 void sweep_answer(struct orders *o, const struct ev_answer *a, bool last)
@@ -239,8 +251,16 @@ void sweep_answer(struct orders *o, const struct ev_answer *a, bool last)
     const struct ev_position *rows = ev_answer_rows(a);
     for (uint32_t i = 0; i < a->n_rows && a->row_kind == GW_ROW_POSITION; i++) {
         orders_position(o, &rows[i]);
+        bool named = memchr(rows[i].ticker, 0, sizeof rows[i].ticker) != NULL;
+        uint32_t h = named ? idtab_get(&o->account.index, rows[i].ticker) : IDTAB_NONE;
+        if (h != IDTAB_NONE) {
+            o->lots[h].swept = o->sweep_number;
+        }
     }
     if (last) {
+        if (a->outcome == GW_OK) {
+            sweep_absent(o);
+        }
         o->sweeping = false;
         timers_set(&o->timers, timer_sweep(o), o->mono + o->config.sweep);
     }

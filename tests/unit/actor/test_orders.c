@@ -636,6 +636,45 @@ static void an_order_of_a_previous_session_is_settled_before_trading(void **stat
     rig_finish(&r);
 }
 
+/* Start-up reads that find 55 USD and 3 NO in "M". */
+static void start_with_three_no(struct rig *r)
+{
+    struct engine_config c = rig_config();
+    c.orders.from_config = false;
+    rig_start(r, &c);
+    rig_open(r);
+    struct ev_position row = {.position = -300, .cost = 1500000, .ticker = "M"};
+    for (const struct gw_request *q = rig_request(r); q != NULL; q = rig_request(r)) {
+        struct ev_answer a = rig_answer_to(q, GW_OK);
+        a.balance = q->op == GW_GET_BALANCE ? 55 * USD_ONE : 0;
+        bool positions = q->op == GW_LIST_POSITIONS;
+        rig_rows(r, &a, &row, positions ? 1 : 0, sizeof row,
+                 positions ? GW_ROW_POSITION : GW_ROW_NONE);
+    }
+    assert_true(engine_ready(r->engine));
+}
+
+/* A settled market drops out of the list of positions, and nobody sends a word about it. */
+static void a_position_that_the_sweep_does_not_show_is_read(void **state)
+{
+    (void)state;
+    struct rig r;
+    start_with_three_no(&r);
+    rig_wait(&r, 31 * NS_PER_SEC);
+    const struct gw_request *q = rig_request(&r);
+    assert_non_null(q);
+    assert_int_equal(q->op, GW_LIST_POSITIONS);
+    assert_string_equal(q->ticker, "");
+    struct ev_answer a = rig_answer_to(q, GW_OK);
+    rig_answer(&r, &a);
+    rig_wait(&r, 100 * RIG_MS);
+    q = rig_request(&r);
+    assert_non_null(q);
+    assert_int_equal(q->op, GW_LIST_POSITIONS);
+    assert_string_equal(q->ticker, "M");
+    rig_finish(&r);
+}
+
 static void stop_cancels_what_rests_and_refuses_what_is_new(void **state)
 {
     (void)state;
@@ -753,6 +792,7 @@ int main(void)
         cmocka_unit_test(an_order_of_a_previous_session_is_settled_before_trading),
         cmocka_unit_test(stop_cancels_what_rests_and_refuses_what_is_new),
         cmocka_unit_test(stop_and_keep_leaves_what_rests),
+        cmocka_unit_test(a_position_that_the_sweep_does_not_show_is_read),
         cmocka_unit_test(halt_holds_until_resume),
         cmocka_unit_test(a_cancel_waits_for_the_order_id),
         cmocka_unit_test(client_ids_look_like_uuids_and_differ),
