@@ -353,6 +353,8 @@ static void on_subscribed(struct fill_listener *fl, const struct frame *frame)
     }
     if (missing(fl, names) == 0) {
         fl->sub_id = 0;
+        /* What happened since the connection opened was told to nobody: it is read now. */
+        blink(fl, "subscribed");
     }
 }
 

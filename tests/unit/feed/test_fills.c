@@ -56,6 +56,23 @@ static void three_channels_of_the_tracked_markets(void **state)
     assert_true(r.link);
 }
 
+static void reads_are_asked_for_again_when_the_subscription_stands(void **state)
+{
+    (void)state;
+    fill_listener_open(r.fl, r.now, r.now);
+    uint32_t before = r.n_events;
+    frame("{\"type\":\"subscribed\",\"id\":2,\"msg\":{\"channel\":\"fill\",\"sid\":4}}");
+    frame("{\"type\":\"subscribed\",\"id\":2,\"msg\":{\"channel\":\"user_orders\",\"sid\":5}}");
+    assert_int_equal(r.n_events, before);
+    frame(
+        "{\"type\":\"subscribed\",\"id\":2,\"msg\":{\"channel\":\"market_positions\",\"sid\":6}}");
+    assert_int_equal(r.n_events, before + 2); /* down and up again: the actor reads */
+    const struct rig_event *e = &r.events[r.n_events - 1];
+    assert_int_equal(e->type, EV_LINK);
+    assert_int_equal(e->code, 1);
+    assert_string_equal(e->reason, "subscribed");
+}
+
 static void a_fill_becomes_an_event(void **state)
 {
     (void)state;
@@ -117,7 +134,7 @@ static void refresh_adds_markets_to_all_three(void **state)
     (void)state;
     r.ord = 1; /* the market session announces B with its own number */
     assert_int_equal(rig_market(&r, "B"), ST_OK);
-    r.ord = 1; /* of the private session again: its link mark */
+    r.ord = 3; /* of the private session again: its three link marks */
     fill_listener_refresh(r.fl, r.now, r.now);
     assert_int_equal(r.n_commands, 4);
     for (uint32_t i = 1; i < 4; i++) {
@@ -210,6 +227,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(three_channels_of_the_tracked_markets),
+        T(reads_are_asked_for_again_when_the_subscription_stands),
         T(a_fill_becomes_an_event),
         T(orders_and_positions_become_events_also_of_untracked_markets),
         T(refresh_adds_markets_to_all_three),
