@@ -174,6 +174,8 @@ def check_account(live):
     ours = {p["market"]: (Decimal(p["position"]), amount(p["cost"])) for p in s["positions"]}
     theirs = {p["market"]: (Decimal(p["position"]), amount(p["cost"])) for p in a["positions"] if Decimal(p["position"]) != 0}
     check(f"{len(theirs)} positions and their cost equal the exchange's", ours == theirs, (ours, theirs))
+    adopted = live.q("select ticker, ours, theirs from reconciliations where adopted")
+    check("neither cash nor a position was ever set right from the exchange's", not adopted, adopted[:3])
     check("no drift was found", live.summary["order_detail"]["drifts"] == 0, live.summary["order_detail"])
 
 
