@@ -35,7 +35,7 @@ fuzz: $(SETUP) ## every fuzz target for SECONDS_EACH (60) seconds each, from the
 	@tools/fuzz
 
 install: build ## to PREFIX (/usr/local)
-	@cmake --install build/release --prefix $(DESTDIR)$(PREFIX)
+	@DESTDIR="$(DESTDIR)" cmake --install build/release --prefix $(PREFIX)
 
 tidy: build/debug/build.ninja ## clang-tidy over src (slow, by hand)
 	@run-clang-tidy-14 -quiet -p build/debug 'src/.*\.c$$' 2>/dev/null
