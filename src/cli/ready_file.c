@@ -57,10 +57,11 @@ enum status ready_file_apply(struct config *c, const char *path, struct err *err
 {
     json_error_t je;
     json_t *root = json_load_file(path, JSON_REJECT_DUPLICATES, &je);
+    if (root == NULL && json_error_code(&je) == json_error_cannot_open_file) {
+        return err_set(err, ST_NOT_FOUND, "%s; `deltaflow sim` writes it once it listens", je.text);
+    }
     if (root == NULL) {
-        return err_set(
-            err, json_error_code(&je) == json_error_cannot_open_file ? ST_NOT_FOUND : ST_MALFORMED,
-            "%s: %s (line %d)", path, je.text, je.line);
+        return err_set(err, ST_MALFORMED, "%s: %s (line %d)", path, je.text, je.line);
     }
     static const char *const keys[] = {"rest_url", "ws_url", "ca_file", "key_id", "key_file"};
     enum status st = ST_OK;

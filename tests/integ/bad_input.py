@@ -88,7 +88,7 @@ try:
     refused("config value of the wrong kind", with_sim("--config", ini), 5, ini + ":2", "throttle_ms", "soon")
     refused("unknown flag", with_sim("--thtrottle"), 5, "--thtrottle")
     refused("unknown variable", with_sim(DELTAFLOW_ACTOR_NONE="1"), 5, "DELTAFLOW_ACTOR_NONE")
-    refused("ready file that does not exist", run("--exchange", path("none.json")), 5, path("none.json"))
+    refused("ready file that does not exist", run("--exchange", path("none.json")), 5, path("none.json"), "deltaflow sim")
     with open(path("half.json"), "w") as f:
         f.write('{"rest_url": ')
     refused("ready file cut in half", run("--exchange", path("half.json")), 5, path("half.json"))
