@@ -10,7 +10,7 @@
 #define INPUT_MAX ((size_t)1 << 30)
 
 static const char help[] =
-    "usage: deltaflow observe FILE\n"
+    "usage: deltaflow observe FILE [--json]\n"
     "\n"
     "Computes the 52 features of the observation for inputs in the golden format\n"
     "(\"features-golden/1\"; \"-\" reads standard input) and prints one JSON line each, in file\n"
@@ -101,6 +101,9 @@ static int run(int argc, char **argv)
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
             fputs(help, stdout);
             return EXIT_DONE;
+        }
+        if (strcmp(argv[i], "--json") == 0) {
+            continue; /* JSON is all there is; taken so that every command knows the flag */
         }
         if (argv[i][0] == '-' && argv[i][1] != '\0') {
             return cli_usage("observe", "unknown option '%s'", argv[i]);

@@ -62,6 +62,10 @@ class Observe(unittest.TestCase):
                 self.assertLessEqual(abs(got - want), 1e-6, (where, i))
                 self.assertEqual(float32(got), float32(want), (where, i))
 
+    def test_json_is_taken_and_changes_nothing(self):
+        self.assertEqual(observe(GOLDEN, "--json"), observe(GOLDEN))
+        self.assertEqual(observe(GOLDEN)[0], 0)
+
     def test_every_value_of_the_golden_file_from_a_file_and_from_standard_input(self):
         code, out, err = observe(GOLDEN)
         self.assertEqual((code, err), (0, ""))
