@@ -227,7 +227,15 @@ static int finish(struct watch *w, int code, struct err *err)
 {
     struct run *r = w->run;
     const char *reason = NULL;
-    run_stop(r, w->outcome);
+    if (!run_stop(r, w->outcome) && code == EXIT_DONE) {
+        snprintf(w->outcome, sizeof w->outcome, "failed: orders outstanding at the stop");
+        code = EXIT_FAILED;
+    }
+    if (r->rows_lost > 0 && code == EXIT_DONE) {
+        snprintf(w->outcome, sizeof w->outcome,
+                 "failed: %" PRIu64 " rows did not reach the database", r->rows_lost);
+        code = EXIT_FAILED;
+    }
     cli_progress_end();
     if (engine_halted(r->engine, &reason) && !engine_stopping(r->engine) && code == EXIT_DONE) {
         snprintf(w->outcome, sizeof w->outcome, "halted: %s", reason);
@@ -326,7 +334,7 @@ static int run_with(const struct config *c, const struct run_options *o)
     } else {
         cli_fail("run", code, "%s", err.text);
         if (r->store != NULL) {
-            run_stop(r, "failed to start");
+            (void)run_stop(r, "failed to start");
             store_close(r->store, "failed to start", clock_wall());
             r->store = NULL;
         }
@@ -365,7 +373,7 @@ static int run(int argc, char **argv)
     enum status st = config_load(&run_option_table, argc, argv, environ, &o, &c, &args, &err);
     if (st != ST_OK) {
         config_destroy(c);
-        return cli_fail("run", EXIT_CONFIG, "%s", err.text);
+        return cli_fail("run", args.wrong_flag ? EXIT_USAGE : EXIT_CONFIG, "%s", err.text);
     }
     int code = handle_asides(c, &args);
     if (code < 0 && args.n_rest > 0) {

@@ -441,7 +441,7 @@ static int run(int argc, char **argv)
     struct err err = {0};
     if (config_load(&sim_option_table, argc, argv, environ, &o, &c, &args, &err) != ST_OK) {
         config_destroy(c);
-        return cli_fail("sim", EXIT_CONFIG, "%s", err.text);
+        return cli_fail("sim", args.wrong_flag ? EXIT_USAGE : EXIT_CONFIG, "%s", err.text);
     }
     int code = handle_asides(c, &args);
     if (code < 0) {

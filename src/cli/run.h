@@ -73,6 +73,7 @@ struct run {
     struct journal_recovery journal_found;
     struct recovery unsettled; /* intents of earlier runs that nobody settled */
     uint64_t command_ord;
+    uint64_t rows_lost; /* by the store, known after run_stop */
     char policy_line[256];
 
     /* actor */
@@ -103,7 +104,7 @@ int run_build(struct run *r, struct err *err);
 int run_start(struct run *r, struct err *err);
 /* Orders first, then the network, then the store; each with a time limit. outcome goes to the
  * session row. */
-void run_stop(struct run *r, const char *outcome);
+bool run_stop(struct run *r, const char *outcome); /* false: orders are still outstanding */
 void run_destroy(struct run *r);
 
 /* A person's command, from the main thread. */

@@ -148,6 +148,29 @@ static mono_ns_t actor_deadline(void *self)
     return engine_deadline(r->engine);
 }
 
+/* A halt survives a restart: only a person lets it go. */
+static int halted_before(struct run *r, struct err *err)
+{
+    char when[TIME_TEXT_MAX];
+    time_format(r->journal_found.halt_wall, when);
+    if (!r->o->orders.release_halt) {
+        err_set(err, ST_STATE,
+                "trading was halted at %s: %s. Look at orders and positions, then start once with "
+                "--orders-release-halt",
+                when, r->journal_found.halt_reason);
+        return EXIT_HALTED;
+    }
+    struct journal_record rec = {.type = JOURNAL_RELEASE, .wall = clock_wall()};
+    text_copy(rec.reason, sizeof rec.reason, TEXT("orders.release_halt"));
+    if (journal_append(r->journal, &rec) != ST_OK) {
+        err_set(err, ST_IO, "the release of the halt cannot be written to %s",
+                r->o->orders.journal);
+        return EXIT_FAILED;
+    }
+    log_warn("run", "the halt of %s is let go: %s", when, r->journal_found.halt_reason);
+    return EXIT_DONE;
+}
+
 static int open_journal(struct run *r, struct err *err)
 {
     const char *path = r->o->orders.journal;
@@ -168,6 +191,9 @@ static int open_journal(struct run *r, struct err *err)
     if (r->journal_found.torn || r->journal_found.damaged > 0) {
         log_warn("run", "order journal %s: torn=%d damaged=%llu", path, r->journal_found.torn,
                  (unsigned long long)r->journal_found.damaged);
+    }
+    if (r->journal_found.halted) {
+        return halted_before(r, err);
     }
     if (r->unsettled.n > 0) {
         log_warn("run", "orders of an earlier run are not settled, reading them first count=%u",

@@ -135,12 +135,15 @@ static void stop_agent(struct agent *agent)
     }
 }
 
-void run_stop(struct run *r, const char *outcome)
+bool run_stop(struct run *r, const char *outcome)
 {
+    bool settled = true;
     if (r->actor_agent != NULL && r->trading) {
         run_command(r, CMD_STOP, r->o->orders.cancel_on_stop ? 0 : ENGINE_CMD_KEEP, outcome);
-        if (!wait_for(engine_is_stopped, r, 5 * NS_PER_SEC)) {
-            log_warn("run", "orders are still outstanding after 5 s; the next start settles them "
+        mono_ns_t limit = r->o->exchange.request_timeout_ms * NS_PER_MS + 5 * NS_PER_SEC;
+        if (!wait_for(engine_is_stopped, r, limit)) {
+            settled = false;
+            log_warn("run", "orders are still outstanding; the next start settles them "
                             "from the journal");
         }
         run_gateway_stop_orders(r);
@@ -160,8 +163,9 @@ void run_stop(struct run *r, const char *outcome)
     stop_agent(r->gateway_agent);
     stop_agent(r->store_agent);
     if (r->store != NULL) {
-        store_flush(r->store, clock_wall(), clock_mono());
+        r->rows_lost = store_finish(r->store, clock_wall());
     }
+    return settled;
 }
 
 void run_destroy(struct run *r)

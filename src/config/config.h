@@ -83,6 +83,7 @@ enum status config_read_env(struct config *c, struct err *err) MUST_CHECK;
 /* What the flags asked for besides options. */
 struct config_args {
     bool help;
+    bool wrong_flag;   /* config_load failed because of a flag: wrong usage, not a wrong file */
     const char *print; /* NULL, "ini" or "markdown": --print-config[=FORMAT] */
     const char *file;  /* --config FILE, NULL */
     const char **rest; /* arguments that are no flags; owned by the config */

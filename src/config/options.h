@@ -102,6 +102,7 @@ struct orders_options {
     qty_t max_order_count;
     qty_t max_position_count; /* of each market */
     int64_t max_open_orders;
+    bool release_halt;      /* let go the halt that the journal holds */
     usd_t max_gross_usd;    /* worst case of all positions and open orders */
     usd_t min_cash_usd;     /* never spent */
     qty_t drift_halt_count; /* a position drift above it halts the market */

@@ -167,6 +167,9 @@ static const struct config_option rows[] = {
               "Risk limit: position and open orders of one market."),
     INT_ROW(orders, max_open_orders, "200", 1, 100000, "orders", NULL,
             "Risk limit: open orders over all markets."),
+    ROW(orders, release_halt, OPT_BOOL, "false", NULL,
+        "Lets go the halt that an earlier run left in the journal. Without it a halted account "
+        "does not trade again."),
     MONEY_ROW(orders, max_gross_usd, OPT_USD, "5000.000000", 0, USD(1000000000), "dollars", NULL,
               "Risk limit: what all positions and open orders can lose together."),
     MONEY_ROW(orders, min_cash_usd, OPT_USD, "0.000000", 0, USD(1000000000), "dollars", NULL,

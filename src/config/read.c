@@ -475,6 +475,7 @@ enum status config_load(const struct option_table *table, int argc, char *const 
     }
     struct config_args args;
     st = flags_walk(c, argc, argv, false, &args, err);
+    ret_args->wrong_flag = st != ST_OK;
     if (st == ST_OK) {
         st = load_file(c, args.file, err);
     }
@@ -483,6 +484,7 @@ enum status config_load(const struct option_table *table, int argc, char *const 
     }
     if (st == ST_OK) {
         st = config_read_flags(c, argc, argv, &args, err);
+        ret_args->wrong_flag = st != ST_OK;
     }
     if (st != ST_OK) {
         config_destroy(c);

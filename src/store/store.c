@@ -60,6 +60,7 @@ struct store {
     mono_ns_t retry_ns;
     wall_ns_t wall; /* of this turn */
     struct store_stats stats;
+    bool gave_up; /* store_finish counted what could not be written */
 };
 
 struct store_config store_config_default(void)
@@ -410,16 +411,24 @@ static void drain_all(struct store *s, wall_ns_t wall)
     }
 }
 
+uint64_t store_finish(struct store *s, wall_ns_t wall)
+{
+    drain_all(s, wall);
+    if (something_waits(s) && !s->gave_up) {
+        s->gave_up = true;
+        s->stats.lost += s->queue.records;
+        log_error("store", "the database cannot be written, rows lost=%" PRIu64 ": %s",
+                  s->queue.records, db_error(s->db));
+    }
+    return s->stats.lost;
+}
+
 void store_close(struct store *s, const char *outcome, wall_ns_t wall)
 {
     if (s == NULL) {
         return;
     }
-    drain_all(s, wall);
-    if (something_waits(s)) {
-        log_error("store", "the database cannot be written, rows lost=%" PRIu64 ": %s",
-                  s->queue.records, db_error(s->db));
-    }
+    (void)store_finish(s, wall);
     if (db_end_session(s->db, outcome, wall, &s->stats) != ST_OK) {
         log_error("store", "cannot close the session row: %s", db_error(s->db));
     }

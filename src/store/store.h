@@ -51,6 +51,10 @@ enum status store_open(const struct store_config *config, wall_ns_t wall, struct
 /* Drain, commit, close the session with its outcome ("done", "halted", "failed: ..."). */
 void store_close(struct store *store, const char *outcome, wall_ns_t wall);
 
+/* Drain and commit everything, for as long as close_wait_ns if the database refuses. Returns the
+ * rows lost in the session; what still could not be written is counted among them. */
+uint64_t store_finish(struct store *store, wall_ns_t wall);
+
 int64_t store_session(const struct store *store);
 
 /* Before work begins: a ring to be drained, owned by the caller, outliving the store. At most

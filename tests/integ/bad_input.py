@@ -86,7 +86,7 @@ try:
     with open(ini, "w") as f:
         f.write("[actor]\nthrottle_ms = soon\n")
     refused("config value of the wrong kind", with_sim("--config", ini), 5, ini + ":2", "throttle_ms", "soon")
-    refused("unknown flag", with_sim("--thtrottle"), 5, "--thtrottle")
+    refused("unknown flag", with_sim("--thtrottle"), 2, "--thtrottle")
     refused("unknown variable", with_sim(DELTAFLOW_ACTOR_NONE="1"), 5, "DELTAFLOW_ACTOR_NONE")
     refused("ready file that does not exist", run("--exchange", path("none.json")), 5, path("none.json"), "deltaflow sim")
     with open(path("half.json"), "w") as f:
