@@ -77,7 +77,7 @@ try:
     if shutil.which("faketime") and "asan" not in binary:
         refused("expired clock", with_sim(before=("faketime", "-f", "-10m")), 5, "header_timestamp_expired", "clock")
     refused("a market that does not exist", with_sim("--feed-markets", "KXNONE-1"), 5, "KXNONE-1")
-    refused("a ticker that is none", with_sim("--feed-markets", "a b"), 5, "a b")
+    refused("a ticker that is none", with_sim("--feed-markets", "a b"), 2, "a b")
 
     ini = path("bad.ini")
     with open(ini, "w") as f:
