@@ -138,7 +138,6 @@ void run_store_push(struct ring *ring, const void *record);
 
 /* Add the figures of the parts that own them; call when the threads have ended. */
 const struct feed_stats *run_feed_stats(const struct run *r);
-const struct feed_stats *run_private_stats(const struct run *r);
 const struct gateway_stats *run_gateway_stats(const struct run *r);
 
 /* run_summary.c */

@@ -414,9 +414,3 @@ const struct feed_stats *run_feed_stats(const struct run *r)
 {
     return feed_stats(r->net->feed);
 }
-
-const struct feed_stats *run_private_stats(const struct run *r)
-{
-    static const struct feed_stats none;
-    return r->net->fills != NULL ? fill_listener_stats(r->net->fills) : &none;
-}
