@@ -268,10 +268,51 @@ static const struct {
     [TIER_PRESTIGE] = {12000, 9600, 1, 2},
 };
 
+static struct sim_rules rules_of(const struct rules_options *o)
+{
+    return (struct sim_rules){
+        .acks_first = o->acks_first,
+        .frame_newline = o->frame_newline,
+        .price_decimals = (int)o->price_decimals,
+        .add_markets_snapshots = o->add_markets_snapshots,
+        .get_snapshot_seq = o->get_snapshot_seq,
+        .unknown_ticker = o->unknown_ticker,
+        .slow_reader = o->slow_reader,
+        .timestamps = o->timestamps,
+        .shuffle_channels = o->shuffle_channels,
+        .extra_keys = o->extra_keys,
+        .deprecated_fields = o->deprecated_fields,
+        .error_market_ticker = o->error_market_ticker,
+        .ws_public_open = o->ws_public_open,
+        .ping_interval_ms = o->ping_interval_ms,
+        .clock_behind_ms = o->clock_behind_ms,
+        .clock_ahead_ms = o->clock_ahead_ms,
+        .post_only_cross = o->post_only_cross,
+        .fok_kill = o->fok_kill,
+        .client_order_id_reuse = o->client_order_id_reuse,
+        .cancel_client_order_id = o->cancel_client_order_id,
+        .create_200 = o->create_200,
+        .stale_read_ms = o->stale_read_ms,
+        .last_cursor_null = o->last_cursor_null,
+        .settlement_held = o->settlement_held,
+        .portfolio_value_cash = o->portfolio_value_cash,
+        .book_falling = o->book_falling,
+        .book_needs_key = o->book_needs_key,
+        .unknown_key_invalid = o->unknown_key_invalid,
+        .error_service = o->error_service,
+        .balance_free = o->balance_free,
+        .entry_cash = o->entry_cash,
+        .grain_cent = o->grain_cent,
+        .self_per_subaccount = o->self_per_subaccount,
+        .close = o->close,
+    };
+}
+
 static struct sim_config sim_config_of(const struct exchange *x)
 {
     const struct sim_options *o = x->o;
     struct sim_config c = sim_config_default();
+    c.rules = rules_of(&o->rules);
     c.capture = o->capture[0] != '\0' ? o->capture : NULL;
     c.speed = o->speed;
     c.loop_capture = o->loop_capture;

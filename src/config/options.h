@@ -140,8 +140,47 @@ enum tier_kind {
     TIER_PRESTIGE
 };
 
-/* [sim] */
+/* [rules]: see struct sim_rules of sim/sim.h */
+struct rules_options {
+    bool acks_first;
+    bool frame_newline;
+    int64_t price_decimals;
+    bool add_markets_snapshots;
+    bool get_snapshot_seq;
+    int unknown_ticker;
+    int slow_reader;
+    bool timestamps;
+    bool shuffle_channels;
+    bool extra_keys;
+    bool deprecated_fields;
+    bool error_market_ticker;
+    bool ws_public_open;
+    int64_t ping_interval_ms;
+    int64_t clock_behind_ms;
+    int64_t clock_ahead_ms;
+    int post_only_cross;
+    int fok_kill;
+    int client_order_id_reuse;
+    bool cancel_client_order_id;
+    bool create_200;
+    int64_t stale_read_ms;
+    bool last_cursor_null;
+    bool settlement_held;
+    bool portfolio_value_cash;
+    bool book_falling;
+    bool book_needs_key;
+    bool unknown_key_invalid;
+    bool error_service;
+    bool balance_free;
+    bool entry_cash;
+    bool grain_cent;
+    bool self_per_subaccount;
+    int close;
+};
+
+/* [sim] and [rules] */
 struct sim_options {
+    struct rules_options rules;
     const char *listen;     /* address */
     int64_t port;           /* 0: the system chooses */
     const char *state_dir;  /* CA, server certificate and users' keys */

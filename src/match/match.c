@@ -21,6 +21,11 @@ const char *match_reason_text(enum match_reason reason)
         [MATCH_BECAUSE_TRADE] = "Trade",
         [MATCH_BECAUSE_REDUCE_ONLY] = "ReduceOnlyCancel",
         [MATCH_BECAUSE_IOC] = "",
+        [MATCH_BECAUSE_POST_ONLY] = "PostOnlyCrossCancel",
+        [MATCH_BECAUSE_HALT] = "HaltCancel",
+        [MATCH_BECAUSE_GROUP] = "",
+        [MATCH_BECAUSE_FOK] = "",
+        [MATCH_BECAUSE_GRID] = "",
     };
     return reason < MATCH_BECAUSE_MAX ? text[reason] : "";
 }

@@ -41,7 +41,16 @@
 
 enum match_tif { MATCH_GTC, MATCH_IOC, MATCH_FOK };
 enum match_stp { MATCH_STP_TAKER, MATCH_STP_MAKER }; /* taker_at_cross, maker */
-enum match_queue { MATCH_QUEUE_PESSIMISTIC, MATCH_QUEUE_PROPORTIONAL };
+enum match_queue { MATCH_QUEUE_PESSIMISTIC, MATCH_QUEUE_PROPORTIONAL, MATCH_QUEUE_TRADE_THROUGH };
+enum match_entry {
+    MATCH_ENTRY_RESTING,
+    MATCH_ENTRY_CASH
+}; /* entry check: cash less what rests, or cash alone */
+enum match_access {
+    MATCH_OPEN,
+    MATCH_CANCEL_ONLY,
+    MATCH_SHUT
+}; /* what a market takes from users */
 
 enum match_order_status { MATCH_RESTING, MATCH_EXECUTED, MATCH_CANCELED };
 
@@ -57,7 +66,12 @@ enum match_reason {
     MATCH_BECAUSE_CLOSE,
     MATCH_BECAUSE_TRADE,
     MATCH_BECAUSE_REDUCE_ONLY,
-    MATCH_BECAUSE_IOC, /* the rest of an immediate order; not named on the wire */
+    MATCH_BECAUSE_IOC,       /* the rest of an immediate order; not named on the wire */
+    MATCH_BECAUSE_POST_ONLY, /* config.post_only_cancels */
+    MATCH_BECAUSE_HALT,      /* cancel_on_pause, or every order of a market that opens again */
+    MATCH_BECAUSE_GROUP,     /* its order group was triggered or deleted; not named on the wire */
+    MATCH_BECAUSE_FOK,       /* config.fok_cancels; not named on the wire */
+    MATCH_BECAUSE_GRID,      /* its price is off the market's new grid; not named on the wire */
     MATCH_BECAUSE_MAX
 };
 const char *match_reason_text(enum match_reason reason); /* "" when the wire has no name for it */
@@ -76,6 +90,8 @@ enum match_verdict {
     MATCH_FOK_VOLUME,      /* not enough to fill it whole */
     MATCH_CLOSED,          /* the market takes no orders */
     MATCH_TOO_MANY,        /* max_orders */
+    MATCH_GROUP_UNKNOWN,   /* no such group of this account */
+    MATCH_GROUP_TRIGGERED, /* the group takes no orders until it is reset */
     MATCH_VERDICT_MAX
 };
 
@@ -88,8 +104,10 @@ struct match_request {
     enum match_tif tif;
     enum match_stp stp;
     bool post_only, reduce_only;
+    bool cancel_on_pause;
     wall_ns_t expires; /* 0: never */
-    uint64_t tag;      /* the caller's; handed back everywhere */
+    uint64_t group;    /* of match_group_create; 0: none */
+    uint64_t tag;      /* the caller's; handed back everywhere. 0: nobody wants to hear of it */
 };
 
 /* An order, live or as it ended. */
@@ -104,8 +122,9 @@ struct match_order {
     enum match_reason reason;
     enum match_tif tif;
     enum match_stp stp;
-    bool post_only, reduce_only;
+    bool post_only, reduce_only, cancel_on_pause;
     wall_ns_t created, updated, expires;
+    uint64_t group;
     usd_t taker_cost, maker_cost, taker_fees, maker_fees;
     usd_t rounding; /* rounding fees not yet given back (section 16) */
 };
@@ -142,7 +161,18 @@ struct match_result {
     const struct match_trade *trades;
     const struct match_fill *fills;
     const struct match_order *updates;
-    uint32_t n_deltas, n_trades, n_fills, n_updates;
+    const uint64_t *triggered; /* order groups that this call triggered */
+    uint32_t n_deltas, n_trades, n_fills, n_updates, n_triggered;
+};
+
+/* An order group (section 9): when more than limit contracts of its orders were matched within 15
+ * s, or on match_group_trigger(), its open orders are canceled and new ones refused until
+ * match_group_reset(). */
+struct match_group {
+    uint64_t id;                /* never 0, never used again */
+    uint32_t account, n_orders; /* open orders */
+    qty_t limit;
+    bool triggered;
 };
 
 struct match_position {
@@ -174,8 +204,14 @@ struct match_fees {
     int32_t taker_e4; /* 700 is 0.07 */
     int32_t maker_e4; /* 175 is 0.0175; 0 for "quadratic" */
     int64_t mult_micros;
+    /* combos: a maker hit within early_ns of resting pays maker_early_e4 instead; 0: no such rule
+     */
+    int32_t maker_early_e4;
+    mono_ns_t early_ns;
+    wall_ns_t waived_until; /* no trade fee before it; 0: no waiver */
 };
-/* Fees of a series: "quadratic" or "quadratic_with_maker_fees". ST_UNSUPPORTED: another name. */
+/* Fees of a series: "quadratic", "quadratic_with_maker_fees", "quadratic_with_combo_maker_fees".
+ * ST_UNSUPPORTED: another name ("flat": no formula is known). */
 enum status match_fees_named(const char *fee_type, int64_t mult_micros,
                              struct match_fees *ret) MUST_CHECK;
 
@@ -185,6 +221,11 @@ usd_t match_fee_ceil(int32_t rate_e4, int64_t mult_micros, px_t yes_px, qty_t qt
 struct match_config {
     uint32_t max_markets, max_accounts, max_orders; /* max_orders: open at one time */
     enum match_queue queue;
+    enum match_entry entry;
+    bool post_only_cancels; /* a post-only order that would take is accepted and canceled */
+    bool fok_cancels;       /* the same for a fill-or-kill order without volume */
+    bool self_per_account;  /* self-trade prevention looks at the account, not its owner */
+    usd_t grain;            /* fees round to it; 0: 0.0001 dollar, as for direct members */
 };
 
 struct match;
@@ -198,6 +239,12 @@ enum status match_add_market(struct match *m, const struct grid *grid,
                              const struct match_fees *fees, bool recorded,
                              uint32_t *ret_market) MUST_CHECK;
 enum status match_add_account(struct match *m, usd_t cash, uint32_t *ret_account) MUST_CHECK;
+/* An account (subaccount) of the owner of another one: self-trade prevention takes them as one. */
+enum status match_add_subaccount(struct match *m, uint32_t of, uint32_t *ret_account) MUST_CHECK;
+/* Move cash between accounts. ST_INVALID: amount <= 0. ST_LIMIT: more than cash less what rests. */
+enum status match_transfer(struct match *m, uint32_t from, uint32_t to, usd_t amount) MUST_CHECK;
+/* Cash from (or, negative, to) outside. ST_LIMIT as above. match_money() counts it in deposits. */
+enum status match_deposit(struct match *m, uint32_t account, usd_t amount) MUST_CHECK;
 
 /* --- orders of users; each call starts a new match_result --- */
 
@@ -217,7 +264,35 @@ enum status match_decrease(struct match *m, uint64_t id, qty_t remaining, wall_n
  */
 enum status match_amend(struct match *m, uint64_t id, px_t px, qty_t total, wall_ns_t now,
                         enum match_verdict *ret_verdict) MUST_CHECK;
+/* The same with an expiry: has_expires, 0: never again. Only the expiry changes: the place stays.
+ */
+struct match_amendment {
+    px_t px;
+    qty_t total;
+    bool has_expires;
+    wall_ns_t expires;
+};
+enum status match_amend_order(struct match *m, uint64_t id, const struct match_amendment *a,
+                              wall_ns_t now, enum match_verdict *ret_verdict) MUST_CHECK;
 uint32_t match_cancel_all(struct match *m, uint32_t account, wall_ns_t now);
+
+/* --- order groups --- */
+
+enum status match_group_create(struct match *m, uint32_t account, qty_t limit,
+                               uint64_t *ret_group) MUST_CHECK;
+/* NULL: there is none. Valid until the next group call. */
+const struct match_group *match_group_get(const struct match *m, uint64_t group);
+/* Contracts matched in the 15 s before now. */
+qty_t match_group_matched(const struct match *m, uint64_t group, wall_ns_t now);
+/* Each starts a new match_result. ST_NOT_FOUND. */
+enum status match_group_trigger(struct match *m, uint64_t group, wall_ns_t now) MUST_CHECK;
+enum status match_group_reset(struct match *m, uint64_t group, wall_ns_t now) MUST_CHECK;
+/* Below what was matched lately: triggers. */
+enum status match_group_limit(struct match *m, uint64_t group, qty_t limit,
+                              wall_ns_t now) MUST_CHECK;
+enum status match_group_delete(struct match *m, uint64_t group, wall_ns_t now) MUST_CHECK;
+/* Ids of its open orders, at most cap; returns how many there are. */
+uint32_t match_group_orders(const struct match *m, uint64_t group, uint64_t *out, uint32_t cap);
 
 /* Cancel what expires at or before now. */
 void match_expire(struct match *m, wall_ns_t now);
@@ -252,6 +327,15 @@ enum status match_rec_snapshot(struct match *m, uint32_t market, const struct le
 
 /* --- a market's life --- */
 
+/* MATCH_CANCEL_ONLY (a trading pause) refuses places and amends, MATCH_SHUT everything; leaving
+ * MATCH_OPEN cancels orders with cancel_on_pause. */
+void match_access(struct match *m, uint32_t market, enum match_access access, wall_ns_t now);
+/* Cancel every order of users in a market; its anonymous size goes too, with deltas. */
+void match_cancel_market(struct match *m, uint32_t market, enum match_reason reason, wall_ns_t now);
+/* A new price grid: orders and size off it go. ST_NOMEM: unchanged. */
+enum status match_set_grid(struct match *m, uint32_t market, const struct grid *grid,
+                           wall_ns_t now) MUST_CHECK;
+void match_set_fees(struct match *m, uint32_t market, const struct match_fees *fees);
 /* Refuse orders and cancels from now on. */
 void match_halt(struct match *m, uint32_t market, bool halted);
 /* Empty the book without deltas; users' orders are canceled with MATCH_BECAUSE_CLOSE. Halts. */
@@ -284,7 +368,7 @@ qty_t match_open_interest(const struct match *m, uint32_t market);
 
 /* Money over all accounts, nobody's included: constant (0 plus what accounts started with). */
 struct match_money {
-    usd_t cash, anon_cash, collateral, fees, cut;
+    usd_t cash, anon_cash, collateral, fees, cut, deposits; /* deposits: cash of match_deposit() */
 };
 struct match_money match_money(const struct match *m);
 

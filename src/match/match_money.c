@@ -18,9 +18,9 @@ enum status match_fees_named(const char *fee_type, int64_t mult_micros, struct m
         return ST_UNSUPPORTED;
     }
     if (strcmp(fee_type, "quadratic") == 0) {
-        *ret = (struct match_fees){700, 0, mult_micros};
+        *ret = (struct match_fees){.taker_e4 = 700, .mult_micros = mult_micros};
     } else if (strcmp(fee_type, "quadratic_with_maker_fees") == 0) {
-        *ret = (struct match_fees){700, 175, mult_micros};
+        *ret = (struct match_fees){.taker_e4 = 700, .maker_e4 = 175, .mult_micros = mult_micros};
     } else {
         return ST_UNSUPPORTED;
     }

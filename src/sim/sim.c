@@ -7,9 +7,27 @@
 #include "base/hash.h"
 #include "sim/sim_int.h"
 
+struct sim_rules sim_rules_default(void)
+{
+    return (struct sim_rules){
+        .frame_newline = true,
+        .price_decimals = 4,
+        .add_markets_snapshots = true,
+        .get_snapshot_seq = true,
+        .timestamps = true,
+        .deprecated_fields = true,
+        .ping_interval_ms = 10000,
+        .clock_behind_ms = 20000,
+        .clock_ahead_ms = 45000,
+        .cancel_client_order_id = true,
+        .stale_read_ms = 400,
+    };
+}
+
 struct sim_config sim_config_default(void)
 {
     return (struct sim_config){
+        .rules = sim_rules_default(),
         .speed = 1,
         .markets = 5,
         .seed = 1,

@@ -51,7 +51,58 @@ struct sim_verifier {
     bool (*known)(void *self, struct text key_id);
 };
 
+/*
+ * What nobody knows for sure about the exchange, or what sources disagree on (kalshi-api.md
+ * sections 19 and 21). The first value of each enum is the default. Options of `deltaflow sim`:
+ * [rules].
+ */
+enum rule_slow { RULE_SLOW_CODE, RULE_SLOW_CLOSE };
+enum rule_kill { RULE_KILL_REJECT, RULE_KILL_CANCEL };
+enum rule_reuse { RULE_REUSE_NEVER, RULE_REUSE_FINISHED };
+enum rule_close { RULE_CLOSE_SNAPSHOT, RULE_CLOSE_TWO_SNAPSHOTS, RULE_CLOSE_DELTAS };
+enum rule_unknown { RULE_UNKNOWN_EMPTY, RULE_UNKNOWN_ERROR };
+struct sim_rules {
+    /* WebSocket */
+    bool acks_first;    /* all acks of a subscribe, then snapshots; else channel by channel */
+    bool frame_newline; /* a newline ends each frame */
+    int price_decimals; /* 4; 3 as in the examples of the specification */
+    bool add_markets_snapshots; /* add_markets on order books sends the new markets' snapshots */
+    bool get_snapshot_seq;      /* an answer to get_snapshot takes the next seq */
+    int unknown_ticker;         /* enum rule_unknown: ack and empty snapshot, or code 16 */
+    int slow_reader; /* enum rule_slow: code 25 ends the subscription, or the connection closes */
+    bool timestamps; /* sending_ts_ms and ts_ms are sent */
+    bool shuffle_channels;    /* messages of one match in random order between channels */
+    bool extra_keys;          /* unknown keys in messages and answers */
+    bool deprecated_fields;   /* side, action and the like are still sent */
+    bool error_market_ticker; /* errors name the market */
+    bool ws_public_open;      /* connections without a key may follow public channels */
+    int64_t ping_interval_ms; /* 0: no pings */
+    /* REST */
+    int64_t clock_behind_ms, clock_ahead_ms; /* of the client's clock */
+    int post_only_cross;         /* enum rule_kill: 400, or 201 and PostOnlyCrossCancel */
+    int fok_kill;                /* enum rule_kill: 409, or 201 and canceled */
+    int client_order_id_reuse;   /* enum rule_reuse */
+    bool cancel_client_order_id; /* cancel answers name the client_order_id */
+    bool create_200;             /* creates answer 200 instead of 201 */
+    int64_t stale_read_ms;       /* an order may read as before so long after a cancel; 0: exact */
+    bool last_cursor_null;       /* "cursor":null on the last page instead of "" */
+    bool settlement_held;        /* settlements count what was held, not what was traded */
+    bool portfolio_value_cash;   /* portfolio_value holds the cash too */
+    bool book_falling;           /* REST book levels best first */
+    bool book_needs_key;         /* REST books need a signature */
+    bool unknown_key_invalid;    /* details INVALID_PARAMETER instead of NOT_FOUND */
+    bool error_service;          /* "service":"exchange" in nested errors, as until August 2026 */
+    /* money */
+    bool balance_free;        /* balance is less what rests */
+    bool entry_cash;          /* the entry check looks at cash alone */
+    bool grain_cent;          /* fees round to whole cents: accounts of other than direct members */
+    bool self_per_subaccount; /* self-trade prevention looks at the subaccount, not the user */
+    int close;                /* enum rule_close */
+};
+struct sim_rules sim_rules_default(void);
+
 struct sim_config {
+    struct sim_rules rules;
     /* source: a capture, or generated flow */
     const char *capture; /* path, NULL: generated */
     double speed;        /* of the capture: 1 as recorded, 0 as fast as the reader takes it */

@@ -268,6 +268,12 @@ static void reply_verdict(struct sim_http_resp *r, enum match_verdict v)
     case MATCH_TOO_MANY:
         reply_nested(r, 400, "too_many_open_orders", NULL);
         return;
+    case MATCH_GROUP_UNKNOWN:
+        reply_nested(r, 404, "order_group_not_found", NULL);
+        return;
+    case MATCH_GROUP_TRIGGERED:
+        reply_nested(r, 400, "exceeded_order_group_risk_limit", NULL);
+        return;
     case MATCH_ACCEPTED:
     case MATCH_BAD_ACCOUNT:
     case MATCH_VERDICT_MAX:
