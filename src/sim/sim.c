@@ -82,16 +82,6 @@ uint32_t sim_find_market(const struct sim *sim, struct text ticker)
     return idmap_get(&sim->by_ticker, ticker);
 }
 
-uint32_t sim_find_user(const struct sim *sim, struct text key_id)
-{
-    for (uint32_t i = 0; i < sim->n_users; i++) {
-        if (text_equal(text_of(sim->users[i].key_id), key_id)) {
-            return i;
-        }
-    }
-    return NO_INDEX;
-}
-
 /* --- markets --- */
 
 enum status sim_add_market(struct sim *sim, const char *ticker, const char *id,
@@ -162,8 +152,11 @@ void sim_settle_market(struct sim *sim, uint32_t market, bool yes, wall_ns_t at)
     k->status = M_DETERMINED;
     k->updated = at;
     emit_lifecycle(sim, market, "determined");
-    for (uint32_t i = 0; i < sim->n_users; i++) {
-        keep_settlement(sim, sim->users[i].account, market, yes_px, at);
+    for (uint32_t i = 0; i < sim->n_users * SUBACCOUNTS; i++) {
+        uint32_t account = sim->users[i / SUBACCOUNTS].accounts[i % SUBACCOUNTS];
+        if (account != NO_INDEX) {
+            keep_settlement(sim, account, market, yes_px, at);
+        }
     }
     match_settle(sim->match, market, yes_px, at);
     k->status = M_FINALIZED;
@@ -173,44 +166,6 @@ void sim_settle_market(struct sim *sim, uint32_t market, bool yes, wall_ns_t at)
 }
 
 /* --- create and destroy --- */
-
-static enum status add_user(struct sim *sim, const char *key_id, struct err *err)
-{
-    struct user *u = &sim->users[sim->n_users];
-    if (!text_copy(u->key_id, sizeof u->key_id, text_of(key_id)) || key_id[0] == '\0') {
-        return err_set(err, ST_INVALID, "key id %.80s is empty or too long", key_id);
-    }
-    enum status st = match_add_account(sim->match, sim->config.balance, &u->account);
-    if (st != ST_OK) {
-        return err_set(err, st, "user %u: %s", sim->n_users, status_text(st));
-    }
-    const struct sim_config *c = &sim->config;
-    u->read =
-        (struct bucket){c->read_rate, c->read_capacity, c->read_capacity * NS_PER_SEC, sim->now};
-    u->write =
-        (struct bucket){c->write_rate, c->write_capacity, c->write_capacity * NS_PER_SEC, sim->now};
-    sim_uuid(sim, "user", sim->n_users, u->id);
-    sim->user_of_account[u->account] = sim->n_users++;
-    return ST_OK;
-}
-
-static enum status add_users(struct sim *sim, struct err *err)
-{
-    const struct sim_config *c = &sim->config;
-    sim->users = calloc(c->n_keys + 1, sizeof *sim->users);
-    sim->user_of_account = calloc(c->n_keys + 2, sizeof *sim->user_of_account);
-    if (sim->users == NULL || sim->user_of_account == NULL) {
-        return err_set(err, ST_NOMEM, "no memory for users");
-    }
-    sim->user_of_account[MATCH_ANON] = NO_INDEX;
-    for (size_t i = 0; i < c->n_keys; i++) {
-        enum status st = add_user(sim, c->key_ids[i], err);
-        if (st != ST_OK) {
-            return st;
-        }
-    }
-    return ST_OK;
-}
 
 static enum status check_config(const struct sim_config *c, struct err *err)
 {
@@ -238,12 +193,13 @@ static enum status make_tables(struct sim *sim, struct err *err)
 {
     const struct sim_config *c = &sim->config;
     struct match_config mc = {
-        .max_markets = 200000, .max_accounts = (uint32_t)c->n_keys + 1, .max_orders = 200000};
+        .max_markets = 200000, .max_accounts = MAX_ACCOUNTS, .max_orders = 200000};
     enum status st = match_fees_named(sim->fee_type, c->fee_mult_micros, &sim->fees);
     if (st != ST_OK) {
         return err_set(err, st, "fee type %s is not known", sim->fee_type);
     }
     st = match_create(&mc, &sim->match);
+    st = st == ST_OK ? sim_users_init(sim) : st;
     st = st == ST_OK ? idmap_init(&sim->by_ticker, 200000) : st;
     st = st == ST_OK ? idmap_init(&sim->by_market_id, 200000) : st;
     st = st == ST_OK ? idmap_init(&sim->by_order_id, UINT32_MAX / 8) : st;
@@ -279,7 +235,7 @@ enum status sim_create(const struct sim_config *config, const struct sim_out *ou
     buf_init(&sim->body, (size_t)64 << 20);
     buf_init(&sim->frame, (size_t)64 << 20);
     st = make_tables(sim, err);
-    st = st == ST_OK ? add_users(sim, err) : st;
+    st = st == ST_OK ? sim_users_start(sim, err) : st;
     if (st == ST_OK) {
         st = config->capture != NULL ? capture_source_create(sim, err)
                                      : flow_source_create(sim, err);
@@ -308,8 +264,7 @@ void sim_destroy(struct sim *sim)
     idmap_finish(&sim->by_order_id);
     idmap_finish(&sim->client_ids);
     free(sim->markets);
-    free(sim->users);
-    free(sim->user_of_account);
+    sim_users_finish(sim);
     free(sim->orders);
     free(sim->fills);
     free(sim->settles);

@@ -101,6 +101,13 @@ struct sim_rules {
 };
 struct sim_rules sim_rules_default(void);
 
+/* A user with any number of keys; all may do everything. */
+struct sim_user {
+    const char *const *key_ids; /* copied */
+    size_t n_keys;
+    usd_t balance; /* at start; negative: that of sim_config */
+};
+
 struct sim_config {
     struct sim_rules rules;
     /* source: a capture, or generated flow */
@@ -120,6 +127,8 @@ struct sim_config {
     bool wait_for_client; /* the source starts when the first orderbook subscription arrives */
     const char *const *key_ids; /* one user each */
     size_t n_keys;
+    const struct sim_user *users; /* after those; read by sim_create() only */
+    size_t n_users;
 };
 struct sim_config sim_config_default(void);
 
@@ -127,6 +136,10 @@ enum status sim_create(const struct sim_config *config, const struct sim_out *ou
                        const struct sim_verifier *verifier, wall_ns_t wall, mono_ns_t now,
                        struct sim **ret_sim, struct err *err) MUST_CHECK;
 void sim_destroy(struct sim *sim);
+
+/* A user more. ST_INVALID: a key id is too long or there already. ST_LIMIT, ST_NOMEM. */
+enum status sim_add_user(struct sim *sim, const struct sim_user *u, uint32_t *ret_user,
+                         struct err *err) MUST_CHECK;
 
 void sim_http(struct sim *sim, const struct sim_http_req *req, wall_ns_t wall, mono_ns_t now,
               struct sim_http_resp *ret_resp);

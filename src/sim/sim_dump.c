@@ -55,18 +55,29 @@ static void dump_markets(const struct sim *sim, struct jw *w)
     jw_close(w, ']');
 }
 
-static void dump_account(const struct sim *sim, struct jw *w, const struct user *u)
+static const char *first_key(const struct sim *sim, uint32_t user)
 {
-    const struct match_account *a = match_account(sim->match, u->account);
+    uint32_t i = 0;
+    while (i < sim->n_keys && sim->keys[i].user != user) {
+        i++;
+    }
+    return i < sim->n_keys ? sim->keys[i].id : "";
+}
+
+static void dump_account(const struct sim *sim, struct jw *w, uint32_t account)
+{
+    const struct match_account *a = match_account(sim->match, account);
+    uint32_t user = sim->user_of_account[account];
     jw_open(w, NULL, '{');
-    jw_str(w, "key_id", u->key_id);
-    jw_str(w, "user_id", u->id);
+    jw_str(w, "key_id", first_key(sim, user));
+    jw_str(w, "user_id", sim->users[user].id);
+    jw_int(w, "subaccount", sim->subaccount_of[account]);
     jw_usd(w, "cash", a->cash);
     jw_usd(w, "fees", a->fees);
     jw_usd(w, "reserved", a->reserved);
     jw_open(w, "positions", '[');
     for (uint32_t i = 0; i < a->n_positions; i++) {
-        const struct match_position *p = match_position_at(sim->match, u->account, i);
+        const struct match_position *p = match_position_at(sim->match, account, i);
         jw_open(w, NULL, '{');
         jw_str(w, "market", sim->markets[p->market].ticker);
         jw_qty(w, "position", p->qty);
@@ -157,8 +168,11 @@ void sim_dump(const struct sim *sim, struct buf *out)
     jw_open(&w, NULL, '{');
     dump_markets(sim, &w);
     jw_open(&w, "accounts", '[');
-    for (uint32_t i = 0; i < sim->n_users; i++) {
-        dump_account(sim, &w, &sim->users[i]);
+    for (uint32_t i = 0; i < sim->n_users * SUBACCOUNTS; i++) {
+        uint32_t account = sim->users[i / SUBACCOUNTS].accounts[i % SUBACCOUNTS];
+        if (account != NO_INDEX) {
+            dump_account(sim, &w, account);
+        }
     }
     jw_close(&w, ']');
     dump_orders(sim, &w);

@@ -185,7 +185,7 @@ static void write_delta(struct sim *sim, const struct match_delta *d, bool yes_s
     jw_str(&w, "side", side_text(d->side));
     if (own != NULL) {
         jw_str(&w, "client_order_id", own->client_id);
-        jw_int(&w, "subaccount", 0);
+        jw_int(&w, "subaccount", sim->subaccount_of[d->account]);
     }
     jw_time(&w, "ts", at);
     jw_int(&w, "ts_ms", wall_ms(at));
@@ -343,7 +343,7 @@ static void emit_fill(struct sim *sim, const struct match_fill *f, wall_ns_t at)
     jw_str(&w, "purchased_side", side_text(f->side));
     jw_str(&w, "outcome_side", side_text(f->side));
     jw_str(&w, "book_side", book_side_text(f->side));
-    jw_int(&w, "subaccount", 0);
+    jw_int(&w, "subaccount", sim->subaccount_of[f->account]);
     jw_close(&w, '}');
     emit_private(sim, CH_FILL, f->account, f->market, "fill");
 }
@@ -387,7 +387,7 @@ static void emit_order(struct sim *sim, const struct sorder *so)
     if (match_reason_text(o->reason)[0] != '\0') {
         jw_str(&w, "last_update_reason", match_reason_text(o->reason));
     }
-    jw_int(&w, "subaccount_number", 0);
+    jw_int(&w, "subaccount_number", sim->subaccount_of[o->account]);
     jw_close(&w, '}');
     emit_private(sim, CH_ORDERS, o->account, o->market, "user_order");
 }
@@ -409,7 +409,7 @@ static void emit_position(struct sim *sim, uint32_t account, uint32_t market)
     jw_usd4(&w, "fees_paid_dollars", p.fees);
     jw_usd4(&w, "position_fee_cost_dollars", 0);
     jw_qty(&w, "volume_fp", p.volume);
-    jw_int(&w, "subaccount", 0);
+    jw_int(&w, "subaccount", sim->subaccount_of[account]);
     jw_close(&w, '}');
     emit_private(sim, CH_POSITIONS, account, market, "market_position");
 }

@@ -167,8 +167,8 @@ int auth_check(struct sim *sim, const struct sim_auth *auth, const char *method,
         ms > now_ms + CLOCK_AHEAD_MS) {
         return refuse(body, "header_timestamp_expired", NULL);
     }
-    uint32_t user = sim_find_user(sim, auth->key_id);
-    if (user == NO_INDEX || !sim->verifier.known(sim->verifier.self, auth->key_id)) {
+    uint32_t key = sim_find_key(sim, auth->key_id);
+    if (key == NO_INDEX || !sim->verifier.known(sim->verifier.self, auth->key_id)) {
         return refuse(body, "authentication_error", "NOT_FOUND");
     }
     struct buf text;
@@ -182,7 +182,8 @@ int auth_check(struct sim *sim, const struct sim_auth *auth, const char *method,
     if (!good) {
         return refuse(body, "authentication_error", "INCORRECT_API_KEY_SIGNATURE");
     }
-    *ret_user = user;
+    sim->key = key;
+    *ret_user = sim->keys[key].user;
     return 0;
 }
 

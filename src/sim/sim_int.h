@@ -4,7 +4,7 @@
  *   sim.c         life, users, time, faults          sim_ws.c      connections, commands, replies
  *   sim_http.c    routing, signatures, buckets       sim_emit.c    what happened, to subscribers
  *   sim_orders.c  placing and canceling             sim_capture.c the recorded source
- *   sim_portfolio.c reading what a user has
+ *   sim_portfolio.c reading what a user has     sim_users.c   users, keys, subaccounts
  *   sim_public.c  routes of markets and exchange     sim_flow.c    the generated source
  *   sim_json.c    writing JSON, reading queries      sim_dump.c    state for tests
  */
@@ -22,6 +22,9 @@
 #define UUID_TEXT     37
 #define CLIENT_ID_MAX 65 /* 64 characters: FIX's limit */
 #define NO_INDEX      UINT32_MAX
+#define KEY_ID_MAX    80
+#define SUBACCOUNTS   64
+#define MAX_ACCOUNTS  65536u
 
 #define CLOCK_BEHIND_MS  20000 /* of the client's clock: section 21 */
 #define CLOCK_AHEAD_MS   45000
@@ -92,9 +95,23 @@ struct bucket {
     mono_ns_t at;
 };
 
+enum scope { SCOPE_READ = 1, SCOPE_WRITE = 2 };
+
+/* state: persisted */
+struct skey {
+    char id[KEY_ID_MAX], name[80];
+    uint32_t user;
+    uint32_t scopes;    /* of enum scope */
+    int32_t subaccount; /* it may use no other; -1: any */
+    bool removed;
+};
+
+/* state: persisted, but the buckets */
 struct user {
-    char key_id[80], id[UUID_TEXT];
-    uint32_t account;
+    char id[UUID_TEXT];
+    uint32_t account;               /* of subaccount 0 */
+    uint32_t accounts[SUBACCOUNTS]; /* NO_INDEX: not made yet */
+    bool netting[SUBACCOUNTS];
     struct bucket read, write;
 };
 
@@ -150,8 +167,13 @@ struct sim {
     struct idmap by_ticker, by_market_id;
 
     struct user *users;
-    uint32_t n_users;
-    uint32_t *user_of_account;
+    uint32_t n_users, users_cap;
+    struct skey *keys;
+    uint32_t n_keys, keys_cap;
+    struct idmap by_key_id;
+    uint32_t key;              /* index in keys of who asks; set by auth_check() */
+    uint32_t *user_of_account; /* MAX_ACCOUNTS + 1 of them; NO_INDEX: nobody's, or the flow's */
+    uint8_t *subaccount_of;    /* the same, its number */
 
     struct sorder *orders; /* tag of the engine's order = index + 1 */
     uint32_t n_orders, orders_cap;
@@ -185,7 +207,6 @@ enum status sim_add_market(struct sim *sim, const char *ticker, const char *id,
                            const struct grid *grid, const char *structure, bool recorded,
                            uint32_t *ret_market, struct err *err) MUST_CHECK;
 uint32_t sim_find_market(const struct sim *sim, struct text ticker); /* NO_INDEX */
-uint32_t sim_find_user(const struct sim *sim, struct text key_id);
 /* A UUID that only kind, number and the seed decide. */
 void sim_uuid(const struct sim *sim, const char *kind, uint64_t number, char out[UUID_TEXT]);
 /* Grow an array by one; false without memory. */
@@ -193,6 +214,22 @@ bool sim_grow(void **p, uint32_t n, uint32_t *cap, size_t size);
 void sim_close_market(struct sim *sim, uint32_t market, wall_ns_t at);
 const char *sim_fault_name(enum sim_fault fault);
 void sim_settle_market(struct sim *sim, uint32_t market, bool yes, wall_ns_t at);
+
+/* --- sim_users.c --- */
+enum status sim_users_init(struct sim *sim) MUST_CHECK;
+enum status sim_users_start(struct sim *sim, struct err *err) MUST_CHECK;
+void sim_users_finish(struct sim *sim);
+uint32_t sim_find_user(const struct sim *sim, struct text key_id); /* NO_INDEX */
+uint32_t sim_find_key(const struct sim *sim, struct text key_id);  /* NO_INDEX */
+/* key->user is set. ST_INVALID: the id is empty or there already. ST_NOMEM. */
+enum status sim_add_key(struct sim *sim, uint32_t user, const struct skey *key,
+                        struct err *err) MUST_CHECK;
+void sim_remove_key(struct sim *sim, uint32_t key);
+/* ST_LIMIT: the user has all 64, or there are too many accounts. ST_NOMEM. */
+enum status sim_add_subaccount(struct sim *sim, uint32_t user, uint32_t *ret_subaccount) MUST_CHECK;
+/* The engine's account of a user's subaccount; NO_INDEX: there is none. */
+uint32_t sim_account_of(const struct sim *sim, uint32_t user, int64_t subaccount);
+bool sim_owns(const struct sim *sim, uint32_t user, uint32_t account);
 
 /* --- sim_json.c: a writer that knows where commas belong --- */
 struct jw {

@@ -1,0 +1,163 @@
+/*
+ * sim_users.c - users, their keys and their subaccounts.
+ *
+ * A user has keys, up to 64 subaccounts (each an account of the engine; 0 is there from the start)
+ * and one pair of token buckets. Accounts that no user owns (the flow's own) have no owner here.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/sim_int.h"
+
+enum status sim_users_init(struct sim *sim)
+{
+    sim->user_of_account = calloc(MAX_ACCOUNTS + 1, sizeof *sim->user_of_account);
+    sim->subaccount_of = calloc(MAX_ACCOUNTS + 1, sizeof *sim->subaccount_of);
+    if (sim->user_of_account == NULL || sim->subaccount_of == NULL) {
+        return ST_NOMEM;
+    }
+    for (size_t i = 0; i <= MAX_ACCOUNTS; i++) {
+        sim->user_of_account[i] = NO_INDEX;
+    }
+    return idmap_init(&sim->by_key_id, UINT32_MAX / 8);
+}
+
+void sim_users_finish(struct sim *sim)
+{
+    idmap_finish(&sim->by_key_id);
+    free(sim->users);
+    free(sim->keys);
+    free(sim->user_of_account);
+    free(sim->subaccount_of);
+}
+
+uint32_t sim_find_key(const struct sim *sim, struct text key_id)
+{
+    return idmap_get(&sim->by_key_id, key_id);
+}
+
+uint32_t sim_find_user(const struct sim *sim, struct text key_id)
+{
+    uint32_t key = sim_find_key(sim, key_id);
+    return key == NO_INDEX ? NO_INDEX : sim->keys[key].user;
+}
+
+uint32_t sim_account_of(const struct sim *sim, uint32_t user, int64_t subaccount)
+{
+    return subaccount < 0 || subaccount >= SUBACCOUNTS ? NO_INDEX
+                                                       : sim->users[user].accounts[subaccount];
+}
+
+bool sim_owns(const struct sim *sim, uint32_t user, uint32_t account)
+{
+    return account <= MAX_ACCOUNTS && sim->user_of_account[account] == user;
+}
+
+static enum status own(struct sim *sim, uint32_t user, uint32_t subaccount, uint32_t account)
+{
+    if (account > MAX_ACCOUNTS) {
+        return ST_LIMIT;
+    }
+    sim->users[user].accounts[subaccount] = account;
+    sim->user_of_account[account] = user;
+    sim->subaccount_of[account] = (uint8_t)subaccount;
+    return ST_OK;
+}
+
+enum status sim_add_key(struct sim *sim, uint32_t user, const struct skey *key, struct err *err)
+{
+    if (key->id[0] == '\0' || idmap_get(&sim->by_key_id, text_of(key->id)) != IDMAP_NONE) {
+        return err_set(err, ST_INVALID, "key id '%s' is empty or there already", key->id);
+    }
+    if (!sim_grow((void **)&sim->keys, sim->n_keys, &sim->keys_cap, sizeof *sim->keys)) {
+        return err_set(err, ST_NOMEM, "no memory for key %s", key->id);
+    }
+    enum status st = idmap_put(&sim->by_key_id, text_of(key->id), sim->n_keys);
+    if (st != ST_OK) {
+        return err_set(err, st, "key %s: %s", key->id, status_text(st));
+    }
+    sim->keys[sim->n_keys] = *key;
+    sim->keys[sim->n_keys].user = user;
+    sim->n_keys++;
+    return ST_OK;
+}
+
+void sim_remove_key(struct sim *sim, uint32_t key)
+{
+    (void)idmap_remove(&sim->by_key_id, text_of(sim->keys[key].id));
+    sim->keys[key].removed = true;
+}
+
+/* So that a user who cannot be made leaves nothing behind. */
+static enum status check_keys(const struct sim *sim, const struct sim_user *u, struct err *err)
+{
+    for (size_t i = 0; i < u->n_keys; i++) {
+        struct text id = text_of(u->key_ids[i]);
+        if (id.n == 0 || id.n >= KEY_ID_MAX || sim_find_key(sim, id) != NO_INDEX) {
+            return err_set(err, ST_INVALID, "key id '%.100s' is empty, too long or there already",
+                           u->key_ids[i]);
+        }
+    }
+    return ST_OK;
+}
+
+static enum status add_keys(struct sim *sim, const struct sim_user *u, uint32_t user,
+                            struct err *err)
+{
+    for (size_t i = 0; i < u->n_keys; i++) {
+        struct skey k = {.scopes = SCOPE_READ | SCOPE_WRITE, .subaccount = -1, .name = "API key"};
+        text_copy(k.id, sizeof k.id, text_of(u->key_ids[i]));
+        enum status st = sim_add_key(sim, user, &k, err);
+        if (st != ST_OK) {
+            return st;
+        }
+    }
+    return ST_OK;
+}
+
+enum status sim_add_user(struct sim *sim, const struct sim_user *u, uint32_t *ret_user,
+                         struct err *err)
+{
+    uint32_t user = sim->n_users;
+    enum status st = check_keys(sim, u, err);
+    if (st != ST_OK) {
+        return st;
+    }
+    if (!sim_grow((void **)&sim->users, user, &sim->users_cap, sizeof *sim->users)) {
+        return err_set(err, ST_NOMEM, "no memory for user %u", user);
+    }
+    struct user *x = &sim->users[user];
+    *x = (struct user){0};
+    for (int i = 0; i < SUBACCOUNTS; i++) {
+        x->accounts[i] = NO_INDEX;
+    }
+    const struct sim_config *c = &sim->config;
+    st = match_add_account(sim->match, u->balance < 0 ? c->balance : u->balance, &x->account);
+    st = st == ST_OK ? own(sim, user, 0, x->account) : st;
+    if (st != ST_OK) {
+        return err_set(err, st, "user %u: %s", user, status_text(st));
+    }
+    x->read =
+        (struct bucket){c->read_rate, c->read_capacity, c->read_capacity * NS_PER_SEC, sim->now};
+    x->write =
+        (struct bucket){c->write_rate, c->write_capacity, c->write_capacity * NS_PER_SEC, sim->now};
+    sim_uuid(sim, "user", user, x->id);
+    sim->n_users++;
+    *ret_user = user;
+    return add_keys(sim, u, user, err);
+}
+
+/* Each id of key_ids is a user of its own; then the users of the list. */
+enum status sim_users_start(struct sim *sim, struct err *err)
+{
+    const struct sim_config *c = &sim->config;
+    uint32_t user = 0;
+    enum status st = ST_OK;
+    for (size_t i = 0; st == ST_OK && i < c->n_keys; i++) {
+        st = sim_add_user(sim, &(struct sim_user){&c->key_ids[i], 1, -1}, &user, err);
+    }
+    for (size_t i = 0; st == ST_OK && i < c->n_users; i++) {
+        st = sim_add_user(sim, &c->users[i], &user, err);
+    }
+    return st;
+}
