@@ -414,6 +414,37 @@ static void emit_position(struct sim *sim, uint32_t account, uint32_t market)
     emit_private(sim, CH_POSITIONS, account, market, "market_position");
 }
 
+void group_id_text(const struct sim *sim, uint64_t group, char out[UUID_TEXT])
+{
+    sim_uuid(sim, "group", group, out);
+}
+
+void emit_group_event(struct sim *sim, uint32_t account, const char *group_id,
+                      const char *event_type, qty_t limit, wall_ns_t at)
+{
+    uint32_t user = sim->user_of_account[account];
+    if (user == NO_INDEX || sim->subs_of[CH_GROUPS] == 0) {
+        return;
+    }
+    struct jw w = {&sim->body, false};
+    buf_clear(&sim->body);
+    jw_open(&w, NULL, '{');
+    jw_str(&w, "event_type", event_type);
+    jw_str(&w, "order_group_id", group_id);
+    if (strcmp(event_type, "created") == 0 || strcmp(event_type, "limit_updated") == 0) {
+        jw_qty(&w, "contracts_limit_fp", limit);
+    }
+    jw_int(&w, "ts_ms", wall_ms(at));
+    jw_close(&w, '}');
+    for (struct sim_conn *c = sim->conns; c != NULL; c = c->next) {
+        for (uint32_t i = 0; c->user == user && i < c->n_subs; i++) {
+            if (c->subs[i].channel == CH_GROUPS) {
+                emit_to(sim, c, &c->subs[i], "order_group_updates", 0, sim->body.p, true);
+            }
+        }
+    }
+}
+
 /* --- the last result of the engine --- */
 
 void emit_deltas(struct sim *sim, wall_ns_t at)
@@ -447,16 +478,22 @@ void emit_after_deltas(struct sim *sim, wall_ns_t at)
         emit_trade(sim, &t);
     }
     for (uint32_t i = 0; i < r.n_fills; i++) {
-        keep_fill(sim, &r.fills[i], at);
-        emit_fill(sim, &r.fills[i], at);
+        if (r.fills[i].tag != 0) { /* else nobody wants to hear of it */
+            keep_fill(sim, &r.fills[i], at);
+            emit_fill(sim, &r.fills[i], at);
+        }
     }
     for (uint32_t i = 0; i < r.n_updates; i++) {
-        struct sorder *o = &sim->orders[r.updates[i].tag - 1];
-        o->o = r.updates[i];
-        emit_order(sim, o);
+        if (r.updates[i].tag != 0) {
+            struct sorder *o = &sim->orders[r.updates[i].tag - 1];
+            o->o = r.updates[i];
+            emit_order(sim, o);
+        }
     }
     for (uint32_t i = 0; i < r.n_fills; i++) {
-        emit_position(sim, r.fills[i].account, r.fills[i].market);
+        if (r.fills[i].tag != 0) {
+            emit_position(sim, r.fills[i].account, r.fills[i].market);
+        }
     }
 }
 

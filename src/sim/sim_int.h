@@ -42,6 +42,7 @@ enum channel {
     CH_FILL,
     CH_POSITIONS,
     CH_ORDERS,
+    CH_GROUPS,
     CH_LIFECYCLE,
     CH_MAX
 };
@@ -272,6 +273,11 @@ void emit_unknown_snapshot(struct sim *sim, struct sim_conn *c, struct sub *s, c
 void emit_snapshot_all(struct sim *sim, uint32_t market);
 void emit_ticker(struct sim *sim, struct sim_conn *c, struct sub *s, uint32_t market);
 void emit_lifecycle(struct sim *sim, uint32_t market, const char *event_type);
+/* order_group_updates of the account's user: created, triggered, reset, deleted, limit_updated.
+ * limit is told with created and limit_updated only. */
+void emit_group_event(struct sim *sim, uint32_t account, const char *group_id,
+                      const char *event_type, qty_t limit, wall_ns_t at);
+void group_id_text(const struct sim *sim, uint64_t group, char out[UUID_TEXT]);
 /* Tell everything of the engine's last result; at: the time it happened. */
 void emit_result(struct sim *sim, wall_ns_t at);
 /* Parts of it, for the recorded source. */

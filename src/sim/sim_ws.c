@@ -18,6 +18,7 @@ static const char *const channel_names[CH_MAX] = {
     [CH_FILL] = "fill",
     [CH_POSITIONS] = "market_positions",
     [CH_ORDERS] = "user_orders",
+    [CH_GROUPS] = "order_group_updates",
     [CH_LIFECYCLE] = "market_lifecycle_v2",
 };
 
@@ -28,6 +29,12 @@ static enum channel channel_parse(const char *name)
         i++;
     }
     return (enum channel)i;
+}
+
+/* Channels that ignore which markets a command names. */
+static bool no_markets(enum channel channel)
+{
+    return channel == CH_LIFECYCLE || channel == CH_GROUPS;
 }
 
 /* --- replies --- */
@@ -302,9 +309,9 @@ static void subscribe_one(struct sim *sim, struct sim_conn *c, uint64_t id, enum
         s->use_yes_price = json_is_true(json_object_get(params, "use_yes_price"));
         s->skip_ack = json_is_true(json_object_get(params, "skip_ticker_ack"));
     }
-    s->all = s->all || markets == NULL || channel == CH_LIFECYCLE;
+    s->all = s->all || markets == NULL || no_markets(channel);
     reply_subscribed(sim, c, id, s);
-    for (size_t i = 0; i < json_array_size(markets) && channel != CH_LIFECYCLE; i++) {
+    for (size_t i = 0; i < json_array_size(markets) && !no_markets(channel); i++) {
         const char *ticker = json_string_value(json_array_get(markets, i));
         if (sub_add_market(sim, s, ticker)) {
             first_data(sim, c, s, ticker, initial);
@@ -427,7 +434,7 @@ static int update_check(const struct sub *s, const char *action)
     if (!snapshot && strcmp(action, "add_markets") != 0 && strcmp(action, "delete_markets") != 0) {
         return 13;
     }
-    if (s->channel == CH_LIFECYCLE || (snapshot && s->channel != CH_BOOK)) {
+    if (no_markets(s->channel) || (snapshot && s->channel != CH_BOOK)) {
         return 13;
     }
     return 0;

@@ -321,6 +321,24 @@ static void a_slow_reader_keeps_its_frames_and_too_slow_a_one_gets_code_25(void 
     fix_end(&f);
 }
 
+static void group_updates_are_a_channel_without_markets(void **state)
+{
+    (void)state;
+    struct fix f = fix_still();
+    struct peer *p = fix_connect(&f, KEY_A);
+    fix_frame(&f, p,
+              "{\"id\":1,\"cmd\":\"subscribe\",\"params\":{\"channels\":[\"order_group_updates\"],"
+              "\"market_ticker\":\"ignored\"}}");
+    assert_string_equal(text(p, -1, "type"), "subscribed");
+    assert_string_equal(text(p, -1, "msg/channel"), "order_group_updates");
+    fix_frame(&f, p,
+              "{\"id\":2,\"cmd\":\"update_subscription\",\"params\":{\"sid\":1,\"action\":"
+              "\"add_markets\",\"market_ticker\":\"X\"}}");
+    expect_error(p, 2, 13);
+    fix_disconnect(&f, p);
+    fix_end(&f);
+}
+
 static void connection_faults_really_happen(void **state)
 {
     (void)state;
@@ -375,6 +393,7 @@ int main(void)
         cmocka_unit_test(a_fill_is_told_in_order_and_only_to_its_user),
         cmocka_unit_test(frames_have_the_fields_of_the_examples),
         cmocka_unit_test(a_slow_reader_keeps_its_frames_and_too_slow_a_one_gets_code_25),
+        cmocka_unit_test(group_updates_are_a_channel_without_markets),
         cmocka_unit_test(connection_faults_really_happen),
         cmocka_unit_test(the_upgrade_checks_path_and_signature),
     };
