@@ -26,6 +26,7 @@ demo: build ## simulator, trading and a summary, with nothing configured
 	@build/release/deltaflow demo
 
 test: $(SETUP) ## every test: debug, ASan+UBSan, threads under TSan, both compilers' bits, format and layers
+	@tools/setup foreign
 	@tools/test
 
 bench: build ## figures, as ratios against peers measured in the same run: a table and bench.json

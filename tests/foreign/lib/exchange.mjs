@@ -1,0 +1,74 @@
+// exchange.mjs - `deltaflow sim` as a child process: started with options, known by its state folder, stopped with a check
+// of its exit status (a sanitizer's report makes it fail).
+import { spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { RawRest } from "./rest.mjs";
+import { Signer } from "./sign.mjs";
+
+const START_MS = 60_000;
+const STOP_MS = 60_000;
+
+export class Exchange {
+  /** options: array of command line arguments; scenario: object written to a file; users: how many. */
+  static async start({ args = [], scenario = null, users = 2 } = {}) {
+    const x = new Exchange();
+    x.folder = mkdtempSync(join(tmpdir(), "deltaflow-foreign-"));
+    const file = (name) => join(x.folder, name);
+    x.dumpFile = file("dump.json");
+    const all = ["sim", "--state-dir", file("sim"), "--ready-file", file("ready.json"), "--dump", x.dumpFile];
+    all.push("--users", String(users), "--log-level", "info", ...args);
+    if (scenario) {
+      writeFileSync(file("scenario.json"), JSON.stringify(scenario));
+      all.push("--scenario", file("scenario.json"));
+    }
+    x.log = "";
+    x.process = spawn(process.env.DELTAFLOW_BINARY, all, {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, HOME: x.folder, XDG_CONFIG_HOME: file("config"), XDG_STATE_HOME: file("state") },
+    });
+    for (const stream of [x.process.stdout, x.process.stderr]) {
+      stream.on("data", (chunk) => (x.log = (x.log + chunk).slice(-100_000)));
+    }
+    x.ended = new Promise((done) => x.process.on("close", (code, signal) => done(signal ?? code)));
+    let over = false;
+    x.ended.then(() => (over = true));
+    for (const from = Date.now(); !existsSync(file("ready.json")); await sleep(20)) {
+      if (over || Date.now() - from > START_MS) {
+        x.process.kill("SIGKILL");
+        throw new Error(`deltaflow sim did not start: ${all.join(" ")}\n${x.log}`);
+      }
+    }
+    const ready = JSON.parse(readFileSync(file("ready.json"), "utf8"));
+    x.restUrl = ready.rest_url;
+    x.wsUrl = ready.ws_url;
+    x.markets = ready.markets;
+    x.ca = readFileSync(ready.ca_file);
+    x.users = [];
+    for (let i = 1; i <= users; i++) {
+      const id = readFileSync(file(`sim/user${i}.id`), "utf8").trim();
+      x.users.push(new Signer(id, readFileSync(file(`sim/user${i}.key`), "utf8")));
+    }
+    return x;
+  }
+
+  rest(user, judge) {
+    return new RawRest(this, user === null ? null : this.users[user], judge);
+  }
+
+  /** Ends it; throws when it did not end well. Returns its final state. */
+  async stop() {
+    this.process.kill("SIGTERM");
+    const code = await Promise.race([this.ended, sleep(STOP_MS, "timeout", { ref: false })]);
+    if (code !== 0) {
+      this.process.kill("SIGKILL");
+      throw new Error(`deltaflow sim ended with ${code}\n${this.log.slice(-8000)}`);
+    }
+    const dump = JSON.parse(readFileSync(this.dumpFile, "utf8"));
+    rmSync(this.folder, { recursive: true, force: true });
+    return dump;
+  }
+}
