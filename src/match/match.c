@@ -343,7 +343,8 @@ bool match_check(const struct match *m, const char **ret_why)
         }
         px_t yes = match_best(m, i, SIDE_YES);
         px_t no = match_best(m, i, SIDE_NO);
-        if (why == NULL && yes != 0 && no != 0 && yes + no >= PX_ONE) {
+        /* A recording may be crossed between two of its messages. */
+        if (why == NULL && !m->markets[i].recorded && yes != 0 && no != 0 && yes + no >= PX_ONE) {
             why = "a book is crossed";
         }
     }

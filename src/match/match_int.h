@@ -72,6 +72,7 @@ struct match {
     uint32_t n_accounts;
     struct slot *slots;
     uint32_t n_slots, slots_cap, free;
+    uint32_t first_gen, top_gen; /* of ids: of a new slot, above an earlier process; highest */
     uint32_t n_open;
     uint64_t next_trade;
     wall_ns_t next_expiry;
@@ -149,5 +150,6 @@ qty_t order_end(struct match *m, uint32_t slot, enum match_reason reason, bool s
 /* A resting order at its level was hit for qty; the caller has told the trade. */
 void order_hit(struct match *m, uint32_t slot, uint64_t trade, qty_t qty, wall_ns_t now);
 void order_free(struct match *m, uint32_t slot);
+void account_link(struct match *m, uint32_t slot); /* newest first */
 
 #endif

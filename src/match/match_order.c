@@ -45,17 +45,18 @@ static uint32_t slot_take(struct match *m)
             m->slots_cap = cap;
         }
         slot = m->n_slots++;
-        m->slots[slot] = (struct slot){0};
+        m->slots[slot] = (struct slot){.gen = m->first_gen};
     }
     struct slot *s = &m->slots[slot];
     uint32_t gen = s->gen + 1;
+    m->top_gen = gen > m->top_gen ? gen : m->top_gen;
     *s = (struct slot){.gen = gen, .live = true, .prev = NONE, .next = NONE};
     s->o.id = ((uint64_t)gen << 32) | (slot + 1);
     m->n_open++;
     return slot;
 }
 
-static void account_link(struct match *m, uint32_t slot)
+void account_link(struct match *m, uint32_t slot)
 {
     struct slot *s = &m->slots[slot];
     struct account *a = &m->accounts[s->o.account];
