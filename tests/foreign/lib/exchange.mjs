@@ -14,13 +14,17 @@ const STOP_MS = 60_000;
 
 export class Exchange {
   /** options: array of command line arguments; scenario: object written to a file; users: how many. */
-  static async start({ args = [], scenario = null, users = 2 } = {}) {
+  static async start({ args = [], more = [], scenario = null, capture = null, users = 2 } = {}) {
     const x = new Exchange();
     x.folder = mkdtempSync(join(tmpdir(), "deltaflow-foreign-"));
     const file = (name) => join(x.folder, name);
     x.dumpFile = file("dump.json");
     const all = ["sim", "--state-dir", file("sim"), "--ready-file", file("ready.json"), "--dump", x.dumpFile];
-    all.push("--users", String(users), "--log-level", "info", ...args);
+    all.push("--users", String(users), "--log-level", "info", ...args, ...more);
+    if (capture) {
+      writeFileSync(file("capture.jsonl"), capture);
+      all.push("--capture", file("capture.jsonl"));
+    }
     if (scenario) {
       writeFileSync(file("scenario.json"), JSON.stringify(scenario));
       all.push("--scenario", file("scenario.json"));
