@@ -305,6 +305,7 @@ static struct sim_rules rules_of(const struct rules_options *o)
         .grain_cent = o->grain_cent,
         .self_per_subaccount = o->self_per_subaccount,
         .close = o->close,
+        .inactive_shut = o->inactive_shut,
     };
 }
 
@@ -329,6 +330,7 @@ static struct sim_config sim_config_of(const struct exchange *x)
     c.write_rate = tiers[o->tier].write;
     c.read_capacity = tiers[o->tier].read * tiers[o->tier].read_s;
     c.write_capacity = tiers[o->tier].write * tiers[o->tier].write_s;
+    c.time_scale = o->time_scale;
     c.wait_for_client = o->wait_for_client;
     c.key_ids = x->key_id_list;
     c.n_keys = (size_t)o->users;

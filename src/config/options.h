@@ -176,6 +176,7 @@ struct rules_options {
     bool grain_cent;
     bool self_per_subaccount;
     int close;
+    bool inactive_shut;
 };
 
 /* [sim] and [rules] */
@@ -197,6 +198,7 @@ struct sim_options {
     usd_t fee_multiplier; /* 1e-6: 1.000000 is one */
     int tier;             /* enum tier_kind; the text is tier_kind_text() */
     int64_t users;
+    double time_scale;
     bool wait_for_client;
     const char *dump;          /* state as JSON, written at the end */
     bool exit_when_finished;   /* when the flow is at its end and no connection is left */

@@ -26,8 +26,8 @@ static const struct config_option rows[] = {
          "A recording's messages come so many times as fast. 0: as fast as the reader takes them."),
      .max = 1000000, .alias = "speed"},
     {ROW(loop_capture, OPT_BOOL, "false", "Begin the recording again at its end.")},
-    {ROW(markets, OPT_INT, "10", "Generated flow: number of markets."), .min = 1, .max = 100000,
-     .unit = "markets", .alias = "markets"},
+    {ROW(markets, OPT_INT, "10", "Generated flow: number of markets. 0: none."), .min = 0,
+     .max = 100000, .unit = "markets", .alias = "markets"},
     {ROW(seed, OPT_INT, "1", "Generated flow: the same seed gives the same flow."),
      .max = INT64_MAX, .alias = "seed"},
     {ROW(rate, OPT_FLOAT, "100", "Generated flow: messages a second over all markets."),
@@ -47,6 +47,10 @@ static const struct config_option rows[] = {
      .choices = "basic|advanced|expert|premier|paragon|prime|prestige", .alias = "tier"},
     {ROW(users, OPT_INT, "1", "Number of users, each with a key and an account."), .min = 1,
      .max = 1000, .unit = "users", .alias = "users"},
+    {ROW(time_scale, OPT_FLOAT, "1",
+         "The schedule of markets and scenarios runs so many times as fast: times until an action, "
+         "an opening, a close, a settlement."),
+     .min = 0, .max = 1000000, .alias = "time-scale"},
     {ROW(wait_for_client, OPT_BOOL, "true",
          "The flow begins with the first subscription to order books."),
      .alias = "wait-for-client"},
@@ -125,6 +129,8 @@ static const struct config_option rows[] = {
           "Self-trade prevention looks at the subaccount instead of the user.")},
     {RULE(close, OPT_ENUM, "snapshot", "How a market's close shows on order books."),
      .choices = "snapshot|two_snapshots|deltas"},
+    {RULE(inactive_shut, OPT_BOOL, "false",
+          "A deactivated market refuses cancels too, not only new orders and amends.")},
 };
 
 static const struct option_table *const others[] = {&run_option_table, NULL};

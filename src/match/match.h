@@ -344,6 +344,8 @@ void match_close(struct match *m, uint32_t market, wall_ns_t now);
  * market must be closed. */
 void match_settle(struct match *m, uint32_t market, px_t yes_px, wall_ns_t now);
 bool match_halted(const struct match *m, uint32_t market);
+/* A market that was closed, not settled, takes orders again. */
+void match_reopen(struct match *m, uint32_t market);
 
 /* --- reading --- */
 

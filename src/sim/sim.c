@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/hash.h"
-#include "sim/sim_int.h"
+#include "sim/sim_life.h"
 
 struct sim_rules sim_rules_default(void)
 {
@@ -36,6 +36,7 @@ struct sim_config sim_config_default(void)
         .balance = 1000 * USD_ONE,
         .fee_type = "quadratic",
         .fee_mult_micros = 1000000,
+        .time_scale = 1,
         .tier_name = "basic", /* capacities of June 2026: one second */
         .read_rate = 200,
         .read_capacity = 200,
@@ -77,94 +78,6 @@ void sim_uuid(const struct sim *sim, const char *kind, uint64_t number, char out
              (unsigned long long)(d.b & UINT64_C(0xffffffffffff)));
 }
 
-uint32_t sim_find_market(const struct sim *sim, struct text ticker)
-{
-    return idmap_get(&sim->by_ticker, ticker);
-}
-
-/* --- markets --- */
-
-enum status sim_add_market(struct sim *sim, const char *ticker, const char *id,
-                           const struct grid *grid, const char *structure, bool recorded,
-                           uint32_t *ret_market, struct err *err)
-{
-    uint32_t market = 0;
-    if (strlen(ticker) >= TICKER_MAX) {
-        return err_set(err, ST_INVALID, "ticker %.80s is too long", ticker);
-    }
-    if (!sim_grow((void **)&sim->markets, sim->n_markets, &sim->markets_cap,
-                  sizeof *sim->markets)) {
-        return err_set(err, ST_NOMEM, "no memory for market %s", ticker);
-    }
-    enum status st = match_add_market(sim->match, grid, &sim->fees, recorded, &market);
-    if (st != ST_OK) {
-        return err_set(err, st, "market %s: %s", ticker, status_text(st));
-    }
-    struct smarket *k = &sim->markets[sim->n_markets++];
-    *k = (struct smarket){.created = sim->wall, .opens = sim->wall, .updated = sim->wall};
-    text_copy(k->ticker, sizeof k->ticker, text_of(ticker));
-    const char *dash = strrchr(ticker, '-');
-    const char *first = strchr(ticker, '-');
-    size_t len = strlen(ticker);
-    text_copy(k->event, sizeof k->event,
-              (struct text){ticker, dash != NULL ? (size_t)(dash - ticker) : len});
-    text_copy(k->series, sizeof k->series,
-              (struct text){ticker, first != NULL ? (size_t)(first - ticker) : len});
-    text_copy(k->structure, sizeof k->structure, text_of(structure));
-    if (id == NULL || !text_copy(k->id, sizeof k->id, text_of(id)) || k->id[0] == '\0') {
-        sim_uuid(sim, ticker, 0, k->id);
-    }
-    st = idmap_put(&sim->by_ticker, text_of(k->ticker), market);
-    st = st == ST_OK ? idmap_put(&sim->by_market_id, text_of(k->id), market) : st;
-    *ret_market = market;
-    return st == ST_OK ? ST_OK : err_set(err, st, "market %s: %s", ticker, status_text(st));
-}
-
-void sim_close_market(struct sim *sim, uint32_t market, wall_ns_t at)
-{
-    struct smarket *k = &sim->markets[market];
-    match_close(sim->match, market, at);
-    k->status = M_CLOSED;
-    k->closes = at;
-    k->updated = at;
-    emit_result(sim, at); /* user_orders of what was canceled; no deltas */
-    emit_snapshot_all(sim, market);
-    emit_tickers(sim, market, at);
-}
-
-static void keep_settlement(struct sim *sim, uint32_t account, uint32_t market, px_t yes_px,
-                            wall_ns_t at)
-{
-    struct match_position p = match_position(sim->match, account, market);
-    if (p.volume == 0 || !sim_grow((void **)&sim->settles, sim->n_settles, &sim->settles_cap,
-                                   sizeof *sim->settles)) {
-        return;
-    }
-    usd_t revenue = p.qty >= 0 ? usd_of(yes_px, p.qty) : usd_of(PX_ONE - yes_px, -p.qty);
-    sim->settles[sim->n_settles++] = (struct ssettle){account, market, p, revenue, at};
-}
-
-void sim_settle_market(struct sim *sim, uint32_t market, bool yes, wall_ns_t at)
-{
-    struct smarket *k = &sim->markets[market];
-    px_t yes_px = yes ? PX_ONE : 0;
-    k->result_yes = yes;
-    k->status = M_DETERMINED;
-    k->updated = at;
-    emit_lifecycle(sim, market, "determined");
-    for (uint32_t i = 0; i < sim->n_users * SUBACCOUNTS; i++) {
-        uint32_t account = sim->users[i / SUBACCOUNTS].accounts[i % SUBACCOUNTS];
-        if (account != NO_INDEX) {
-            keep_settlement(sim, account, market, yes_px, at);
-        }
-    }
-    match_settle(sim->match, market, yes_px, at);
-    k->status = M_FINALIZED;
-    k->settled = at;
-    k->last_yes_px = yes_px;
-    emit_lifecycle(sim, market, "settled");
-}
-
 /* --- create and destroy --- */
 
 static enum status check_config(const struct sim_config *c, struct err *err)
@@ -180,8 +93,11 @@ static enum status check_config(const struct sim_config *c, struct err *err)
     if (c->capture != NULL && !(c->speed >= 0 && c->speed <= 1e6)) {
         return err_set(err, ST_INVALID, "speed must be 0 to 1,000,000");
     }
-    if (c->capture == NULL && (c->markets < 1 || c->markets > 100000)) {
-        return err_set(err, ST_INVALID, "markets must be 1 to 100,000");
+    if (!(c->time_scale > 0 && c->time_scale <= 1e6)) {
+        return err_set(err, ST_INVALID, "time_scale must be above 0, at most 1,000,000");
+    }
+    if (c->capture == NULL && c->markets > 100000) {
+        return err_set(err, ST_INVALID, "markets must be at most 100,000");
     }
     if (c->capture == NULL && !(c->rate > 0 && c->rate <= 1e7)) {
         return err_set(err, ST_INVALID, "rate must be above 0, at most 10,000,000");
@@ -202,6 +118,8 @@ static enum status make_tables(struct sim *sim, struct err *err)
     st = st == ST_OK ? sim_users_init(sim) : st;
     st = st == ST_OK ? idmap_init(&sim->by_ticker, 200000) : st;
     st = st == ST_OK ? idmap_init(&sim->by_market_id, 200000) : st;
+    st = st == ST_OK ? idmap_init(&sim->by_event, 200000) : st;
+    st = st == ST_OK ? idmap_init(&sim->by_series, 200000) : st;
     st = st == ST_OK ? idmap_init(&sim->by_order_id, UINT32_MAX / 8) : st;
     st = st == ST_OK ? idmap_init(&sim->client_ids, UINT32_MAX / 8) : st;
     sim->trades = st == ST_OK ? calloc(TRADES_KEPT, sizeof *sim->trades) : NULL;
@@ -236,9 +154,13 @@ enum status sim_create(const struct sim_config *config, const struct sim_out *ou
     buf_init(&sim->frame, (size_t)64 << 20);
     st = make_tables(sim, err);
     st = st == ST_OK ? sim_users_start(sim, err) : st;
-    if (st == ST_OK) {
-        st = config->capture != NULL ? capture_source_create(sim, err)
-                                     : flow_source_create(sim, err);
+    if (st == ST_OK && config->capture != NULL) {
+        st = capture_source_create(sim, err);
+    } else if (st == ST_OK && config->markets > 0) {
+        st = flow_source_create(sim, err);
+    }
+    for (uint32_t i = 0; i < sim->n_events; i++) {
+        sim->events[i].told = true; /* nobody was there to hear of it */
     }
     if (st != ST_OK) {
         sim_destroy(sim);
@@ -259,11 +181,9 @@ void sim_destroy(struct sim *sim)
     capture_source_destroy(sim->capture);
     flow_source_destroy(sim->flow);
     match_destroy(sim->match);
-    idmap_finish(&sim->by_ticker);
-    idmap_finish(&sim->by_market_id);
+    sim_markets_finish(sim);
     idmap_finish(&sim->by_order_id);
     idmap_finish(&sim->client_ids);
-    free(sim->markets);
     sim_users_finish(sim);
     free(sim->orders);
     free(sim->fills);
@@ -294,16 +214,14 @@ void sim_tick(struct sim *sim, wall_ns_t wall, mono_ns_t now)
 {
     sim->wall = wall;
     sim->now = now;
-    if (match_next_expiry(sim->match) <= wall) {
-        match_expire(sim->match, wall);
-        emit_result(sim, wall);
-    }
+    fee_changes_tick(sim);
+    life_tick(sim);
     if (source_paused(sim)) {
         return;
     }
     if (sim->capture != NULL) {
         capture_source_tick(sim);
-    } else {
+    } else if (sim->flow != NULL) {
         flow_source_tick(sim);
     }
 }
@@ -312,10 +230,13 @@ mono_ns_t sim_deadline(const struct sim *sim)
 {
     mono_ns_t due = sim->paused            ? NS_NEVER
                     : sim->capture != NULL ? capture_source_deadline(sim)
-                                           : flow_source_deadline(sim);
-    wall_ns_t expiry = match_next_expiry(sim->match);
-    if (expiry != NS_NEVER) {
-        mono_ns_t at = sim->now + (expiry > sim->wall ? expiry - sim->wall : 0);
+                    : sim->flow != NULL    ? flow_source_deadline(sim)
+                                           : NS_NEVER;
+    const wall_ns_t by_clock[] = {match_next_expiry(sim->match), life_next(sim),
+                                  fee_changes_next(sim)};
+    for (size_t i = 0; i < sizeof by_clock / sizeof by_clock[0]; i++) {
+        wall_ns_t t = by_clock[i];
+        mono_ns_t at = t != NS_NEVER ? sim->now + (t > sim->wall ? t - sim->wall : 0) : NS_NEVER;
         due = at < due ? at : due;
     }
     return due;

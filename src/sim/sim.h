@@ -98,6 +98,7 @@ struct sim_rules {
     bool grain_cent;          /* fees round to whole cents: accounts of other than direct members */
     bool self_per_subaccount; /* self-trade prevention looks at the subaccount, not the user */
     int close;                /* enum rule_close */
+    bool inactive_shut;       /* a deactivated market refuses cancels too */
 };
 struct sim_rules sim_rules_default(void);
 
@@ -124,6 +125,7 @@ struct sim_config {
     int64_t fee_mult_micros;
     const char *tier_name;
     int64_t read_rate, read_capacity, write_rate, write_capacity;
+    double time_scale;    /* the schedule of markets and scenarios runs so many times as fast */
     bool wait_for_client; /* the source starts when the first orderbook subscription arrives */
     const char *const *key_ids; /* one user each */
     size_t n_keys;
@@ -165,6 +167,20 @@ bool sim_finished(const struct sim *sim);
 
 /* Tickers, for the ready file; NULL past the last. */
 const char *sim_market(const struct sim *sim, size_t i);
+
+/*
+ * One action: {"do":"NAME",...}; docs/schemas/sim-action.json, `deltaflow sim --help`. A reply, one
+ * JSON object without a newline, is appended to ret_reply in any case: {"ok":true,...}, or
+ * {"ok":false,"error":TEXT} with the same text in err (NULL is fine). A key "at" is left alone.
+ * ST_INVALID: not an action, or not with these values. ST_STATE: not possible now.
+ */
+struct json_t;
+enum status sim_command(struct sim *sim, const struct json_t *action, wall_ns_t wall, mono_ns_t now,
+                        struct buf *ret_reply, struct err *err) MUST_CHECK;
+/* The actions and their keys as text, for --help. */
+void sim_command_help(struct buf *out);
+/* An action asked the program to end. */
+bool sim_stopping(const struct sim *sim);
 
 /* State as JSON (books with hash, accounts, orders, fills, counters), for tests and for the admin
  * socket. */

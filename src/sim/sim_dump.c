@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
-#include "sim/sim_int.h"
+#include "sim/sim_life.h"
 
 static void dump_book(const struct sim *sim, struct jw *w, uint32_t market)
 {
@@ -38,15 +38,11 @@ static void dump_book(const struct sim *sim, struct jw *w, uint32_t market)
 
 static void dump_markets(const struct sim *sim, struct jw *w)
 {
-    static const char *const status[] = {[M_ACTIVE] = "active",
-                                         [M_CLOSED] = "closed",
-                                         [M_DETERMINED] = "determined",
-                                         [M_FINALIZED] = "finalized"};
     jw_open(w, "markets", '[');
     for (uint32_t i = 0; i < sim->n_markets; i++) {
         jw_open(w, NULL, '{');
         jw_str(w, "market", sim->markets[i].ticker);
-        jw_str(w, "status", status[sim->markets[i].status]);
+        jw_str(w, "status", mstatus_text(sim->markets[i].status));
         jw_qty(w, "volume", sim->markets[i].volume);
         jw_qty(w, "open_interest", match_open_interest(sim->match, i));
         dump_book(sim, w, i);

@@ -11,7 +11,8 @@
 
 bool sub_has(const struct sub *s, uint32_t market)
 {
-    return !s->dead && (s->all || (s->markets[market >> 6] >> (market & 63) & 1) != 0);
+    return !s->dead && (s->all || ((market >> 6) < s->words &&
+                                   (s->markets[market >> 6] >> (market & 63) & 1) != 0));
 }
 
 static void backlog_add(struct sim_conn *c, const char *p, size_t n)
@@ -508,27 +509,5 @@ void emit_result(struct sim *sim, wall_ns_t at)
             told = r.deltas[i].market;
             emit_tickers(sim, told, at);
         }
-    }
-}
-
-void emit_lifecycle(struct sim *sim, uint32_t market, const char *event_type)
-{
-    const struct smarket *k = &sim->markets[market];
-    struct jw w = {&sim->body, false};
-    buf_clear(&sim->body);
-    jw_open(&w, NULL, '{');
-    jw_str(&w, "market_ticker", k->ticker);
-    jw_str(&w, "event_type", event_type);
-    if (strcmp(event_type, "determined") == 0) {
-        jw_str(&w, "result", k->result_yes ? "yes" : "no");
-        jw_int(&w, "determination_ts", k->updated / NS_PER_SEC);
-        jw_px(&w, "settlement_value", k->result_yes ? PX_ONE : 0);
-    } else if (strcmp(event_type, "settled") == 0) {
-        jw_int(&w, "settled_ts", k->settled / NS_PER_SEC);
-    }
-    jw_close(&w, '}');
-    EACH_SUB(sim, CH_LIFECYCLE, market, c, s)
-    {
-        emit_to(sim, c, s, "market_lifecycle_v2", 0, sim->body.p, true);
     }
 }

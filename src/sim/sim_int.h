@@ -47,18 +47,118 @@ enum channel {
     CH_MAX
 };
 
-enum mstatus { M_ACTIVE, M_CLOSED, M_DETERMINED, M_FINALIZED };
+enum mstatus {
+    M_INITIALIZED, /* listed, open_time is ahead */
+    M_ACTIVE,
+    M_INACTIVE,   /* deactivated: no trading until it is activated again */
+    M_CLOSED,     /* close_time has passed */
+    M_DETERMINED, /* the result is known, settlement_timer runs */
+    M_DISPUTED,   /* the timer stands still */
+    M_AMENDED,    /* another result than first, the timer runs again */
+    M_FINALIZED,  /* paid */
+    M_STATUS_MAX
+};
 
-struct smarket {
+/* Texts of a market, an event or a series; NULL where nothing was said. Each owns its memory. */
+enum market_text {
+    MT_TITLE,
+    MT_SUBTITLE,
+    MT_YES_SUB_TITLE,
+    MT_NO_SUB_TITLE,
+    MT_RULES_PRIMARY,
+    MT_RULES_SECONDARY,
+    MT_EARLY_CLOSE_CONDITION,
+    MT_EXPIRATION_VALUE,
+    MT_STRIKE_TYPE,
+    MT_FLOOR_STRIKE, /* a JSON number */
+    MT_CAP_STRIKE,   /* a JSON number */
+    MT_FUNCTIONAL_STRIKE,
+    MT_CUSTOM_STRIKE, /* a JSON object */
+    MT_MAX
+};
+enum event_text {
+    ET_TITLE,
+    ET_SUB_TITLE,
+    ET_STRIKE_PERIOD,
+    ET_PRODUCT_METADATA, /* a JSON object */
+    ET_MAX
+};
+enum series_text {
+    SX_TITLE,
+    SX_CATEGORY,
+    SX_FREQUENCY,
+    SX_CONTRACT_URL,
+    SX_CONTRACT_TERMS_URL,
+    SX_TAGS,               /* JSON arrays of texts */
+    SX_SETTLEMENT_SOURCES, /* a JSON array of {name, url} */
+    SX_PRODUCT_METADATA,   /* a JSON object */
+    SX_MAX
+};
+
+struct fee_rule {
+    char type[40]; /* "": none */
+    int64_t mult_micros;
+};
+
+struct sseries { /* state: persisted */
+    char ticker[TICKER_MAX];
+    char *text[SX_MAX];
+    struct fee_rule fee;
+    wall_ns_t updated;
+};
+
+struct sevent { /* state: persisted */
+    char ticker[TICKER_MAX];
+    uint32_t series;
+    char *text[ET_MAX];
+    char collateral_return[12]; /* MECNET, DIRECNET or empty */
+    bool mutually_exclusive;
+    wall_ns_t strike_date; /* 0: none */
+    struct fee_rule fee;   /* type "": that of the series */
+    wall_ns_t updated;
+    uint32_t first, last; /* markets, linked by next_of_event; NO_INDEX: none */
+    bool told;            /* event_lifecycle was sent, or it was there at the start */
+};
+
+/* A change of an event's (or, with event NO_INDEX, a series') fees: told by fee_changes. */
+struct fee_change { /* state: persisted */
+    char id[UUID_TEXT];
+    uint32_t event, series;
+    struct fee_rule fee; /* type "": the override ends */
+    wall_ns_t at;
+    bool done;
+};
+
+struct candles; /* sim_candle.c */
+
+struct smarket { /* state: persisted */
     char ticker[TICKER_MAX], id[UUID_TEXT], event[TICKER_MAX], series[TICKER_MAX];
+    uint32_t event_index, series_index, next_of_event;
     char structure[48];
+    char *text[MT_MAX];
+    bool scalar;          /* market_type */
+    bool can_close_early; /* may be determined while it is open */
+    bool managed;         /* the clock opens, closes and settles it (sim_life.c) */
     enum mstatus status;
-    bool result_yes;
-    wall_ns_t created, opens, closes, settled, updated;
+    enum match_access access;
+    bool result_yes; /* of a binary market */
+    px_t value;      /* of one YES, once determined: PX_ONE or 0 unless scalar */
+    px_t floor;      /* settlement_floor_dollars; 0: settlement_bounds_type is default */
+    int32_t timer_s; /* settlement_timer_seconds */
+    wall_ns_t created, opens, closes, settled;
+    wall_ns_t updated;                    /* of what is no trading */
+    wall_ns_t expected, latest, occurred; /* expiration; 0: as closes, none for occurred */
+    wall_ns_t waived_until;               /* fee_waiver_expiration_time; 0: none */
+    wall_ns_t determined;
     px_t last_yes_px, prev_yes_px;
     qty_t last_qty, volume;
     px_t told_bid, told_ask; /* of the last ticker message */
     qty_t told_bid_qty, told_ask_qty, told_volume;
+    struct candles *candles;
+    /* the clock's next step, in sim->due */
+    int step; /* enum life_step */
+    wall_ns_t due;
+    uint32_t heap_at; /* NO_INDEX: nothing is due */
 };
 
 struct strade {
@@ -121,7 +221,8 @@ struct sub {
     enum channel channel;
     bool all, use_yes_price, skip_ack, dead;
     uint32_t drop;     /* fault: sequenced messages to lose */
-    uint64_t *markets; /* bitmap */
+    uint64_t *markets; /* bitmap, of words: it grows when markets are listed */
+    uint32_t words;
     uint32_t n_markets;
     char (*unknown)[TICKER_MAX]; /* tickers that no market has, for the lists in replies */
     uint32_t n_unknown;
@@ -166,6 +267,19 @@ struct sim {
     struct smarket *markets; /* index = the engine's */
     uint32_t n_markets, markets_cap;
     struct idmap by_ticker, by_market_id;
+    struct sevent *events;
+    uint32_t n_events, events_cap;
+    struct sseries *series;
+    uint32_t n_series, series_cap;
+    struct idmap by_event, by_series;
+    struct fee_change *fee_changes;
+    uint32_t n_fee_changes, fee_changes_cap;
+    uint32_t fee_changes_done; /* so many from the first are in effect */
+    uint32_t *due; /* heap of the markets for which the clock will do something (sim_life.c) */
+    uint32_t n_due, due_cap;
+    bool trading_paused;  /* cancels work, creates and amends do not */
+    bool exchange_paused; /* nothing works */
+    wall_ns_t resume_at;  /* exchange_estimated_resume_time; 0: not said */
 
     struct user *users;
     uint32_t n_users, users_cap;
@@ -197,17 +311,19 @@ struct sim {
     struct capture_source *capture;
     struct flow_source *flow;
     bool finished;
+    bool stop; /* the action "stop" came */
 
     uint32_t fault_left[SIM_FAULT_MAX]; /* of the faults on order requests */
     struct counters count;
     struct buf body, frame; /* scratch */
 };
 
-/* --- sim.c --- */
+/* --- sim_market.c --- */
 enum status sim_add_market(struct sim *sim, const char *ticker, const char *id,
                            const struct grid *grid, const char *structure, bool recorded,
                            uint32_t *ret_market, struct err *err) MUST_CHECK;
 uint32_t sim_find_market(const struct sim *sim, struct text ticker); /* NO_INDEX */
+/* --- sim.c --- */
 /* A UUID that only kind, number and the seed decide. */
 void sim_uuid(const struct sim *sim, const char *kind, uint64_t number, char out[UUID_TEXT]);
 /* Grow an array by one; false without memory. */
@@ -259,6 +375,10 @@ int64_t wall_ms(wall_ns_t t);
 const char *side_text(enum side s);      /* yes, no */
 const char *book_side_text(enum side s); /* bid, ask */
 
+/* --- sim_ws.c --- */
+/* A market is new: subscriptions that named its ticker before it was there follow it now. */
+void ws_market_listed(struct sim *sim, uint32_t market);
+
 /* --- sim_emit.c --- */
 bool sub_has(const struct sub *s, uint32_t market);
 /* Send msg (and what comes with it) as one message of a subscription. */
@@ -272,7 +392,6 @@ void emit_unknown_snapshot(struct sim *sim, struct sim_conn *c, struct sub *s, c
                            uint64_t id);
 void emit_snapshot_all(struct sim *sim, uint32_t market);
 void emit_ticker(struct sim *sim, struct sim_conn *c, struct sub *s, uint32_t market);
-void emit_lifecycle(struct sim *sim, uint32_t market, const char *event_type);
 /* order_group_updates of the account's user: created, triggered, reset, deleted, limit_updated.
  * limit is told with created and limit_updated only. */
 void emit_group_event(struct sim *sim, uint32_t account, const char *group_id,

@@ -4,39 +4,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sim/sim_int.h"
+#include "sim/sim_life.h"
 
 /* --- one market --- */
-
-static void write_ranges(struct jw *w, const struct grid *g)
-{
-    jw_open(w, "price_ranges", '[');
-    for (uint32_t i = 0; i < g->n; i++) {
-        jw_open(w, NULL, '{');
-        jw_px(w, "start", g->r[i].start);
-        jw_px(w, "end", g->r[i].end);
-        jw_px(w, "step", g->r[i].step);
-        jw_close(w, '}');
-    }
-    jw_close(w, ']');
-}
-
-static const char *status_text_of(enum mstatus s)
-{
-    static const char *const text[] = {[M_ACTIVE] = "active",
-                                       [M_CLOSED] = "closed",
-                                       [M_DETERMINED] = "determined",
-                                       [M_FINALIZED] = "finalized"};
-    return text[s];
-}
 
 /* The words of the status filter (sheet 11). */
 static const char *status_filter_of(enum mstatus s)
 {
-    static const char *const text[] = {[M_ACTIVE] = "open",
-                                       [M_CLOSED] = "closed",
-                                       [M_DETERMINED] = "closed",
-                                       [M_FINALIZED] = "settled"};
+    static const char *const text[] = {
+        [M_INITIALIZED] = "unopened", [M_ACTIVE] = "open",       [M_INACTIVE] = "paused",
+        [M_CLOSED] = "closed",        [M_DETERMINED] = "closed", [M_DISPUTED] = "closed",
+        [M_AMENDED] = "closed",       [M_FINALIZED] = "settled"};
     return text[s];
 }
 
@@ -86,7 +64,7 @@ void write_market(struct sim *sim, struct jw *w, const char *key, uint32_t marke
         jw_time(w, "settlement_ts", k->settled);
         jw_px(w, "settlement_value_dollars", k->result_yes ? PX_ONE : 0);
     }
-    jw_str(w, "status", status_text_of(k->status));
+    jw_str(w, "status", mstatus_text(k->status));
     jw_str(w, "ticker", k->ticker);
     jw_str(w, "title", k->ticker);
     jw_time(w, "updated_time", k->updated);

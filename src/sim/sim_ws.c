@@ -184,8 +184,6 @@ static struct sub *sub_add(struct sim *sim, struct sim_conn *c, enum channel cha
     c->subs = subs;
     struct sub *s = &subs[c->n_subs++];
     *s = (struct sub){.sid = ++c->next_sid, .channel = channel};
-    s->markets = calloc(sim->n_markets / 64 + 1, sizeof *s->markets);
-    ensure(s->markets != NULL);
     sim->subs_of[channel]++;
     return s;
 }
@@ -199,15 +197,46 @@ static uint32_t unknown_find(const struct sub *s, const char *ticker)
     return i;
 }
 
+/* Set the bit of a market; true when it was not set. */
+static bool sub_set(struct sub *s, uint32_t market)
+{
+    uint32_t word = market >> 6;
+    if (word >= s->words) {
+        uint32_t words = word + 1 > 2 * s->words ? word + 1 : 2 * s->words;
+        uint64_t *p = realloc(s->markets, words * sizeof *p);
+        ensure(p != NULL);
+        memset(p + s->words, 0, (words - s->words) * sizeof *p);
+        s->markets = p;
+        s->words = words;
+    }
+    uint64_t bit = UINT64_C(1) << (market & 63);
+    bool had = (s->markets[word] & bit) != 0;
+    s->markets[word] |= bit;
+    s->n_markets += !had;
+    return !had;
+}
+
+void ws_market_listed(struct sim *sim, uint32_t market)
+{
+    for (struct sim_conn *c = sim->conns; c != NULL; c = c->next) {
+        for (uint32_t i = 0; i < c->n_subs; i++) {
+            struct sub *s = &c->subs[i];
+            uint32_t at = unknown_find(s, sim->markets[market].ticker);
+            if (at < s->n_unknown) {
+                memmove(s->unknown[at], s->unknown[s->n_unknown - 1], TICKER_MAX);
+                s->n_unknown--;
+                (void)sub_set(s, market);
+            }
+        }
+    }
+}
+
 /* True when the market is new to the subscription. */
 static bool sub_add_market(struct sim *sim, struct sub *s, const char *ticker)
 {
     uint32_t market = sim_find_market(sim, text_of(ticker));
     if (market != NO_INDEX) {
-        bool had = (s->markets[market >> 6] >> (market & 63) & 1) != 0;
-        s->markets[market >> 6] |= UINT64_C(1) << (market & 63);
-        s->n_markets += !had;
-        return !had;
+        return sub_set(s, market);
     }
     if (strlen(ticker) >= TICKER_MAX || unknown_find(s, ticker) < s->n_unknown) {
         return false;
@@ -223,9 +252,12 @@ static void sub_remove_market(struct sim *sim, struct sub *s, const char *ticker
 {
     uint32_t market = sim_find_market(sim, text_of(ticker));
     if (market != NO_INDEX) {
-        bool had = (s->markets[market >> 6] >> (market & 63) & 1) != 0;
-        s->markets[market >> 6] &= ~(UINT64_C(1) << (market & 63));
-        s->n_markets -= had;
+        uint32_t word = market >> 6;
+        uint64_t bit = UINT64_C(1) << (market & 63);
+        if (word < s->words && (s->markets[word] & bit) != 0) {
+            s->markets[word] &= ~bit;
+            s->n_markets--;
+        }
         return;
     }
     uint32_t i = unknown_find(s, ticker);

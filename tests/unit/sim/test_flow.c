@@ -217,7 +217,7 @@ static void bad_configurations_are_refused_with_a_reason(void **state)
     struct fix f;
     struct err err = {0};
     struct sim_config c = sim_config_default();
-    c.markets = 0;
+    c.markets = 100001;
     assert_int_equal(fix_try(&f, c, &err), ST_INVALID);
     assert_non_null(strstr(err.text, "markets"));
     c = sim_config_default();

@@ -1,0 +1,107 @@
+/*
+ * sim_life.h - series, events and markets, and their life, for the files of sim/ that need more of
+ * them than to look a market up.
+ *
+ *   sim_market.c    the tables            sim_lifecycle.c  what subscribers are told
+ *   sim_life.c      states and the clock  sim_fees.c       fees by series, event and market
+ */
+#ifndef SIM_SIM_LIFE_H
+#define SIM_SIM_LIFE_H
+
+#include "sim/sim_int.h"
+
+#define RULES_PRIMARY "A market of the simulator."
+
+/* --- sim_market.c: the tables of series, events and markets --- */
+/* What a new market is. Texts and tickers are copied; NULL or 0: the default. */
+struct market_spec {
+    const char *ticker, *id;
+    const char *event; /* NULL: the ticker up to its last '-'; made when missing */
+    const char *text[MT_MAX];
+    const struct grid *grid;
+    const char *structure;
+    bool recorded, scalar, no_early_close;
+    bool managed;     /* opened and closed by the clock */
+    int32_t timer_s;  /* settlement_timer_seconds; 0: 1 */
+    wall_ns_t opens;  /* 0: now */
+    wall_ns_t closes; /* 0: in a year */
+    wall_ns_t expected, latest, occurred, waived_until;
+    px_t floor;
+};
+/* ST_EXISTS, ST_INVALID (ticker), ST_LIMIT, ST_NOMEM. Tells nobody: see life_list(). */
+enum status sim_new_market(struct sim *sim, const struct market_spec *spec, uint32_t *ret_market,
+                           struct err *err) MUST_CHECK;
+enum status sim_new_series(struct sim *sim, const char *ticker, uint32_t *ret_series,
+                           struct err *err) MUST_CHECK;
+/* series NULL: the ticker up to its first '-'. The series is made when missing. */
+enum status sim_new_event(struct sim *sim, const char *ticker, const char *series,
+                          uint32_t *ret_event, struct err *err) MUST_CHECK;
+uint32_t sim_find_event(const struct sim *sim, struct text ticker);  /* NO_INDEX */
+uint32_t sim_find_series(const struct sim *sim, struct text ticker); /* NO_INDEX */
+bool ticker_valid(const char *s); /* [A-Za-z0-9._-]+, shorter than TICKER_MAX */
+/* Replace an owned text; s NULL: none. False without memory: unchanged. */
+bool text_set(char **slot, const char *s);
+const char *mstatus_text(enum mstatus s); /* as in Market.status */
+void sim_markets_finish(struct sim *sim);
+/* --- sim_life.c --- */
+/* A duration of the schedule, shortened by config.time_scale. */
+mono_ns_t sim_scaled(const struct sim *sim, mono_ns_t duration);
+enum life_step { LIFE_OPEN, LIFE_CLOSE, LIFE_SWEEP, LIFE_SNAPSHOT, LIFE_SETTLE };
+/* The clock opens and closes the market from now on. */
+void life_follow(struct sim *sim, uint32_t market);
+/* The same for one that is listed while running: lifecycle subscribers are told. */
+void life_list(struct sim *sim, uint32_t market);
+/* The clock's steps up to sim->wall, each at its own time. */
+void life_tick(struct sim *sim);
+wall_ns_t life_next(const struct sim *sim); /* NS_NEVER: nothing is due */
+/* ST_STATE with err: not possible in the market's status. */
+enum status life_activate(struct sim *sim, uint32_t market, wall_ns_t at,
+                          struct err *err) MUST_CHECK;
+enum status life_deactivate(struct sim *sim, uint32_t market, wall_ns_t at,
+                            struct err *err) MUST_CHECK;
+enum status life_close(struct sim *sim, uint32_t market, wall_ns_t at, struct err *err) MUST_CHECK;
+/* A new close_time; a closed market opens again when it lies ahead. */
+enum status life_move_close(struct sim *sim, uint32_t market, wall_ns_t closes, wall_ns_t at,
+                            struct err *err) MUST_CHECK;
+/* value: of one YES. A market that is open is closed first, if it can close early. */
+enum status life_determine(struct sim *sim, uint32_t market, px_t value, wall_ns_t at,
+                           struct err *err) MUST_CHECK;
+enum status life_dispute(struct sim *sim, uint32_t market, wall_ns_t at,
+                         struct err *err) MUST_CHECK;
+enum status life_settle(struct sim *sim, uint32_t market, wall_ns_t at, struct err *err) MUST_CHECK;
+enum status life_structure(struct sim *sim, uint32_t market, const char *structure,
+                           const struct grid *grid, wall_ns_t at, struct err *err) MUST_CHECK;
+void life_pause(struct sim *sim, bool trading, bool exchange, wall_ns_t resume_at, wall_ns_t at);
+const char *result_text(const struct smarket *k); /* yes, no, scalar; "" before determination */
+
+/* --- sim_fees.c --- */
+/* What holds for a market now: its event's override, else its series' fees. */
+const struct fee_rule *sim_fee_rule(const struct sim *sim, uint32_t market);
+enum status sim_fees_of(const struct fee_rule *rule, wall_ns_t waived_until,
+                        struct match_fees *ret) MUST_CHECK;
+void sim_apply_fees(struct sim *sim, uint32_t market); /* hand what holds to the engine */
+/* At time at the fees of an event (series NO_INDEX) or a series become fee; type "": the event's
+ * override ends. ST_UNSUPPORTED: no such fee type. ST_NOMEM. */
+enum status fee_change_plan(struct sim *sim, uint32_t event, uint32_t series,
+                            const struct fee_rule *fee, wall_ns_t at, struct err *err) MUST_CHECK;
+void fee_changes_tick(struct sim *sim);
+wall_ns_t fee_changes_next(const struct sim *sim); /* NS_NEVER: none is planned */
+
+/* --- sim_lifecycle.c: the messages of market_lifecycle_v2 --- */
+void tell_created(struct sim *sim, uint32_t market);
+void tell_active(struct sim *sim, uint32_t market, bool active);
+void tell_close_date(struct sim *sim, uint32_t market);
+void tell_determined(struct sim *sim, uint32_t market);
+void tell_settled(struct sim *sim, uint32_t market);
+void tell_structure(struct sim *sim, uint32_t market);
+/* changed: one bit for each enum market_text. */
+void tell_metadata(struct sim *sim, uint32_t market, uint32_t changed);
+void tell_event(struct sim *sim, uint32_t event);
+void tell_event_fee(struct sim *sim, uint32_t event);
+/* Of the strike fields those whose bit is set in which (1 << enum market_text) and that exist. */
+void write_strikes(struct jw *w, const struct smarket *k, uint32_t which);
+const char *text_or(const char *text, const char *otherwise); /* otherwise when text is NULL */
+void write_ranges(struct jw *w, const struct grid *g);
+void jw_micros(struct jw *w, const char *key, int64_t micros); /* as a JSON number */
+
+#endif
