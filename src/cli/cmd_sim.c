@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "cli/cli.h"
+#include "cli/sim_calibration.h"
 #include "config/options.h"
 #include "net/files.h"
 #include "net/keys.h"
@@ -22,7 +23,9 @@
 extern char **environ;
 
 static const char usage[] =
-    "usage: deltaflow sim [--capture FILE [--speed K] | --markets N --seed S --rate R] [options]\n"
+    "usage: deltaflow sim [--capture FILE... [--speed K] | --markets N --seed S --rate R] "
+    "[options]\n"
+    "       deltaflow sim --calibration CAPTURE... [--json]\n"
     "\n"
     "A Kalshi-compatible exchange on this machine: REST and WebSocket over TLS on one port, signed "
     "requests, order\n"
@@ -33,6 +36,7 @@ static const char usage[] =
     "  deltaflow sim --ready-file sim.json              generated flow; then: deltaflow run "
     "--exchange sim.json\n"
     "  deltaflow sim --capture window.jsonl.zst --speed 10 --ready-file sim.json\n"
+    "  deltaflow sim --calibration window.jsonl.zst     recorded and generated flow side by side\n"
     "  deltaflow sim --fault cut@5 --fault http_429@8*3 ...   faults, in seconds after the first "
     "connection\n"
     "\n"
@@ -309,12 +313,17 @@ static struct sim_rules rules_of(const struct rules_options *o)
     };
 }
 
-static struct sim_config sim_config_of(const struct exchange *x)
+struct sim_config sim_config_of(const struct sim_options *o)
 {
-    const struct sim_options *o = x->o;
     struct sim_config c = sim_config_default();
     c.rules = rules_of(&o->rules);
-    c.capture = o->capture[0] != '\0' ? o->capture : NULL;
+    c.captures = o->capture.v;
+    c.n_captures = o->capture.n;
+    c.capture_align = o->capture_align;
+    c.capture_end = o->capture_end;
+    c.outcomes = o->outcomes.v;
+    c.n_outcomes = o->outcomes.n;
+    c.queue_model = o->queue_model;
     c.speed = o->speed;
     c.loop_capture = o->loop_capture;
     c.markets = (uint32_t)o->markets;
@@ -332,8 +341,6 @@ static struct sim_config sim_config_of(const struct exchange *x)
     c.write_capacity = tiers[o->tier].write * tiers[o->tier].write_s;
     c.time_scale = o->time_scale;
     c.wait_for_client = o->wait_for_client;
-    c.key_ids = x->key_id_list;
-    c.n_keys = (size_t)o->users;
     return c;
 }
 
@@ -357,12 +364,14 @@ static int build(struct exchange *x, struct err *err)
     if (server_create(&sc, &x->server, err) != ST_OK) {
         return EXIT_UNREACHABLE;
     }
-    struct sim_config c = sim_config_of(x);
+    struct sim_config c = sim_config_of(x->o);
+    c.key_ids = x->key_id_list;
+    c.n_keys = (size_t)x->o->users;
     struct sim_out out = server_out(x->server);
     struct sim_verifier face = verifier_face(x->verifier);
     st = sim_create(&c, &out, &face, clock_wall(), clock_mono(), &x->sim, err);
     if (st != ST_OK) {
-        return st == ST_NOMEM ? EXIT_FAILED : c.capture != NULL ? EXIT_REFUSED : EXIT_CONFIG;
+        return st == ST_NOMEM ? EXIT_FAILED : c.n_captures > 0 ? EXIT_REFUSED : EXIT_CONFIG;
     }
     const struct server_app app = {
         x,        app_http,    app_ws_open, app_ws_frame, app_ws_close, app_ws_writable,
@@ -440,7 +449,7 @@ static int run_with(const struct sim_options *o)
     if (code == EXIT_DONE) {
         log_info("sim", "listening url=https://%s:%d/trade-api/v2 ca=%s key_id=%s source=%s",
                  o->listen, server_port(x->server), x->ca.ca_cert, x->key_ids[0],
-                 o->capture[0] != '\0' ? o->capture : "generated");
+                 o->capture.n > 0 ? o->capture.v[0] : "generated");
         serve(x);
         code = write_dump(x, &err);
     }
@@ -453,10 +462,10 @@ static int run_with(const struct sim_options *o)
 }
 
 /* -1: go on, else an exit code. */
-static int handle_asides(const struct config *c, const struct config_args *args)
+static int handle_asides(const struct config *c, const struct config_args *args, bool files)
 {
     if (!args->help && args->print == NULL) {
-        return args->n_rest > 0
+        return args->n_rest > 0 && !files
                    ? cli_usage("sim", "'%s' is no option (options begin with --)", args->rest[0])
                    : -1;
     }
@@ -486,11 +495,12 @@ static int run(int argc, char **argv)
         config_destroy(c);
         return cli_fail("sim", args.wrong_flag ? EXIT_USAGE : EXIT_CONFIG, "%s", err.text);
     }
-    int code = handle_asides(c, &args);
+    int code = handle_asides(c, &args, o.calibration);
     if (code < 0) {
         log_set_level((enum log_level)o.log_level);
-        code = sim_options_check(&o, &err) == ST_OK ? run_with(&o)
-                                                    : cli_fail("sim", EXIT_CONFIG, "%s", err.text);
+        code = sim_options_check(&o, &err) != ST_OK ? cli_fail("sim", EXIT_CONFIG, "%s", err.text)
+               : o.calibration                      ? sim_calibration(&o, c, args.rest, args.n_rest)
+                                                    : run_with(&o);
     }
     config_destroy(c);
     return code;

@@ -182,11 +182,15 @@ struct rules_options {
 /* [sim] and [rules] */
 struct sim_options {
     struct rules_options rules;
-    const char *listen;     /* address */
-    int64_t port;           /* 0: the system chooses */
-    const char *state_dir;  /* CA, server certificate and users' keys */
-    const char *ready_file; /* written once it listens */
-    const char *capture;    /* "": generated flow */
+    const char *listen;          /* address */
+    int64_t port;                /* 0: the system chooses */
+    const char *state_dir;       /* CA, server certificate and users' keys */
+    const char *ready_file;      /* written once it listens */
+    struct config_list capture;  /* none: generated flow */
+    int capture_align;           /* index in recorded|start: enum tape_align */
+    int capture_end;             /* index in settle|close|stay: enum sim_end */
+    struct config_list outcomes; /* files that tell how recorded markets ended */
+    int queue_model;             /* enum match_queue */
     double speed;
     bool loop_capture;
     int64_t markets, seed;
@@ -199,6 +203,7 @@ struct sim_options {
     int tier;             /* enum tier_kind; the text is tier_kind_text() */
     int64_t users;
     double time_scale;
+    bool calibration, json; /* print the report instead of serving; as JSON */
     bool wait_for_client;
     const char *dump;          /* state as JSON, written at the end */
     bool exit_when_finished;   /* when the flow is at its end and no connection is left */

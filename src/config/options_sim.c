@@ -20,8 +20,24 @@ static const struct config_option rows[] = {
          "Written once it listens: JSON with addresses, CA, key and markets, as `deltaflow run "
          "--exchange` takes it."),
      .alias = "ready-file"},
-    {ROW(capture, OPT_PATH, "", "Recording to serve. Empty: generated order flow."),
+    {ROW(capture, OPT_LIST, "",
+         "Recordings to serve, merged by their times. None: generated order flow."),
      .alias = "capture"},
+    {ROW(capture_align, OPT_ENUM, "recorded",
+         "Several recordings: as they lay in time, or each begins at the start."),
+     .choices = "recorded|start", .alias = "capture-align"},
+    {ROW(capture_end, OPT_ENUM, "settle",
+         "After a recording its markets close and settle, only close, or stay open."),
+     .choices = "settle|close|stay", .alias = "capture-end"},
+    {ROW(outcomes, OPT_LIST, "",
+         "Files of JSON lines that hold results of recorded markets (answers to GET events). "
+         "Others "
+         "settle by their last price."),
+     .alias = "outcomes"},
+    {ROW(queue_model, OPT_ENUM, "pessimistic",
+         "Recorded markets: a removal takes size behind users' orders first, from everywhere in "
+         "proportion, or users' orders fill only when a trade goes through their price."),
+     .choices = "pessimistic|proportional|trade_through", .alias = "queue-model"},
     {ROW(speed, OPT_FLOAT, "1",
          "A recording's messages come so many times as fast. 0: as fast as the reader takes them."),
      .max = 1000000, .alias = "speed"},
@@ -51,6 +67,10 @@ static const struct config_option rows[] = {
          "The schedule of markets and scenarios runs so many times as fast: times until an action, "
          "an opening, a close, a settlement."),
      .min = 0, .max = 1000000, .alias = "time-scale"},
+    {ROW(calibration, OPT_BOOL, "false",
+         "Measure recordings and generated flow, print both side by side and end."),
+     .alias = "calibration"},
+    {ROW(json, OPT_BOOL, "false", "The calibration report as JSON."), .alias = "json"},
     {ROW(wait_for_client, OPT_BOOL, "true",
          "The flow begins with the first subscription to order books."),
      .alias = "wait-for-client"},

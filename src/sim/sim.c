@@ -90,16 +90,16 @@ static enum status check_config(const struct sim_config *c, struct err *err)
         c->read_rate > 1000000000 || c->write_rate > 1000000000) {
         return err_set(err, ST_INVALID, "rates and capacities must be 1 to 1,000,000,000");
     }
-    if (c->capture != NULL && !(c->speed >= 0 && c->speed <= 1e6)) {
+    if (c->n_captures > 0 && !(c->speed >= 0 && c->speed <= 1e6)) {
         return err_set(err, ST_INVALID, "speed must be 0 to 1,000,000");
     }
     if (!(c->time_scale > 0 && c->time_scale <= 1e6)) {
         return err_set(err, ST_INVALID, "time_scale must be above 0, at most 1,000,000");
     }
-    if (c->capture == NULL && c->markets > 100000) {
+    if (c->n_captures == 0 && c->markets > 100000) {
         return err_set(err, ST_INVALID, "markets must be at most 100,000");
     }
-    if (c->capture == NULL && !(c->rate > 0 && c->rate <= 1e7)) {
+    if (c->n_captures == 0 && !(c->rate > 0 && c->rate <= 1e7)) {
         return err_set(err, ST_INVALID, "rate must be above 0, at most 10,000,000");
     }
     return ST_OK;
@@ -108,8 +108,10 @@ static enum status check_config(const struct sim_config *c, struct err *err)
 static enum status make_tables(struct sim *sim, struct err *err)
 {
     const struct sim_config *c = &sim->config;
-    struct match_config mc = {
-        .max_markets = 200000, .max_accounts = MAX_ACCOUNTS, .max_orders = 200000};
+    struct match_config mc = {.max_markets = 200000,
+                              .max_accounts = MAX_ACCOUNTS,
+                              .max_orders = 200000,
+                              .queue = (enum match_queue)c->queue_model};
     enum status st = match_fees_named(sim->fee_type, c->fee_mult_micros, &sim->fees);
     if (st != ST_OK) {
         return err_set(err, st, "fee type %s is not known", sim->fee_type);
@@ -154,7 +156,7 @@ enum status sim_create(const struct sim_config *config, const struct sim_out *ou
     buf_init(&sim->frame, (size_t)64 << 20);
     st = make_tables(sim, err);
     st = st == ST_OK ? sim_users_start(sim, err) : st;
-    if (st == ST_OK && config->capture != NULL) {
+    if (st == ST_OK && config->n_captures > 0) {
         st = capture_source_create(sim, err);
     } else if (st == ST_OK && config->markets > 0) {
         st = flow_source_create(sim, err);

@@ -109,11 +109,20 @@ struct sim_user {
     usd_t balance; /* at start; negative: that of sim_config */
 };
 
+/* What happens to recorded markets after the recording. */
+enum sim_end { SIM_END_SETTLE, SIM_END_CLOSE, SIM_END_STAY };
+
 struct sim_config {
     struct sim_rules rules;
     /* source: a capture, or generated flow */
-    const char *capture; /* path, NULL: generated */
-    double speed;        /* of the capture: 1 as recorded, 0 as fast as the reader takes it */
+    const char *const *captures; /* paths, borrowed */
+    size_t n_captures;           /* 0: generated flow */
+    int capture_align;           /* enum tape_align: how several captures lie in time */
+    int capture_end;             /* enum sim_end */
+    const char *const *outcomes; /* files that tell how recorded markets ended (sim/outcomes.h) */
+    size_t n_outcomes;
+    int queue_model; /* enum match_queue: where users' orders stand in recorded levels */
+    double speed;    /* of the capture: 1 as recorded, 0 as fast as the reader takes it */
     bool loop_capture;
     uint32_t markets;
     uint64_t seed;

@@ -39,7 +39,8 @@ static struct fix small_make(char *path, size_t cap, double speed)
 {
     struct sim_config c = sim_config_default();
     write_small(path, cap);
-    c.capture = path;
+    c.captures = (const char *const[]){path};
+    c.n_captures = 1;
     c.speed = speed;
     c.wait_for_client = true;
     return fix_make(c);
@@ -81,11 +82,18 @@ static void messages_come_at_the_recorded_pace_from_the_first_reader_on(void **s
     assert_int_equal(json_integer_value(fix_get(fix_nth(p, 5), "seq")), 1);
     assert_false(sim_finished(f.sim));
     fix_advance(&f, 2 * NS_PER_SEC);
-    assert_true(sim_finished(f.sim));
     assert_null(fix_get(fix_nth(p, -1), "msg/yes_dollars_fp")); /* the close */
     json_t *d = fix_dump(&f);
     assert_int_equal(json_integer_value(fix_get(d, "counters/source_errors")), 1);
     assert_string_equal(fix_text(d, "markets/0/status"), "closed");
+    json_decref(d);
+    assert_false(sim_finished(f.sim)); /* the settlement comes 5 recorded seconds after the close */
+    fix_advance(&f, NS_PER_SEC);
+    assert_int_equal(sim_deadline(f.sim), f.now + NS_PER_SEC / 2);
+    fix_advance(&f, NS_PER_SEC / 2);
+    assert_true(sim_finished(f.sim));
+    d = fix_dump(&f);
+    assert_string_equal(fix_text(d, "markets/0/status"), "finalized");
     json_decref(d);
     fix_disconnect(&f, p);
     fix_end(&f);
@@ -136,7 +144,9 @@ static void a_recording_that_cannot_be_used_is_refused_with_its_name(void **stat
     struct fix f;
     struct err err = {0};
     struct sim_config c = sim_config_default();
-    c.capture = "/tmp/there-is-no-such-recording.jsonl";
+    static const char *const missing[] = {"/tmp/there-is-no-such-recording.jsonl"};
+    c.captures = missing;
+    c.n_captures = 1;
     assert_int_not_equal(fix_try(&f, c, &err), ST_OK);
     assert_non_null(strstr(err.text, "there-is-no-such-recording"));
     buf_finish(&f.resp.body);
@@ -144,7 +154,8 @@ static void a_recording_that_cannot_be_used_is_refused_with_its_name(void **stat
     int fd = mkstemp(path);
     assert_int_equal(write(fd, "{\"type\":\"ok\"}\n", 14), 14);
     close(fd);
-    c.capture = path;
+    c.captures = (const char *const[]){path};
+    c.n_captures = 1;
     assert_int_equal(fix_try(&f, c, &err), ST_MALFORMED);
     assert_non_null(strstr(err.text, path));
     buf_finish(&f.resp.body);
@@ -218,7 +229,8 @@ static void serve_window(const char *name, double speed)
     FILE *in = popen(command, "r");
     assert_non_null(in);
     struct sim_config c = sim_config_default();
-    c.capture = path;
+    c.captures = (const char *const[]){path};
+    c.n_captures = 1;
     c.speed = speed;
     c.wait_for_client = true;
     struct fix f = fix_make(c);
