@@ -40,8 +40,9 @@ enum status match_create(const struct match_config *config, struct match **ret)
         return ST_NOMEM;
     }
     m->config = *config;
+    m->grain = config->grain > 0 ? config->grain : FEE_GRAIN;
     m->free = NONE;
-    m->next_expiry = NS_NEVER;
+    m->free_group = NONE;
     m->accounts = calloc((size_t)config->max_accounts + 1, sizeof *m->accounts);
     m->scratch = calloc(LEVELS_MAX + 1, sizeof *m->scratch);
     if (m->accounts == NULL || m->scratch == NULL) {
@@ -49,20 +50,10 @@ enum status match_create(const struct match_config *config, struct match **ret)
         return ST_NOMEM;
     }
     m->accounts[MATCH_ANON].first = NONE;
+    m->result_no = 1;
     m->n_accounts = 1;
     *ret = m;
     return ST_OK;
-}
-
-static void market_finish(struct market *k)
-{
-    for (int s = 0; s < 2; s++) {
-        for (uint32_t i = 0; k->side[s].pages != NULL && i < k->side[s].n_words; i++) {
-            free(k->side[s].pages[i]);
-        }
-        free(k->side[s].pages);
-        free(k->side[s].bits);
-    }
 }
 
 void match_destroy(struct match *m)
@@ -71,7 +62,8 @@ void match_destroy(struct match *m)
         return;
     }
     for (uint32_t i = 0; i < m->n_markets; i++) {
-        market_finish(&m->markets[i]);
+        side_finish(&m->markets[i].side[0]);
+        side_finish(&m->markets[i].side[1]);
     }
     for (uint32_t i = 0; m->accounts != NULL && i < m->n_accounts; i++) {
         free(m->accounts[i].pos_of);
@@ -79,12 +71,18 @@ void match_destroy(struct match *m)
     }
     free(m->markets);
     free(m->accounts);
+    for (uint32_t i = 0; i < m->n_groups; i++) {
+        free(m->groups[i].ring);
+    }
+    free(m->groups);
     free(m->slots);
+    free(m->heap);
     free(m->scratch);
     free(m->deltas);
     free(m->trades);
     free(m->fills);
     free(m->updates);
+    free(m->triggered);
     free(m);
 }
 
@@ -105,14 +103,10 @@ enum status match_add_market(struct match *m, const struct grid *grid,
     }
     struct market *k = &m->markets[m->n_markets];
     *k = (struct market){.grid = *grid, .fees = *fees, .recorded = recorded};
-    for (int s = 0; s < 2; s++) {
-        k->side[s].n_words = ((uint32_t)grid->levels + PAGE - 1) / PAGE;
-        k->side[s].pages = calloc(k->side[s].n_words, sizeof *k->side[s].pages);
-        k->side[s].bits = calloc(k->side[s].n_words, sizeof *k->side[s].bits);
-        if (k->side[s].pages == NULL || k->side[s].bits == NULL) {
-            market_finish(k);
-            return ST_NOMEM;
-        }
+    if (side_init(&k->side[0], grid->levels) != ST_OK ||
+        side_init(&k->side[1], grid->levels) != ST_OK) {
+        side_finish(&k->side[0]);
+        return ST_NOMEM;
     }
     *ret_market = m->n_markets++;
     return ST_OK;
@@ -124,45 +118,74 @@ enum status match_add_account(struct match *m, usd_t cash, uint32_t *ret_account
         return ST_LIMIT;
     }
     struct account *a = &m->accounts[m->n_accounts];
-    *a = (struct account){.first = NONE};
+    *a = (struct account){.first = NONE, .owner = m->n_accounts};
     a->pub.cash = cash;
     *ret_account = m->n_accounts++;
     return ST_OK;
 }
 
-/* --- a market's life --- */
-
-void match_halt(struct match *m, uint32_t market, bool halted)
+static bool is_account(const struct match *m, uint32_t account)
 {
-    m->markets[market].halted = halted || m->markets[market].closed;
+    return account != MATCH_ANON && account < m->n_accounts;
 }
 
-bool match_halted(const struct match *m, uint32_t market)
+enum status match_add_subaccount(struct match *m, uint32_t of, uint32_t *ret_account)
 {
-    return m->markets[market].halted;
-}
-
-void match_close(struct match *m, uint32_t market, wall_ns_t now)
-{
-    out_clear(m);
-    struct market *k = &m->markets[market];
-    for (int s = 0; s < 2; s++) {
-        enum side side = s == 0 ? SIDE_YES : SIDE_NO;
-        int32_t i = side_best(m, market, side);
-        while (i >= 0) {
-            struct mlevel *l = level_at(m, market, side, i);
-            while (l->head != NONE) {
-                order_end(m, l->head, MATCH_BECAUSE_CLOSE, false, now);
-            }
-            l->anon = 0;
-            l->tail = 0;
-            l->taken = 0;
-            level_touch(m, market, side, i);
-            i = side_below(m, market, side, i);
-        }
+    if (!is_account(m, of)) {
+        return ST_NOT_FOUND;
     }
-    k->halted = true;
-    k->closed = true;
+    uint32_t account = 0;
+    enum status st = match_add_account(m, 0, &account);
+    if (st != ST_OK) {
+        return st;
+    }
+    m->accounts[account].owner = m->accounts[of].owner;
+    *ret_account = account;
+    return ST_OK;
+}
+
+/* --- cash --- */
+
+static usd_t free_cash(const struct match_account *a)
+{
+    return a->cash - a->reserved;
+}
+
+enum status match_transfer(struct match *m, uint32_t from, uint32_t to, usd_t amount)
+{
+    if (!is_account(m, from) || !is_account(m, to)) {
+        return ST_NOT_FOUND;
+    }
+    if (amount <= 0) {
+        return ST_INVALID;
+    }
+    struct match_account *a = &m->accounts[from].pub;
+    struct match_account *b = &m->accounts[to].pub;
+    if (amount > free_cash(a) || amount > USD_LIMIT - b->cash) {
+        return ST_LIMIT;
+    }
+    a->cash -= amount;
+    b->cash += amount;
+    return ST_OK;
+}
+
+enum status match_deposit(struct match *m, uint32_t account, usd_t amount)
+{
+    if (!is_account(m, account)) {
+        return ST_NOT_FOUND;
+    }
+    if (amount == 0) {
+        return ST_INVALID;
+    }
+    struct match_account *a = &m->accounts[account].pub;
+    bool fits = amount > 0 ? amount <= USD_LIMIT - a->cash
+                           : amount >= -USD_LIMIT && -amount <= free_cash(a);
+    if (!fits) {
+        return ST_LIMIT;
+    }
+    a->cash += amount;
+    m->deposits += amount;
+    return ST_OK;
 }
 
 /* --- reading --- */
@@ -252,105 +275,4 @@ const struct match_position *match_position_at(const struct match *m, uint32_t a
 qty_t match_open_interest(const struct match *m, uint32_t market)
 {
     return m->markets[market].open_long;
-}
-
-/* --- checking --- */
-
-static const char *check_level(const struct match *m, const struct mlevel *l)
-{
-    qty_t anon = l->tail;
-    qty_t users = 0;
-    uint32_t prev = NONE;
-    for (uint32_t i = l->head; i != NONE; i = m->slots[i].next) {
-        const struct slot *s = &m->slots[i];
-        if (!s->live || !s->in_book || s->prev != prev || s->o.remaining <= 0 || s->gap < 0) {
-            return "an order in a queue is not as it must be";
-        }
-        anon += s->gap;
-        users += s->o.remaining;
-        prev = i;
-    }
-    if (prev != l->last) {
-        return "a queue's last order is not its last";
-    }
-    if (l->tail < 0 || l->taken < 0 || anon != l->anon || users != l->users) {
-        return "a level's sums differ from its queue";
-    }
-    return NULL;
-}
-
-static const char *check_side(const struct match *m, uint32_t market, enum side side)
-{
-    const struct market *k = &m->markets[market];
-    for (int32_t i = 0; i < k->grid.levels; i++) {
-        const struct mlevel *l = level_at(m, market, side, i);
-        bool bit = (k->side[side].bits[(uint32_t)i >> 6] >> ((uint32_t)i & 63)) & 1;
-        if (bit != (l != NULL && l->anon + l->users > 0)) {
-            return "the bitmap of levels is wrong";
-        }
-        const char *why = l != NULL ? check_level(m, l) : NULL;
-        if (why != NULL) {
-            return why;
-        }
-    }
-    return NULL;
-}
-
-static const char *check_account(const struct match *m, uint32_t account)
-{
-    const struct account *a = &m->accounts[account];
-    usd_t reserved = 0;
-    for (uint32_t i = 0; i < a->pub.n_positions; i++) {
-        const struct match_position *p = &a->positions[i];
-        if (p->reserved != reserve_if(p, SIDE_YES, 0, 0)) {
-            return "a position's reserve is stale";
-        }
-        if (p->cost < 0 || (p->qty == 0 && p->cost != 0)) {
-            return "a position's cost is wrong";
-        }
-        qty_t open[2] = {0, 0};
-        for (uint32_t s = a->first; s != NONE; s = m->slots[s].anext) {
-            if (m->slots[s].o.market == p->market) {
-                open[m->slots[s].o.side] += m->slots[s].o.remaining;
-            }
-        }
-        if (open[0] != p->resting[0] || open[1] != p->resting[1]) {
-            return "a position's open orders differ from the orders";
-        }
-        reserved += p->reserved;
-    }
-    if (reserved != a->pub.reserved) {
-        return "an account's reserve differs from its positions";
-    }
-    return a->pub.cash < 0 ? "an account's cash is below zero" : NULL;
-}
-
-bool match_check(const struct match *m, const char **ret_why)
-{
-    const char *why = NULL;
-    for (uint32_t i = 0; i < m->n_markets && why == NULL; i++) {
-        why = check_side(m, i, SIDE_YES);
-        why = why != NULL ? why : check_side(m, i, SIDE_NO);
-        qty_t longs = held(m->markets[i].anon_pos, SIDE_YES);
-        qty_t sum = m->markets[i].anon_pos;
-        for (uint32_t a = 1; a < m->n_accounts; a++) {
-            const struct match_position *p = position_find(m, a, i);
-            longs += p != NULL ? held(p->qty, SIDE_YES) : 0;
-            sum += p != NULL ? p->qty : 0;
-        }
-        if (why == NULL && (sum != 0 || longs != m->markets[i].open_long)) {
-            why = "positions of a market do not add up";
-        }
-        px_t yes = match_best(m, i, SIDE_YES);
-        px_t no = match_best(m, i, SIDE_NO);
-        /* A recording may be crossed between two of its messages. */
-        if (why == NULL && !m->markets[i].recorded && yes != 0 && no != 0 && yes + no >= PX_ONE) {
-            why = "a book is crossed";
-        }
-    }
-    for (uint32_t a = 1; a < m->n_accounts && why == NULL; a++) {
-        why = check_account(m, a);
-    }
-    *ret_why = why;
-    return why == NULL;
 }

@@ -24,6 +24,12 @@
  *   - recorded size that arrives at a price that crosses a user's order fills it at its price;
  *   - a recorded snapshot starts again: taken is forgotten, crossed users' orders are filled.
  *   So the recorded flow goes on as it was, and what it does to users' orders comes on top.
+ *   MATCH_QUEUE_TRADE_THROUGH is for those who do not believe in queue places at all: a user's
+ * order is filled only when a recorded trade or recorded opposite size goes through its price, that
+ * is at a price strictly better for it than its own; never at it. Recorded opposite size that
+ * arrives exactly at the price of a user's order would lock the book: it is withheld, neither shown
+ * nor taken, until no user's order stands there, the recording removes it, or an order with a
+ * better price takes it. As a taker a user meets the shown book as in the other models.
  *
  * Owner: one thread. Allocates when orders, positions and price pages are first used, up to the
  * limits of match_config.
@@ -37,7 +43,8 @@
 #include "base/money.h"
 #include "base/timefmt.h"
 
-#define MATCH_ANON 0u /* the account of liquidity that belongs to nobody */
+#define MATCH_ANON       0u      /* the account of liquidity that belongs to nobody */
+#define MATCH_GROUPS_MAX 100000u /* order groups of one owner (section 18) */
 
 enum match_tif { MATCH_GTC, MATCH_IOC, MATCH_FOK };
 enum match_stp { MATCH_STP_TAKER, MATCH_STP_MAKER }; /* taker_at_cross, maker */
@@ -89,7 +96,7 @@ enum match_verdict {
     MATCH_NO_MONEY,        /* entry check: cash less what rests */
     MATCH_FOK_VOLUME,      /* not enough to fill it whole */
     MATCH_CLOSED,          /* the market takes no orders */
-    MATCH_TOO_MANY,        /* max_orders */
+    MATCH_TOO_MANY,        /* max_orders, max_owner_orders */
     MATCH_GROUP_UNKNOWN,   /* no such group of this account */
     MATCH_GROUP_TRIGGERED, /* the group takes no orders until it is reset */
     MATCH_VERDICT_MAX
@@ -124,6 +131,7 @@ struct match_order {
     enum match_stp stp;
     bool post_only, reduce_only, cancel_on_pause;
     wall_ns_t created, updated, expires;
+    wall_ns_t rested; /* when it took its present place in the book; 0: it never rested */
     uint64_t group;
     usd_t taker_cost, maker_cost, taker_fees, maker_fees;
     usd_t rounding; /* rounding fees not yet given back (section 16) */
@@ -165,9 +173,13 @@ struct match_result {
     uint32_t n_deltas, n_trades, n_fills, n_updates, n_triggered;
 };
 
-/* An order group (section 9): when more than limit contracts of its orders were matched within 15
- * s, or on match_group_trigger(), its open orders are canceled and new ones refused until
- * match_group_reset(). */
+/*
+ * An order group (section 9): when more than limit contracts of its orders were matched within 15 s
+ * (times cut to ms), or on match_group_trigger(), its open orders are canceled and new ones refused
+ * until match_group_reset(). The limit acts at once, between two trades of one match: what an
+ * incoming order of the group has left is canceled too, but for a fill-or-kill order, which is
+ * filled whole or not at all.
+ */
 struct match_group {
     uint64_t id;                /* never 0, never used again */
     uint32_t account, n_orders; /* open orders */
@@ -210,8 +222,9 @@ struct match_fees {
     mono_ns_t early_ns;
     wall_ns_t waived_until; /* no trade fee before it; 0: no waiver */
 };
-/* Fees of a series: "quadratic", "quadratic_with_maker_fees", "quadratic_with_combo_maker_fees".
- * ST_UNSUPPORTED: another name ("flat": no formula is known). */
+/* Fees of a series: "quadratic", "quadratic_with_maker_fees", "quadratic_with_combo_maker_fees" (a
+ * quarter of the taker's rate, half of it within 5 s of resting). ST_UNSUPPORTED: another name
+ * ("flat": no formula is known), or a negative multiplier. */
 enum status match_fees_named(const char *fee_type, int64_t mult_micros,
                              struct match_fees *ret) MUST_CHECK;
 
@@ -220,6 +233,7 @@ usd_t match_fee_ceil(int32_t rate_e4, int64_t mult_micros, px_t yes_px, qty_t qt
 
 struct match_config {
     uint32_t max_markets, max_accounts, max_orders; /* max_orders: open at one time */
+    uint32_t max_owner_orders; /* open orders of one owner over all his accounts; 0: no limit */
     enum match_queue queue;
     enum match_entry entry;
     bool post_only_cancels; /* a post-only order that would take is accepted and canceled */
@@ -239,11 +253,14 @@ enum status match_add_market(struct match *m, const struct grid *grid,
                              const struct match_fees *fees, bool recorded,
                              uint32_t *ret_market) MUST_CHECK;
 enum status match_add_account(struct match *m, usd_t cash, uint32_t *ret_account) MUST_CHECK;
-/* An account (subaccount) of the owner of another one: self-trade prevention takes them as one. */
+/* An account (subaccount) of the owner of another one, without cash: self-trade prevention takes
+ * them as one. ST_NOT_FOUND: no such account. */
 enum status match_add_subaccount(struct match *m, uint32_t of, uint32_t *ret_account) MUST_CHECK;
-/* Move cash between accounts. ST_INVALID: amount <= 0. ST_LIMIT: more than cash less what rests. */
+/* Move cash between accounts. ST_INVALID: amount <= 0. ST_NOT_FOUND: no such account. ST_LIMIT:
+ * more than cash less what rests, or the other would have more than USD_LIMIT. */
 enum status match_transfer(struct match *m, uint32_t from, uint32_t to, usd_t amount) MUST_CHECK;
-/* Cash from (or, negative, to) outside. ST_LIMIT as above. match_money() counts it in deposits. */
+/* Cash from (or, negative, to) outside. ST_INVALID: 0. ST_NOT_FOUND, ST_LIMIT: as above.
+ * match_money() counts it in deposits. */
 enum status match_deposit(struct match *m, uint32_t account, usd_t amount) MUST_CHECK;
 
 /* --- orders of users; each call starts a new match_result --- */
@@ -251,16 +268,19 @@ enum status match_deposit(struct match *m, uint32_t account, usd_t amount) MUST_
 enum match_verdict match_place(struct match *m, const struct match_request *req, wall_ns_t now,
                                uint64_t *ret_id) MUST_CHECK;
 
-/* ST_NOT_FOUND: not open (canceled, executed or never there). *ret_reduced: what it had left. */
+/* ST_NOT_FOUND: not open (canceled, executed or never there). ST_STATE: MATCH_BECAUSE_USER, and the
+ * market is shut or halted; other reasons always cancel. *ret_reduced: what it had left. */
 enum status match_cancel(struct match *m, uint64_t id, enum match_reason reason, wall_ns_t now,
                          qty_t *ret_reduced) MUST_CHECK;
-/* Lower what remains, keeping the place; to 0 cancels. ST_NOT_FOUND. ST_INVALID: not lower. */
+/* Lower what remains, keeping the place; to 0 cancels. ST_NOT_FOUND. ST_INVALID: not lower.
+ * ST_STATE: the market is shut or halted; while it is cancel-only, decreases are fine. */
 enum status match_decrease(struct match *m, uint64_t id, qty_t remaining, wall_ns_t now) MUST_CHECK;
 /*
- * A new price and a new total (filled + wanted rest). The place is kept only when the price stays
- * and the size falls; else the order leaves the book and comes again with the same id. A total
+ * A new price and a new total (filled + wanted rest). The place is kept when the price stays and
+ * the size does not grow; else the order leaves the book and comes again with the same id. A total
  * equal to what is filled cancels. ST_NOT_FOUND. ST_INVALID with *ret_verdict: the order is
- * unchanged.
+ * unchanged. With config.post_only_cancels, a post-only order that would take at its new price is
+ * canceled, and the answer is ST_OK.
  */
 enum status match_amend(struct match *m, uint64_t id, px_t px, qty_t total, wall_ns_t now,
                         enum match_verdict *ret_verdict) MUST_CHECK;
@@ -274,29 +294,33 @@ struct match_amendment {
 };
 enum status match_amend_order(struct match *m, uint64_t id, const struct match_amendment *a,
                               wall_ns_t now, enum match_verdict *ret_verdict) MUST_CHECK;
+/* Leaves orders alone in markets that are shut or halted. Returns how many it canceled. */
 uint32_t match_cancel_all(struct match *m, uint32_t account, wall_ns_t now);
 
 /* --- order groups --- */
 
+/* ST_INVALID: limit not positive or over QTY_LIMIT, no such account. ST_LIMIT: the owner has
+ * MATCH_GROUPS_MAX. ST_NOMEM. */
 enum status match_group_create(struct match *m, uint32_t account, qty_t limit,
                                uint64_t *ret_group) MUST_CHECK;
 /* NULL: there is none. Valid until the next group call. */
 const struct match_group *match_group_get(const struct match *m, uint64_t group);
 /* Contracts matched in the 15 s before now. */
 qty_t match_group_matched(const struct match *m, uint64_t group, wall_ns_t now);
-/* Each starts a new match_result. ST_NOT_FOUND. */
+/* Each starts a new match_result. ST_NOT_FOUND. Triggering what is triggered already changes
+ * nothing; a reset also forgets what was matched. */
 enum status match_group_trigger(struct match *m, uint64_t group, wall_ns_t now) MUST_CHECK;
 enum status match_group_reset(struct match *m, uint64_t group, wall_ns_t now) MUST_CHECK;
-/* Below what was matched lately: triggers. */
+/* Below what was matched lately: triggers. ST_INVALID as in match_group_create(). */
 enum status match_group_limit(struct match *m, uint64_t group, qty_t limit,
                               wall_ns_t now) MUST_CHECK;
 enum status match_group_delete(struct match *m, uint64_t group, wall_ns_t now) MUST_CHECK;
-/* Ids of its open orders, at most cap; returns how many there are. */
+/* Ids of its open orders, oldest place first, at most cap; returns how many there are. */
 uint32_t match_group_orders(const struct match *m, uint64_t group, uint64_t *out, uint32_t cap);
 
 /* Cancel what expires at or before now. */
 void match_expire(struct match *m, wall_ns_t now);
-wall_ns_t match_next_expiry(const struct match *m); /* NS_NEVER: none; may be early, never late */
+wall_ns_t match_next_expiry(const struct match *m); /* NS_NEVER: none */
 
 /* --- native anonymous flow --- */
 
@@ -328,11 +352,12 @@ enum status match_rec_snapshot(struct match *m, uint32_t market, const struct le
 /* --- a market's life --- */
 
 /* MATCH_CANCEL_ONLY (a trading pause) refuses places and amends, MATCH_SHUT everything; leaving
- * MATCH_OPEN cancels orders with cancel_on_pause. */
+ * MATCH_OPEN cancels orders with cancel_on_pause. Recorded flow is not stopped by it: its source
+ * is. */
 void match_access(struct match *m, uint32_t market, enum match_access access, wall_ns_t now);
 /* Cancel every order of users in a market; its anonymous size goes too, with deltas. */
 void match_cancel_market(struct match *m, uint32_t market, enum match_reason reason, wall_ns_t now);
-/* A new price grid: orders and size off it go. ST_NOMEM: unchanged. */
+/* A new price grid: orders and size off it go (MATCH_BECAUSE_GRID). ST_NOMEM: unchanged. */
 enum status match_set_grid(struct match *m, uint32_t market, const struct grid *grid,
                            wall_ns_t now) MUST_CHECK;
 void match_set_fees(struct match *m, uint32_t market, const struct match_fees *fees);
@@ -346,6 +371,8 @@ void match_settle(struct match *m, uint32_t market, px_t yes_px, wall_ns_t now);
 bool match_halted(const struct match *m, uint32_t market);
 /* A market that was closed, not settled, takes orders again. */
 void match_reopen(struct match *m, uint32_t market);
+/* What users may do in a market now: MATCH_SHUT when it is halted, else as match_access() said. */
+enum match_access match_access_now(const struct match *m, uint32_t market);
 
 /* --- reading --- */
 
@@ -368,7 +395,8 @@ const struct match_position *match_position_at(const struct match *m, uint32_t a
 /* Contracts held by users and nobody, as pairs. */
 qty_t match_open_interest(const struct match *m, uint32_t market);
 
-/* Money over all accounts, nobody's included: constant (0 plus what accounts started with). */
+/* Money over all accounts, nobody's included. cash + anon_cash + collateral + fees + cut - deposits
+ * is constant: what accounts started with. */
 struct match_money {
     usd_t cash, anon_cash, collateral, fees, cut, deposits; /* deposits: cash of match_deposit() */
 };

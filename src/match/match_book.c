@@ -13,9 +13,32 @@ struct mlevel *level_at(const struct match *m, uint32_t market, enum side side, 
     return page != NULL ? &page[(uint32_t)index & (PAGE - 1)] : NULL;
 }
 
-struct mlevel *level_make(struct match *m, uint32_t market, enum side side, int32_t index)
+enum status side_init(struct mside *s, int32_t levels)
 {
-    struct mlevel **page = &side_of(m, market, side)->pages[(uint32_t)index >> PAGE_BITS];
+    uint32_t n = ((uint32_t)levels + PAGE - 1) / PAGE;
+    *s = (struct mside){.n_words = n, .withheld_at = -1};
+    s->pages = calloc(n, sizeof *s->pages);
+    s->bits = calloc(n, sizeof *s->bits);
+    if (s->pages == NULL || s->bits == NULL) {
+        side_finish(s);
+        return ST_NOMEM;
+    }
+    return ST_OK;
+}
+
+void side_finish(struct mside *s)
+{
+    for (uint32_t i = 0; s->pages != NULL && i < s->n_words; i++) {
+        free(s->pages[i]);
+    }
+    free(s->pages);
+    free(s->bits);
+    *s = (struct mside){0};
+}
+
+struct mlevel *page_make(struct mside *s, int32_t index)
+{
+    struct mlevel **page = &s->pages[(uint32_t)index >> PAGE_BITS];
     if (*page == NULL) {
         *page = calloc(PAGE, sizeof **page);
         if (*page == NULL) {
@@ -27,6 +50,11 @@ struct mlevel *level_make(struct match *m, uint32_t market, enum side side, int3
         }
     }
     return &(*page)[(uint32_t)index & (PAGE - 1)];
+}
+
+struct mlevel *level_make(struct match *m, uint32_t market, enum side side, int32_t index)
+{
+    return page_make(side_of(m, market, side), index);
 }
 
 void level_touch(struct match *m, uint32_t market, enum side side, int32_t index)
@@ -172,4 +200,21 @@ void queue_remove(struct match *m, struct mlevel *l, qty_t qty, int64_t ts_ms, e
     }
     remove_from_back(m, l, left, ts_ms);
     l->anon -= qty;
+}
+
+void withheld_release(struct match *m, uint32_t market, enum side side, px_t px)
+{
+    enum side other = side_other(side);
+    struct mside *s = side_of(m, market, other);
+    const struct grid *grid = &m->markets[market].grid;
+    if (s->withheld == 0 || grid_px(grid, s->withheld_at) + px != PX_ONE ||
+        level_at(m, market, side, grid_index(grid, px))->users > 0) {
+        return;
+    }
+    struct mlevel *l = level_at(m, market, other, s->withheld_at);
+    l->anon += s->withheld;
+    l->tail += s->withheld;
+    level_touch(m, market, other, s->withheld_at);
+    out_delta(m, market, other, PX_ONE - px, s->withheld, NULL);
+    s->withheld = 0;
 }

@@ -21,6 +21,12 @@ enum status match_fees_named(const char *fee_type, int64_t mult_micros, struct m
         *ret = (struct match_fees){.taker_e4 = 700, .mult_micros = mult_micros};
     } else if (strcmp(fee_type, "quadratic_with_maker_fees") == 0) {
         *ret = (struct match_fees){.taker_e4 = 700, .maker_e4 = 175, .mult_micros = mult_micros};
+    } else if (strcmp(fee_type, "quadratic_with_combo_maker_fees") == 0) {
+        *ret = (struct match_fees){.taker_e4 = 700,
+                                   .maker_e4 = 175,
+                                   .mult_micros = mult_micros,
+                                   .maker_early_e4 = 350,
+                                   .early_ns = 5 * NS_PER_SEC};
     } else {
         return ST_UNSUPPORTED;
     }
@@ -100,7 +106,7 @@ usd_t reserve_if(const struct match_position *p, enum side side, qty_t qty, usd_
     return reserve_of(&q);
 }
 
-static void reserve_refresh(struct match *m, uint32_t account, struct match_position *p)
+void reserve_refresh(struct match *m, uint32_t account, struct match_position *p)
 {
     usd_t now = reserve_of(p);
     m->accounts[account].pub.reserved += now - p->reserved;
@@ -129,34 +135,68 @@ static usd_t floor_to(usd_t v, usd_t grain)
     return v - (r < 0 ? r + grain : r);
 }
 
-/* Section 16, steps 1 to 4. Updates *rounding only when keep. */
-static usd_t fee_of(const struct match_fees *f, usd_t revenue, px_t yes_px, qty_t qty, bool taker,
-                    usd_t rounding, usd_t *ret_rounding)
+/* What an order pays of its market's rates; within early_ns of resting, the maker of a combo pays
+ * another one. */
+static int32_t rate_of(const struct match_fees *f, const struct match_order *o, bool taker,
+                       wall_ns_t now)
 {
-    usd_t trade = match_fee_ceil(taker ? f->taker_e4 : f->maker_e4, f->mult_micros, yes_px, qty);
+    if (now < f->waived_until) {
+        return 0;
+    }
+    if (taker) {
+        return f->taker_e4;
+    }
+    return f->early_ns > 0 && now - o->rested <= f->early_ns ? f->maker_early_e4 : f->maker_e4;
+}
+
+/* Section 16, steps 1 to 4: the net fee of a fill with that revenue; updates *rounding. */
+static usd_t fee_of(const struct match *m, const struct match_order *o, usd_t revenue, px_t px,
+                    qty_t qty, bool taker, wall_ns_t now, usd_t *rounding)
+{
+    const struct match_fees *f = &m->markets[o->market].fees;
+    usd_t trade = match_fee_ceil(rate_of(f, o, taker, now), f->mult_micros, px, qty);
     usd_t change = revenue - trade;
-    usd_t round = change - floor_to(change, FEE_GRAIN);
+    usd_t round = change - floor_to(change, m->grain);
     usd_t fee = trade + round;
-    usd_t sum = rounding + round;
+    usd_t sum = *rounding + round;
     if (sum >= FEE_REBATE) {
         /* Never below zero, and on the grain, so that cash stays on it. */
-        usd_t back = fee < FEE_REBATE ? floor_to(fee, FEE_GRAIN) : FEE_REBATE;
+        usd_t back = fee < FEE_REBATE ? floor_to(fee, m->grain) : FEE_REBATE;
         fee -= back;
         sum -= back;
     }
-    *ret_rounding = sum;
+    *rounding = sum;
     return fee;
 }
 
-bool fill_affordable(const struct match *m, const struct match_order *o, px_t px, qty_t qty,
-                     bool taker, usd_t slack)
+struct purse purse_of(const struct match *m, const struct match_order *o)
 {
     const struct match_position *p = position_find(m, o->account, o->market);
-    usd_t revenue = revenue_of(p != NULL ? p->qty : 0, o->side, px, qty);
-    usd_t rounding = 0;
-    usd_t fee = fee_of(&m->markets[o->market].fees, revenue, own_to_yes(o->side, px), qty, taker,
-                       o->rounding, &rounding);
-    return m->accounts[o->account].pub.cash + revenue - fee >= slack;
+    return (struct purse){.cash = m->accounts[o->account].pub.cash,
+                          .position = p != NULL ? p->qty : 0,
+                          .rounding = o->rounding};
+}
+
+bool purse_fill(const struct match *m, struct purse *u, const struct match_order *o, px_t px,
+                qty_t qty, bool taker, wall_ns_t now)
+{
+    usd_t revenue = revenue_of(u->position, o->side, px, qty);
+    usd_t rounding = u->rounding;
+    usd_t cash = u->cash + revenue - fee_of(m, o, revenue, px, qty, taker, now, &rounding);
+    if (cash < 0) {
+        return false;
+    }
+    u->cash = cash;
+    u->rounding = rounding;
+    u->position += o->side == SIDE_YES ? qty : -qty;
+    return true;
+}
+
+bool fill_affordable(const struct match *m, const struct match_order *o, px_t px, qty_t qty,
+                     bool taker, wall_ns_t now)
+{
+    struct purse u = purse_of(m, o);
+    return purse_fill(m, &u, o, px, qty, taker, now);
 }
 
 static void position_apply(struct match_position *p, enum side side, px_t px, qty_t qty)
@@ -188,8 +228,7 @@ void fill_user(struct match *m, struct match_order *o, uint64_t trade, px_t px, 
     ensure(p != NULL);
     px_t yes_px = own_to_yes(o->side, px);
     usd_t revenue = revenue_of(p->qty, o->side, px, qty);
-    usd_t fee =
-        fee_of(&m->markets[o->market].fees, revenue, yes_px, qty, taker, o->rounding, &o->rounding);
+    usd_t fee = fee_of(m, o, revenue, px, qty, taker, now, &o->rounding);
     struct match_account *a = &m->accounts[o->account].pub;
     a->cash += revenue - fee;
     a->fees += fee;
@@ -219,6 +258,9 @@ void fill_user(struct match *m, struct match_order *o, uint64_t trade, px_t px, 
                     .is_taker = taker,
                     .position = p->qty,
                 });
+    if (o->group != 0) {
+        group_matched(m, o->group, qty, now);
+    }
 }
 
 void fill_anon(struct match *m, uint32_t market, enum side side, px_t px, qty_t qty)
@@ -230,44 +272,9 @@ void fill_anon(struct match *m, uint32_t market, enum side side, px_t px, qty_t 
     long_change(m, market, before, k->anon_pos);
 }
 
-static usd_t payout(qty_t position, px_t yes_px)
-{
-    return position >= 0 ? usd_of(yes_px, position) : usd_of(PX_ONE - yes_px, -position);
-}
-
-void match_settle(struct match *m, uint32_t market, px_t yes_px, wall_ns_t now)
-{
-    out_clear(m);
-    struct market *k = &m->markets[market];
-    ensure(k->closed && !k->settled && yes_px >= 0 && yes_px <= PX_ONE);
-    for (uint32_t i = 1; i < m->n_accounts; i++) {
-        struct match_position *p = position_find(m, i, market);
-        if (p == NULL) {
-            continue;
-        }
-        usd_t whole = payout(p->qty, yes_px);
-        usd_t paid = floor_to(whole, USD_CENT);
-        if (whole % FEE_GRAIN == 0 && (yes_px == 0 || yes_px == PX_ONE)) {
-            paid = whole; /* only scalar payouts are cut */
-        }
-        m->accounts[i].pub.cash += paid;
-        m->cut += whole - paid;
-        p->realized += paid - p->cost;
-        p->cost = 0;
-        p->qty = 0;
-        p->settled = true;
-        p->updated = now;
-        reserve_refresh(m, i, p);
-    }
-    m->accounts[MATCH_ANON].pub.cash += payout(k->anon_pos, yes_px);
-    k->anon_pos = 0;
-    k->open_long = 0;
-    k->settled = true;
-}
-
 struct match_money match_money(const struct match *m)
 {
-    struct match_money s = {.fees = m->fees, .cut = m->cut};
+    struct match_money s = {.fees = m->fees, .cut = m->cut, .deposits = m->deposits};
     s.anon_cash = m->accounts[MATCH_ANON].pub.cash;
     for (uint32_t i = 1; i < m->n_accounts; i++) {
         s.cash += m->accounts[i].pub.cash;

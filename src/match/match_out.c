@@ -21,6 +21,8 @@ void out_clear(struct match *m)
     m->n_trades = 0;
     m->n_fills = 0;
     m->n_updates = 0;
+    m->n_triggered = 0;
+    m->result_no++;
 }
 
 void out_delta(struct match *m, uint32_t market, enum side side, px_t px, qty_t qty,
@@ -54,19 +56,22 @@ void out_fill(struct match *m, const struct match_fill *fill)
     m->fills[m->n_fills++] = *fill;
 }
 
-void out_update(struct match *m, const struct match_order *o)
+void out_update(struct match *m, struct slot *s)
 {
-    for (uint32_t i = m->n_updates; i > 0; i--) {
-        if (m->updates[i - 1].id == o->id) {
-            m->updates[i - 1] = *o; /* one message for each order, with its final numbers */
-            return;
-        }
-        if (m->n_updates - i > 64) {
-            break; /* an order is hit once in a call; only the last ones can repeat */
-        }
+    if (s->told == m->result_no) { /* one message for each order, with its final numbers */
+        m->updates[s->told_at] = s->o;
+        return;
     }
     m->updates = more(m->updates, m->n_updates, &m->cap_updates, sizeof *m->updates);
-    m->updates[m->n_updates++] = *o;
+    s->told = m->result_no;
+    s->told_at = m->n_updates;
+    m->updates[m->n_updates++] = s->o;
+}
+
+void out_triggered(struct match *m, uint64_t group)
+{
+    m->triggered = more(m->triggered, m->n_triggered, &m->cap_triggered, sizeof *m->triggered);
+    m->triggered[m->n_triggered++] = group;
 }
 
 struct match_result match_result(const struct match *m)
@@ -76,9 +81,11 @@ struct match_result match_result(const struct match *m)
         .trades = m->trades,
         .fills = m->fills,
         .updates = m->updates,
+        .triggered = m->triggered,
         .n_deltas = m->n_deltas,
         .n_trades = m->n_trades,
         .n_fills = m->n_fills,
         .n_updates = m->n_updates,
+        .n_triggered = m->n_triggered,
     };
 }

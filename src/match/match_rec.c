@@ -12,7 +12,7 @@ static qty_t hit_head(struct match *m, uint32_t slot, qty_t qty, wall_ns_t now)
 {
     struct match_order o = m->slots[slot].o;
     qty_t x = qty_min(qty, o.remaining);
-    if (!fill_affordable(m, &o, o.px, x, false, 0)) {
+    if (!fill_affordable(m, &o, o.px, x, false, now)) {
         order_end(m, slot, MATCH_BECAUSE_MARGIN, true, now);
         return 0;
     }
@@ -20,7 +20,13 @@ static qty_t hit_head(struct match *m, uint32_t slot, qty_t qty, wall_ns_t now)
     uint64_t trade = out_trade(m, o.market, taker, own_to_yes(o.side, o.px), x);
     fill_anon(m, o.market, taker, PX_ONE - o.px, x);
     order_hit(m, slot, trade, x, now);
+    groups_run(m, now);
     return x;
+}
+
+static bool trade_through(const struct match *m)
+{
+    return m->config.queue == MATCH_QUEUE_TRADE_THROUGH;
 }
 
 /* Users' orders of side, best first, that cross own price px of the other side; at most qty. */
@@ -42,13 +48,34 @@ static qty_t hit_crossed(struct match *m, uint32_t market, enum side side, px_t 
     return done;
 }
 
+/* Would recorded size at px stand against a user's order at exactly its price? */
+static bool locks(const struct match *m, uint32_t market, enum side side, px_t px)
+{
+    int32_t index = grid_index(&m->markets[market].grid, PX_ONE - px);
+    const struct mlevel *l = index >= 0 ? level_at(m, market, side_other(side), index) : NULL;
+    return l != NULL && l->users > 0;
+}
+
+static void withhold(struct match *m, uint32_t market, enum side side, int32_t index, qty_t qty)
+{
+    struct mside *s = &m->markets[market].side[side];
+    ensure(s->withheld == 0 || s->withheld_at == index); /* one price only can lock */
+    s->withheld += qty;
+    s->withheld_at = index;
+}
+
 static void rec_add(struct match *m, uint32_t market, enum side side, int32_t index, qty_t qty,
                     wall_ns_t now)
 {
     px_t px = grid_px(&m->markets[market].grid, index);
-    qty_t hit = hit_crossed(m, market, side_other(side), px, qty, now);
+    qty_t hit = hit_crossed(m, market, side_other(side), px - trade_through(m), qty, now);
     struct mlevel *l = level_make(m, market, side, index);
     ensure(l != NULL);
+    if (trade_through(m) && locks(m, market, side, px)) {
+        l->taken += hit;
+        withhold(m, market, side, index, qty - hit);
+        return;
+    }
     l->anon += qty - hit;
     l->tail += qty - hit;
     l->taken += hit;
@@ -71,13 +98,34 @@ enum status match_rec_delta(struct match *m, uint32_t market, enum side side, px
     struct mlevel *l = level_make(m, market, side, index);
     ensure(l != NULL);
     qty_t want = -delta;
-    qty_t less = qty_min(want, l->anon + l->taken);
+    struct mside *s = &m->markets[market].side[side];
+    qty_t hidden = s->withheld_at == index ? s->withheld : 0;
+    qty_t less = qty_min(want, l->anon + l->taken + hidden);
     qty_t absorbed = qty_min(less, l->taken);
     l->taken -= absorbed;
+    hidden = qty_min(less - absorbed, hidden);
+    s->withheld -= hidden;
+    absorbed += hidden;
     queue_remove(m, l, less - absorbed, ts_ms, m->config.queue);
     level_touch(m, market, side, index);
     out_delta(m, market, side, px, absorbed - less, NULL);
     return less == want ? ST_OK : ST_INVALID;
+}
+
+/* A recorded trade eats what is ahead of an order; returns how much of it that was. */
+static qty_t eat_gap(struct match *m, struct mlevel *l, uint32_t slot, qty_t qty, int64_t ts_ms)
+{
+    struct slot *s = &m->slots[slot];
+    qty_t done = 0;
+    if (s->early_ts == ts_ms) { /* the removal shown for this trade moved us on already */
+        done = qty_min(qty, s->early);
+        s->early -= done;
+    }
+    /* The recording removes this size itself, now or soon: until then it is behind. */
+    qty_t x = qty_min(qty - done, s->gap);
+    s->gap -= x;
+    l->tail += x;
+    return done + x;
 }
 
 void match_rec_trade(struct match *m, uint32_t market, enum side maker, px_t px, qty_t qty,
@@ -96,18 +144,14 @@ void match_rec_trade(struct match *m, uint32_t market, enum side maker, px_t px,
         left -= hit_crossed(m, market, maker, PX_ONE - grid_px(grid, index + 1), left, now);
     }
     struct mlevel *l = level_at(m, market, maker, index);
-    while (l != NULL && left > 0 && l->head != NONE) {
-        struct slot *s = &m->slots[l->head];
-        if (s->early_ts == ts_ms) { /* the removal shown for this trade moved us on already */
-            qty_t x = qty_min(left, s->early);
-            s->early -= x;
-            left -= x;
+    if (l != NULL && trade_through(m)) {
+        for (uint32_t i = l->head; i != NONE && left > 0; i = m->slots[i].next) {
+            left -= eat_gap(m, l, i, left, ts_ms);
         }
-        /* The recording removes this size itself, now or soon: until then it is behind. */
-        qty_t x = qty_min(left, s->gap);
-        s->gap -= x;
-        l->tail += x;
-        left -= x;
+        return;
+    }
+    while (l != NULL && left > 0 && l->head != NONE) {
+        left -= eat_gap(m, l, l->head, left, ts_ms);
         if (left > 0) {
             left -= hit_head(m, l->head, left, now);
         }
@@ -165,7 +209,15 @@ static void rebase_cross(struct match *m, uint32_t market, enum side side, wall_
         if (l->anon == 0) {
             continue;
         }
-        qty_t hit = hit_crossed(m, market, side, grid_px(grid, i), l->anon, now);
+        px_t px = grid_px(grid, i);
+        qty_t hit = hit_crossed(m, market, side, px - trade_through(m), l->anon, now);
+        if (trade_through(m) && locks(m, market, other, px)) {
+            withhold(m, market, other, i, l->anon - hit);
+            queue_remove(m, l, l->anon, 0, m->config.queue);
+            l->taken += hit;
+            level_touch(m, market, other, i);
+            return;
+        }
         if (hit == 0) {
             return;
         }
@@ -179,6 +231,8 @@ enum status match_rec_snapshot(struct match *m, uint32_t market, const struct le
                                size_t n_yes, const struct level *no, size_t n_no, wall_ns_t now)
 {
     out_clear(m);
+    m->markets[market].side[SIDE_YES].withheld = 0;
+    m->markets[market].side[SIDE_NO].withheld = 0;
     bool fits = rebase_side(m, market, SIDE_YES, yes, n_yes);
     fits = rebase_side(m, market, SIDE_NO, no, n_no) && fits;
     rebase_cross(m, market, SIDE_YES, now);

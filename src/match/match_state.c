@@ -1,7 +1,8 @@
 /*
  * match_state.c - see match_state.h.
  *
- * A book's bytes are varints: a version, then for YES and for NO the number of levels and for each
+ * A book's bytes are varints: a version, then for YES and for NO the size withheld and the price it
+ * is withheld at (0 and 0: none), the number of levels and for each
  * level its price, tail, taken and number of orders, front first; for each order the numbers of
  * put_order().
  */
@@ -12,7 +13,7 @@
 
 #include "match/match_int.h"
 
-#define BOOK_VERSION  1
+#define BOOK_VERSION  2
 #define ORDER_NUMBERS 24
 
 static const struct row_column engine_columns[] = {
@@ -74,8 +75,11 @@ const struct row_table match_tables[MATCH_T_MAX] = {
 
 void match_state_engine(const struct match *m, struct match_kept_engine *ret)
 {
-    *ret = (struct match_kept_engine){
-        .next_trade = m->next_trade, .next_order = m->top_gen, .fees = m->fees, .cut = m->cut};
+    *ret = (struct match_kept_engine){.next_trade = m->next_trade,
+                                      .next_order = m->top_gen,
+                                      .fees = m->fees,
+                                      .cut = m->cut,
+                                      .deposits = m->deposits};
 }
 
 uint32_t match_state_accounts(const struct match *m)
@@ -86,7 +90,8 @@ uint32_t match_state_accounts(const struct match *m)
 void match_state_account(const struct match *m, uint32_t account, struct match_kept_account *ret)
 {
     const struct match_account *a = &m->accounts[account].pub;
-    *ret = (struct match_kept_account){.owner = account, .cash = a->cash, .fees = a->fees};
+    *ret = (struct match_kept_account){
+        .owner = m->accounts[account].owner, .cash = a->cash, .fees = a->fees};
 }
 
 uint32_t match_state_markets(const struct match *m)
@@ -117,6 +122,7 @@ void match_state_market(const struct match *m, uint32_t market, struct buf *scra
         .halted = k->halted,
         .closed = k->closed,
         .settled = k->settled,
+        .access = (int32_t)k->access,
         .anon_pos = k->anon_pos,
     };
 }
@@ -147,7 +153,7 @@ static void put_order(struct buf *b, const struct slot *s)
         s->gap,
         s->early,
         s->early_ts,
-        0,
+        o->rested,
         0,
     };
     for (int i = 0; i < ORDER_NUMBERS; i++) {
@@ -203,6 +209,10 @@ void match_state_book(const struct match *m, uint32_t market, struct buf *scratc
     varint_put(scratch, BOOK_VERSION);
     for (int s = 0; s < 2; s++) {
         enum side side = s == 0 ? SIDE_YES : SIDE_NO;
+        const struct mside *e = &m->markets[market].side[side];
+        varint_put(scratch, e->withheld);
+        varint_put(scratch,
+                   e->withheld > 0 ? grid_px(&m->markets[market].grid, e->withheld_at) : 0);
         varint_put(scratch, walk_side(m, market, side, NULL));
         (void)walk_side(m, market, side, scratch);
     }
@@ -232,6 +242,7 @@ enum status match_load_engine(struct match *m, const struct match_kept_engine *r
     m->top_gen = m->first_gen;
     m->fees = row->fees;
     m->cut = row->cut;
+    m->deposits = row->deposits;
     return ST_OK;
 }
 
@@ -250,6 +261,11 @@ enum status match_load_account(struct match *m, uint64_t key, const struct match
             return err_set(err, st, "account %llu: %s", (unsigned long long)key, status_text(st));
         }
     }
+    if (m->accounts[row->owner].owner != row->owner) {
+        return err_set(err, ST_MALFORMED, "account %llu is of an account that is no owner",
+                       (unsigned long long)key);
+    }
+    m->accounts[made].owner = row->owner;
     m->accounts[made].pub.cash = row->cash;
     m->accounts[made].pub.fees = row->fees;
     return ST_OK;
@@ -310,6 +326,7 @@ enum status match_load_market(struct match *m, uint64_t key, const struct match_
     k->halted = row->halted;
     k->closed = row->closed;
     k->settled = row->settled;
+    k->access = (enum match_access)row->access;
     k->anon_pos = row->anon_pos;
     k->open_long = held(row->anon_pos, SIDE_YES);
     return ST_OK;
@@ -345,17 +362,8 @@ static enum status slots_reach(struct match *m, uint32_t slot)
     if (slot >= m->config.max_orders) {
         return ST_LIMIT;
     }
-    if (slot >= m->slots_cap) {
-        uint32_t cap = m->slots_cap == 0 ? 256 : m->slots_cap;
-        while (cap <= slot) {
-            cap *= 2;
-        }
-        struct slot *s = realloc(m->slots, cap * sizeof *s);
-        if (s == NULL) {
-            return ST_NOMEM;
-        }
-        m->slots = s;
-        m->slots_cap = cap;
+    if (!slots_room(m, slot + 1)) {
+        return ST_NOMEM;
     }
     while (m->n_slots <= slot) {
         m->slots[m->n_slots++] =
@@ -390,7 +398,8 @@ static enum status get_order(struct match *m, uint32_t market, enum side side, p
     }
     struct slot *s = &m->slots[slot];
     struct match_position *p = position_find(m, (uint32_t)v[1], market);
-    if (s->live || p == NULL) {
+    const struct group *g = v[13] != 0 ? group_of(m, (uint64_t)v[13]) : NULL;
+    if (s->live || p == NULL || (v[13] != 0 && (g == NULL || g->pub.account != v[1]))) {
         return ST_MALFORMED;
     }
     *s = (struct slot){.gen = (uint32_t)((uint64_t)v[0] >> 32), .live = true, .in_book = true};
@@ -414,6 +423,7 @@ static enum status get_order(struct match *m, uint32_t market, enum side side, p
         .created = v[10],
         .updated = v[11],
         .expires = v[12],
+        .rested = v[22],
         .group = (uint64_t)v[13],
         .taker_cost = v[14],
         .maker_cost = v[15],
@@ -421,15 +431,15 @@ static enum status get_order(struct match *m, uint32_t market, enum side side, p
         .maker_fees = v[17],
         .rounding = v[18],
     };
+    s->index = grid_index(&m->markets[market].grid, px);
     queue_append(m, l, slot);
     s->gap = v[19];
     s->early = v[20];
     s->early_ts = v[21];
     l->anon += v[19];
     reserve_change(m, s->o.account, p, side, s->o.remaining, usd_of(px, s->o.remaining));
-    if (s->o.expires != 0 && s->o.expires < m->next_expiry) {
-        m->next_expiry = s->o.expires;
-    }
+    group_link(m, slot);
+    expiry_add(m, slot);
     m->n_open++;
     return ST_OK;
 }
@@ -475,6 +485,29 @@ static enum status get_level(struct match *m, uint32_t market, enum side side, s
     return ST_OK;
 }
 
+static enum status get_withheld(struct match *m, uint32_t market, enum side side, struct text bytes,
+                                size_t *at)
+{
+    int64_t qty = 0;
+    int64_t px = 0;
+    if (!varint_get(bytes, at, &qty) || !varint_get(bytes, at, &px) || !qty_ok(qty)) {
+        return ST_MALFORMED;
+    }
+    if (qty == 0) {
+        return ST_OK;
+    }
+    int32_t index = px > 0 && px < PX_ONE ? grid_index(&m->markets[market].grid, (px_t)px) : -1;
+    if (index < 0) {
+        return ST_MALFORMED;
+    }
+    if (level_make(m, market, side, index) == NULL) {
+        return ST_NOMEM;
+    }
+    m->markets[market].side[side].withheld = qty;
+    m->markets[market].side[side].withheld_at = index;
+    return ST_OK;
+}
+
 enum status match_load_book(struct match *m, uint64_t key, const struct match_kept_book *row,
                             struct err *err)
 {
@@ -486,7 +519,10 @@ enum status match_load_book(struct match *m, uint64_t key, const struct match_ke
             : ST_MALFORMED;
     for (int s = 0; s < 2 && st == ST_OK; s++) {
         int64_t n = 0;
-        st = varint_get(row->levels, &at, &n) && n >= 0 ? ST_OK : ST_MALFORMED;
+        st = get_withheld(m, (uint32_t)key, s == 0 ? SIDE_YES : SIDE_NO, row->levels, &at);
+        if (st == ST_OK) {
+            st = varint_get(row->levels, &at, &n) && n >= 0 ? ST_OK : ST_MALFORMED;
+        }
         for (int64_t i = 0; i < n && st == ST_OK; i++) {
             st = get_level(m, (uint32_t)key, s == 0 ? SIDE_YES : SIDE_NO, row->levels, &at);
         }

@@ -289,7 +289,7 @@ static void op_change(struct world *w, wall_ns_t now)
         assert_int_equal(v, MATCH_POST_ONLY_CROSS);
         return;
     }
-    if (px == was.px && rest < was.remaining) {
+    if (px == was.px && rest <= was.remaining) {
         o->qty = rest;
         return;
     }
