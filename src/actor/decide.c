@@ -199,7 +199,7 @@ static struct orders_result execute(struct engine *e, uint32_t mkt, enum action 
 static bool will_end(const struct orders_result *r)
 {
     static const char *const names[] = {"unknown_order", "fills_owed", "not_ready",
-                                        "scale_unchecked"};
+                                        "scale_unchecked", "private_link"};
     if (r->verdict == VERDICT_KEPT) {
         return r->check[0] != 0;
     }

@@ -185,7 +185,11 @@ static bool answer(struct engine *e, const struct ev_answer *a)
     if (a->op == GW_GET_BOOK) {
         return scale_answer(e, a);
     }
-    if (a->op == GW_LIST_MARKETS || a->op == GW_GET_LIMITS || a->op == GW_AS_OF) {
+    if (a->op == GW_GET_LIMITS) {
+        orders_limits(e->orders, a);
+        return true;
+    }
+    if (a->op == GW_LIST_MARKETS || a->op == GW_AS_OF) {
         return false; /* not asked by the engine */
     }
     orders_answer(e->orders, a);

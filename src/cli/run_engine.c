@@ -44,6 +44,7 @@ struct engine_config run_engine_config(const struct run_options *o, bool trading
     c.zero_order_features = o->features.zero_order_features;
     c.scale_check = trading;
     c.orders = orders_config_of(o, session_id);
+    c.orders.wants_link = trading;
     return c;
 }
 

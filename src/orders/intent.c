@@ -81,6 +81,7 @@ static enum risk_check_id gate(struct orders *o, uint32_t h, enum side outcome, 
     const struct account *a = &o->account;
     struct risk_view v = {
         .ready = orders_ready(o),
+        .private_link = o->link_up || !o->config.wants_link,
         .halted = o->halted || o->stopped,
         .market_halted = o->lots[h].halted,
         .market_ok = view->tradable && book_two_sided(view->book),
@@ -94,6 +95,8 @@ static enum risk_check_id gate(struct orders *o, uint32_t h, enum side outcome, 
         .exposure = a->cost + a->cash_reserved,
         .cash_free = account_free(a),
         .open_orders = o->n_open,
+        .tokens = budget_tokens(&o->budget, o->mono),
+        .tokens_needed = budget_needed(&o->budget, o->n_open),
     };
     v.needed = lot_reserve(o, h, outcome, yes_px, qty, &v.open_same_side);
     v.added = v.needed;
@@ -150,6 +153,7 @@ static struct orders_result place(struct orders *o, uint32_t h, enum side outcom
         o->stats.gateway_full++;
         return not_taken(o, slot, "gateway");
     }
+    budget_spend(&o->budget, BUDGET_CREATE, o->mono);
     ord->create_due = true;
     o->stats.sent++;
     order_event(o, slot, OE_SENT, "");

@@ -435,6 +435,27 @@ static void count_auth(struct orders *o, const struct ev_answer *a)
     }
 }
 
+void orders_limits(struct orders *o, const struct ev_answer *a)
+{
+    if (a->outcome == GW_OK && a->write_rate > 0 && a->write_capacity > 0) {
+        budget_limits(&o->budget, a->write_rate, a->write_capacity, o->mono);
+    }
+}
+
+/* What the answer of a create or a cancel says of the write bucket. */
+static void budget_learn(struct orders *o, const struct req *r, const struct ev_answer *a)
+{
+    bool create = r->purpose == FOR_CREATE;
+    if (!create && r->purpose != FOR_CANCEL) {
+        return;
+    }
+    if (a->outcome == GW_RATE_LIMIT) {
+        budget_empty(&o->budget, o->mono);
+    } else if (a->outcome == GW_NOT_SENT) {
+        budget_return(&o->budget, create ? BUDGET_CREATE : BUDGET_CANCEL, o->mono);
+    }
+}
+
 void orders_answer(struct orders *o, const struct ev_answer *a)
 {
     uint32_t slot = (uint32_t)(a->req_id & 0xffff);
@@ -449,6 +470,7 @@ void orders_answer(struct orders *o, const struct ev_answer *a)
         r->id = 0;
         o->req_free[o->n_req_free++] = slot;
         count_auth(o, a);
+        budget_learn(o, &copy, a);
     }
     switch (copy.purpose) {
     case FOR_CREATE:

@@ -143,6 +143,7 @@ enum status orders_create(const struct orders_config *config, const struct order
     o->config = *config;
     o->config.unsettled = NULL;
     o->sinks = *sinks;
+    budget_init(&o->budget);
     enum status st = tables_create(o);
     for (uint32_t i = 0; st == ST_OK && i < config->n_unsettled; i++) {
         st = restore(o, &config->unsettled[i]);

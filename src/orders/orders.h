@@ -64,6 +64,7 @@ struct orders_config {
     bool from_config;              /* the account starts as said here; no start-up reads */
     usd_t cash_start;              /* with from_config */
     bool balance_excludes_resting; /* balance falls when an order rests (API sheet 15.3) */
+    bool wants_link;               /* no new orders while the private session is down */
     bool keep_on_stop;             /* stop and halt leave resting orders */
     mono_ns_t position_read_delay; /* after an execution: 100 ms */
     mono_ns_t back_off_min;        /* between reads that settle something: 100 ms */
@@ -109,6 +110,8 @@ void orders_fill(struct orders *o, const struct ev_fill *fill, enum ev_source vi
 void orders_user_order(struct orders *o, const struct ev_user_order *row);
 void orders_position(struct orders *o, const struct ev_position *row);
 void orders_answer(struct orders *o, const struct ev_answer *answer);
+/* The exchange told the account's rate limits. */
+void orders_limits(struct orders *o, const struct ev_answer *answer);
 void orders_link(struct orders *o, bool up); /* of the private session */
 
 /* Timers that are due. */

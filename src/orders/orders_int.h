@@ -11,6 +11,7 @@
 #ifndef ORDERS_ORDERS_INT_H
 #define ORDERS_ORDERS_INT_H
 
+#include "orders/budget.h"
 #include "orders/fees.h"
 #include "orders/orders.h"
 #include "orders/timers.h"
@@ -173,6 +174,8 @@ struct orders {
     usd_t cash_theirs;
     uint32_t cash_tries;
     uint32_t auth_row;
+    struct budget budget;
+    bool link_up; /* of the private session */
 
     bool stopped, halted, keep;
     char reason[REASON_MAX];

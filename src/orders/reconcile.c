@@ -269,8 +269,13 @@ void sweep_answer(struct orders *o, const struct ev_answer *a, bool last)
 /* The private session came back: what it would have told meanwhile is read. */
 void orders_link(struct orders *o, bool up)
 {
+    bool came = up && !o->link_up;
+    o->link_up = up;
     if (!up || !orders_ready(o)) {
         return;
+    }
+    if (came && o->sinks.ask_again != NULL) {
+        o->sinks.ask_again(o->sinks.self, MKT_ALL);
     }
     for (uint32_t i = 0; i < o->config.orders_max; i++) {
         struct order *ord = &o->slots[i];

@@ -19,6 +19,12 @@ static bool ready(const struct risk_limits *l, const struct risk_view *v)
     return v->ready;
 }
 
+static bool private_link(const struct risk_limits *l, const struct risk_view *v)
+{
+    (void)l;
+    return v->private_link;
+}
+
 static bool not_halted(const struct risk_limits *l, const struct risk_view *v)
 {
     (void)l;
@@ -82,9 +88,16 @@ static bool cash_ok(const struct risk_limits *l, const struct risk_view *v)
     return v->needed == 0 || v->cash_free - v->needed >= l->cash_floor;
 }
 
+static bool tokens_ok(const struct risk_limits *l, const struct risk_view *v)
+{
+    (void)l;
+    return v->tokens >= v->tokens_needed;
+}
+
 /* In the order of RISK_MAP. */
 static bool (*const checks[RISK_MAX])(const struct risk_limits *, const struct risk_view *) = {
     [RISK_READY] = ready,
+    [RISK_PRIVATE_LINK] = private_link,
     [RISK_HALTED] = not_halted,
     [RISK_MARKET_HALTED] = market_not_halted,
     [RISK_MARKET_STATE] = market_ok,
@@ -96,6 +109,7 @@ static bool (*const checks[RISK_MAX])(const struct risk_limits *, const struct r
     [RISK_EXPOSURE] = exposure_ok,
     [RISK_OPEN_ORDERS] = open_orders_ok,
     [RISK_CASH] = cash_ok,
+    [RISK_TOKENS] = tokens_ok,
 };
 
 enum risk_check_id risk_gate(const struct risk_limits *limits, const struct risk_view *view,

@@ -15,6 +15,7 @@
 
 #define RISK_MAP(X)                                                                                \
     X(READY, "not_ready")             /* start-up reads are not all answered */                    \
+    X(PRIVATE_LINK, "private_link")   /* the session that tells of fills is down */                \
     X(HALTED, "halted")               /* stopped or halted, all markets */                         \
     X(MARKET_HALTED, "market_halted") /* drift, price scale, a person */                           \
     X(MARKET_STATE, "market_state") /* not active, stale, crossed, or without a two-sided book */  \
@@ -25,7 +26,8 @@
     X(POSITION, "position_limit") /* of this market, with its open orders */                       \
     X(EXPOSURE, "gross_exposure") /* cost of all positions and open orders */                      \
     X(OPEN_ORDERS, "open_orders")                                                                  \
-    X(CASH, "cash") /* with worst-case fees */
+    X(CASH, "cash")            /* with worst-case fees */                                          \
+    X(TOKENS, "token_reserve") /* write tokens: the order, and cancels of all that is open */
 
 enum risk_check_id {
 #define X(id, name) RISK_##id,
@@ -46,7 +48,7 @@ struct risk_limits risk_limits_default(void);
 
 /* All that a check may look at. */
 struct risk_view {
-    bool ready, halted, market_halted, market_ok, lagging, unchecked;
+    bool ready, private_link, halted, market_halted, market_ok, lagging, unchecked;
     const struct grid *grid;
     px_t yes_px;
     qty_t qty;
@@ -58,6 +60,7 @@ struct risk_view {
     usd_t added;          /* exposure that the order would add */
     usd_t cash_free;
     uint32_t open_orders;
+    int64_t tokens, tokens_needed; /* of the write bucket, by our estimate (budget.h) */
 };
 
 struct risk_stats {

@@ -72,6 +72,7 @@ static void send_cancel(struct orders *o, uint32_t slot)
         ord->cancel_after = o->mono + back_off(o, ord->tries++);
         return;
     }
+    budget_spend(&o->budget, BUDGET_CANCEL, o->mono);
     ord->cancel_due = true;
     o->stats.cancels++;
     order_event(o, slot, OE_CANCEL_SENT, "");

@@ -15,7 +15,7 @@
 
 /* Of golden_world(): made by gcc, debug. A change of records, features, rules or of the tiny
  * exchange changes it; then it is to be written anew, on purpose. */
-#define GOLDEN "85d9430471730074565bb678a14af595"
+#define GOLDEN "2cca8b88830cb778e137feb03f276ba4"
 
 static struct world_config golden_world(enum world_policy policy)
 {

@@ -271,6 +271,7 @@ static void the_throttle_is_stamped_when_the_gate_accepts(void **state)
 
 static void reject_one(struct rig *r)
 {
+    rig_wait(r, 100 * RIG_MS); /* for the tokens of one order */
     rig_act(r, ACT_BUY_YES);
     assert_int_equal(r->decision.verdict, VERDICT_SENT);
     struct ev_answer no = rig_answer_to(rig_request(r), GW_REJECTED);
@@ -315,6 +316,7 @@ static void a_success_ends_the_row_of_errors(void **state)
     for (int i = 0; i < 10; i++) {
         reject_one(&r);
     }
+    rig_wait(&r, 100 * RIG_MS);
     rig_act(&r, ACT_BUY_YES);
     struct gw_request q = *rig_request(&r);
     rig_ack(&r, &q, "o1", 0, 0); /* killed at once: still a good answer */

@@ -747,6 +747,81 @@ static void a_cancel_waits_for_the_order_id(void **state)
     rig_finish(&r);
 }
 
+static void private_link(struct rig *r, bool up)
+{
+    struct ev_mark m = {.h = {.mkt = MKT_ALL}, .code = up};
+    rig_event(r, &m.h, EV_LINK, EV_SRC_PRIVATE, sizeof m);
+}
+
+static void nothing_new_is_traded_while_the_private_session_is_down(void **state)
+{
+    (void)state;
+    struct engine_config c = rig_config();
+    c.orders.wants_link = true;
+    struct rig r;
+    rig_start(&r, &c);
+    rig_open(&r);
+    rig_act(&r, ACT_BUY_YES);
+    expect(&r, VERDICT_REFUSED, "private_link");
+    r.action = ACT_BUY_YES;
+    private_link(&r, true); /* the policy is asked again without a change of the book */
+    assert_true(r.asked);
+    expect_order(&r, SIDE_YES, 4500, TEN);
+    private_link(&r, false);
+    rig_act(&r, ACT_SELL_YES);
+    assert_int_not_equal(r.decision.verdict, VERDICT_SENT);
+    rig_finish(&r);
+}
+
+static void
+an_order_that_the_write_bucket_would_hold_up_is_refused_before_it_is_journalled(void **state)
+{
+    (void)state;
+    struct engine_config c = rig_config();
+    c.orders.cash_start = 10000 * USD_ONE;
+    struct rig r;
+    rig_start(&r, &c);
+    rig_open(&r);
+    uint32_t sent = 0;
+    for (int i = 0; i < 20 && r.decision.verdict != VERDICT_REFUSED; i++) {
+        rig_act(&r, ACT_BUY_YES);
+        if (r.decision.verdict == VERDICT_SENT) {
+            struct ev_answer a = rig_answer_to(&r.req[r.n_req - 1], GW_REJECTED);
+            rig_answer(&r, &a);
+            sent++;
+        }
+    }
+    expect(&r, VERDICT_REFUSED, "token_reserve");
+    assert_int_equal(sent, 8); /* of 100 tokens 20 are kept for cancels */
+    uint32_t journalled = r.journalled;
+    rig_act(&r, ACT_BUY_YES);
+    assert_int_equal(r.journalled, journalled);
+    rig_wait(&r, 100 * RIG_MS); /* 100 tokens a second: ten are back */
+    rig_act(&r, ACT_BUY_YES);
+    assert_int_equal(r.decision.verdict, VERDICT_SENT);
+    rig_finish(&r);
+}
+
+static void the_exchange_s_own_limits_count(void **state)
+{
+    (void)state;
+    struct rig r;
+    open_rig(&r);
+    struct ev_answer limits = {.op = GW_GET_LIMITS,
+                               .outcome = GW_OK,
+                               .req_id = UINT64_MAX,
+                               .write_rate = 1,
+                               .write_capacity = 40};
+    rig_answer(&r, &limits);
+    rig_act(&r, ACT_BUY_YES);
+    assert_int_equal(r.decision.verdict, VERDICT_SENT);
+    struct ev_answer a = rig_answer_to(&r.req[r.n_req - 1], GW_RATE_LIMIT);
+    rig_answer(&r, &a);
+    rig_act(&r, ACT_BUY_YES);
+    expect(&r, VERDICT_REFUSED, "token_reserve");
+    rig_finish(&r);
+}
+
 static void client_ids_look_like_uuids_and_differ(void **state)
 {
     (void)state;
@@ -795,6 +870,10 @@ int main(void)
         cmocka_unit_test(a_position_that_the_sweep_does_not_show_is_read),
         cmocka_unit_test(halt_holds_until_resume),
         cmocka_unit_test(a_cancel_waits_for_the_order_id),
+        cmocka_unit_test(nothing_new_is_traded_while_the_private_session_is_down),
+        cmocka_unit_test(
+            an_order_that_the_write_bucket_would_hold_up_is_refused_before_it_is_journalled),
+        cmocka_unit_test(the_exchange_s_own_limits_count),
         cmocka_unit_test(client_ids_look_like_uuids_and_differ),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

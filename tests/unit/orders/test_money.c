@@ -199,6 +199,9 @@ static struct risk_view good(const struct grid *grid)
 {
     return (struct risk_view){
         .ready = true,
+        .private_link = true,
+        .tokens = 30,
+        .tokens_needed = 30,
         .market_ok = true,
         .grid = grid,
         .yes_px = 5000,
@@ -218,6 +221,9 @@ static struct risk_view broken(enum risk_check_id id, const struct grid *grid,
     switch (id) {
     case RISK_READY:
         v.ready = false;
+        break;
+    case RISK_PRIVATE_LINK:
+        v.private_link = false;
         break;
     case RISK_HALTED:
         v.halted = true;
@@ -252,6 +258,9 @@ static struct risk_view broken(enum risk_check_id id, const struct grid *grid,
         break;
     case RISK_CASH:
         v.cash_free--;
+        break;
+    case RISK_TOKENS:
+        v.tokens--;
         break;
     case RISK_MAX:
         break;
