@@ -39,6 +39,7 @@ static const char usage[] =
     "  deltaflow sim --calibration window.jsonl.zst     recorded and generated flow side by side\n"
     "  deltaflow sim --fault cut@5 --fault http_429@8*3 ...   faults, in seconds after the first "
     "connection\n"
+    "  deltaflow sim --fault lag@10:for=5:delay_ms=250 ...     with keys, see docs/SIMULATOR.md\n"
     "\n"
     "Stops on SIGINT or SIGTERM. exit status: 0 done, 1 failed while running, 2 usage, 4 recording "
     "refused,\n"
@@ -47,9 +48,7 @@ static const char usage[] =
 #define FAULTS_MAX 256
 
 struct planned_fault {
-    enum sim_fault fault;
-    mono_ns_t after; /* the first connection */
-    uint32_t n;
+    struct sim_fault_plan plan; /* after_ns: from the first connection */
     bool done;
 };
 
@@ -111,10 +110,10 @@ static void app_tick(void *self, wall_ns_t wall, mono_ns_t now)
     struct exchange *x = self;
     for (size_t i = 0; i < x->n_faults; i++) {
         struct planned_fault *f = &x->faults[i];
-        if (!f->done && x->first_connection != 0 && now - x->first_connection >= f->after) {
+        if (!f->done && x->first_connection != 0 && now - x->first_connection >= f->plan.after_ns) {
             f->done = true;
-            log_info("sim", "fault %s n=%u", x->o->faults.v[i], f->n);
-            sim_fault(x->sim, f->fault, f->n, wall, now);
+            log_info("sim", "fault %s count=%u", sim_fault_name(f->plan.fault), f->plan.count);
+            sim_fault_start(x->sim, &f->plan, wall, now);
         }
     }
     sim_tick(x->sim, wall, now);
@@ -125,7 +124,7 @@ static mono_ns_t app_deadline(void *self)
     struct exchange *x = self;
     mono_ns_t next = sim_deadline(x->sim);
     for (size_t i = 0; i < x->n_faults; i++) {
-        mono_ns_t at = x->first_connection + x->faults[i].after;
+        mono_ns_t at = x->first_connection + x->faults[i].plan.after_ns;
         if (!x->faults[i].done && x->first_connection != 0 && at < next) {
             next = at;
         }
@@ -239,27 +238,30 @@ static enum status write_ready_file(const struct exchange *x, struct err *err)
 
 static enum status plan_faults(struct exchange *x, struct err *err)
 {
-    if (x->o->faults.n > FAULTS_MAX) {
-        return err_set(err, ST_LIMIT, "more than %d faults", FAULTS_MAX);
-    }
-    for (size_t i = 0; i < x->o->faults.n; i++) {
-        struct text name;
-        double seconds;
-        struct planned_fault *f = &x->faults[i];
-        char word[32];
-        if (sim_fault_split(x->o->faults.v[i], &name, &seconds, &f->n) != ST_OK ||
-            !text_copy(word, sizeof word, name)) {
-            return err_set(err, ST_INVALID, "sim.faults: '%s' is not NAME@SECONDS",
-                           x->o->faults.v[i]);
+    const struct config_list *list = &x->o->faults;
+    struct buf text;
+    buf_init(&text, 1024);
+    enum status st = ST_OK;
+    for (size_t i = 0; st == ST_OK && i < list->n;) {
+        if (x->n_faults == FAULTS_MAX) {
+            st = err_set(err, ST_LIMIT, "more than %d faults", FAULTS_MAX);
+            break;
         }
-        f->fault = sim_fault_parse(word);
-        if (f->fault == SIM_FAULT_MAX) {
-            return err_set(err, ST_INVALID, "sim.faults: there is no fault '%s'", word);
+        buf_clear(&text);
+        buf_str(&text, list->v[i++]);
+        for (; i < list->n && sim_fault_goes_on(list->v[i]); i++) { /* the list's commas */
+            buf_char(&text, ',');
+            buf_str(&text, list->v[i]);
         }
-        f->after = (mono_ns_t)(seconds * 1e9);
+        struct err why = {0};
+        st = sim_fault_read(text.p, &x->faults[x->n_faults].plan, &why);
+        if (st != ST_OK) {
+            (void)err_set(err, st, "sim.faults: %s", why.text);
+        }
+        x->n_faults++;
     }
-    x->n_faults = x->o->faults.n;
-    return ST_OK;
+    buf_finish(&text);
+    return st;
 }
 
 /* Tokens a second and how many seconds of them a bucket holds (kalshi-api.md 7.4). */
@@ -289,6 +291,9 @@ static struct sim_rules rules_of(const struct rules_options *o)
         .error_market_ticker = o->error_market_ticker,
         .ws_public_open = o->ws_public_open,
         .ping_interval_ms = o->ping_interval_ms,
+        .ping_when_idle = o->ping_when_idle,
+        .pong_timeout_ms = o->pong_timeout_ms,
+        .deflate = o->deflate,
         .clock_behind_ms = o->clock_behind_ms,
         .clock_ahead_ms = o->clock_ahead_ms,
         .post_only_cross = o->post_only_cross,

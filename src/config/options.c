@@ -121,7 +121,12 @@ enum status sim_fault_split(const char *text, struct text *ret_name, double *ret
         return ST_MALFORMED;
     }
     const char *star = strchr(at, '*');
-    const char *number_end = star != NULL ? star : at + strlen(at);
+    const char *keys = strchr(at, ':');
+    const char *all_end = keys != NULL ? keys : at + strlen(at);
+    if (star != NULL && star > all_end) {
+        star = NULL;
+    }
+    const char *number_end = star != NULL ? star : all_end;
     if (strspn(at + 1, "0123456789.") != (size_t)(number_end - at - 1)) {
         return ST_MALFORMED;
     }
@@ -134,7 +139,7 @@ enum status sim_fault_split(const char *text, struct text *ret_name, double *ret
     if (star != NULL) {
         size_t digits = strspn(star + 1, "0123456789");
         n = strtoul(star + 1, NULL, 10);
-        if (digits == 0 || digits > 6 || star[1 + digits] != '\0' || n == 0) {
+        if (digits == 0 || digits > 6 || star + 1 + digits != all_end || n == 0) {
             return ST_MALFORMED;
         }
     }
@@ -142,6 +147,11 @@ enum status sim_fault_split(const char *text, struct text *ret_name, double *ret
     *ret_seconds = seconds;
     *ret_n = (uint32_t)n;
     return ST_OK;
+}
+
+bool sim_fault_goes_on(const char *text)
+{
+    return strchr(text, '=') != NULL && strchr(text, '@') == NULL;
 }
 
 enum status sim_options_check(const struct sim_options *o, struct err *err)
@@ -153,9 +163,12 @@ enum status sim_options_check(const struct sim_options *o, struct err *err)
         struct text name;
         double seconds = 0;
         uint32_t n = 0;
+        if (sim_fault_goes_on(o->faults.v[i]) && i > 0) {
+            continue;
+        }
         if (sim_fault_split(o->faults.v[i], &name, &seconds, &n) != ST_OK) {
             return err_set(err, ST_INVALID,
-                           "[sim] faults: \"%.40s\" is not NAME@SECONDS or NAME@SECONDS*COUNT",
+                           "[sim] faults: \"%.40s\" is not NAME@SECONDS[*COUNT][:key=value,...]",
                            o->faults.v[i]);
         }
     }

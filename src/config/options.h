@@ -156,6 +156,9 @@ struct rules_options {
     bool error_market_ticker;
     bool ws_public_open;
     int64_t ping_interval_ms;
+    bool ping_when_idle;
+    int64_t pong_timeout_ms;
+    bool deflate;
     int64_t clock_behind_ms;
     int64_t clock_ahead_ms;
     int post_only_cross;
@@ -207,7 +210,7 @@ struct sim_options {
     bool wait_for_client;
     const char *dump;          /* state as JSON, written at the end */
     bool exit_when_finished;   /* when the flow is at its end and no connection is left */
-    struct config_list faults; /* "name@seconds" or "name@seconds*count" */
+    struct config_list faults; /* "name@seconds[*count][:key=value,...]" */
     int log_level;             /* enum log_level */
 };
 
@@ -230,9 +233,11 @@ const char *tier_kind_text(int kind);
 enum status run_options_check(const struct run_options *o, struct err *err) MUST_CHECK;
 enum status sim_options_check(const struct sim_options *o, struct err *err) MUST_CHECK;
 
-/* "name@seconds" or "name@seconds*count" of faults. ST_MALFORMED. *ret_name is valid as long as
- * text, n is 1 without count. */
+/* "name@seconds" or "name@seconds*count" of faults; what follows a ':' is not looked at.
+ * ST_MALFORMED. *ret_name is valid as long as text, n is 1 without count. */
 enum status sim_fault_split(const char *text, struct text *ret_name, double *ret_seconds,
                             uint32_t *ret_n) MUST_CHECK;
+/* A word of the list that belongs to the fault before it: commas part keys as well. */
+bool sim_fault_goes_on(const char *text);
 
 #endif

@@ -206,7 +206,7 @@ static enum status measure(struct reader *r, const struct sim_config *config,
     if (st != ST_OK) {
         return err_set(err, st, "no memory for the statistics");
     }
-    const struct sim_out out = {r, on_frame, on_close};
+    const struct sim_out out = {.self = r, .send = on_frame, .close = on_close};
     const struct sim_verifier verifier = {NULL, accept, known};
     st = sim_create(config, &out, &verifier, r->wall, r->now, &r->sim, err);
     st = st == ST_OK ? connect_reader(r, err) : st;

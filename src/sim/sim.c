@@ -17,6 +17,8 @@ struct sim_rules sim_rules_default(void)
         .timestamps = true,
         .deprecated_fields = true,
         .ping_interval_ms = 10000,
+        .pong_timeout_ms = 30000,
+        .deflate = true,
         .clock_behind_ms = 20000,
         .clock_ahead_ms = 45000,
         .cancel_client_order_id = true,
@@ -118,6 +120,7 @@ static enum status make_tables(struct sim *sim, struct err *err)
     }
     st = match_create(&mc, &sim->match);
     st = st == ST_OK ? sim_users_init(sim) : st;
+    st = st == ST_OK ? subs_init(sim) : st;
     st = st == ST_OK ? idmap_init(&sim->by_ticker, 200000) : st;
     st = st == ST_OK ? idmap_init(&sim->by_market_id, 200000) : st;
     st = st == ST_OK ? idmap_init(&sim->by_event, 200000) : st;
@@ -152,7 +155,11 @@ enum status sim_create(const struct sim_config *config, const struct sim_out *ou
               text_of(config->tier_name != NULL ? config->tier_name : "basic"));
     text_copy(sim->fee_type, sizeof sim->fee_type,
               text_of(config->fee_type != NULL ? config->fee_type : "quadratic"));
+    sim->link_due = NS_NEVER;
+    rng_init(&sim->fault_rng, config->seed ^ UINT64_C(0xfa017));
+    rng_init(&sim->shuffle_rng, config->seed ^ UINT64_C(0x5f1e));
     buf_init(&sim->body, (size_t)64 << 20);
+    buf_init(&sim->body_yes, (size_t)64 << 20);
     buf_init(&sim->frame, (size_t)64 << 20);
     st = make_tables(sim, err);
     st = st == ST_OK ? sim_users_start(sim, err) : st;
@@ -191,7 +198,9 @@ void sim_destroy(struct sim *sim)
     free(sim->fills);
     free(sim->settles);
     free(sim->trades);
+    subs_finish(sim);
     buf_finish(&sim->body);
+    buf_finish(&sim->body_yes);
     buf_finish(&sim->frame);
     free(sim);
 }
@@ -214,8 +223,8 @@ static bool source_paused(struct sim *sim)
 
 void sim_tick(struct sim *sim, wall_ns_t wall, mono_ns_t now)
 {
-    sim->wall = wall;
-    sim->now = now;
+    sim_set_time(sim, wall, now);
+    link_tick(sim);
     fee_changes_tick(sim);
     life_tick(sim);
     if (source_paused(sim)) {
@@ -241,7 +250,7 @@ mono_ns_t sim_deadline(const struct sim *sim)
         mono_ns_t at = t != NS_NEVER ? sim->now + (t > sim->wall ? t - sim->wall : 0) : NS_NEVER;
         due = at < due ? at : due;
     }
-    return due;
+    return sim->link_due < due ? sim->link_due : due;
 }
 
 bool sim_finished(const struct sim *sim)
@@ -252,89 +261,4 @@ bool sim_finished(const struct sim *sim)
 const char *sim_market(const struct sim *sim, size_t i)
 {
     return i < sim->n_markets ? sim->markets[i].ticker : NULL;
-}
-
-/* --- faults --- */
-
-static const char *const fault_names[SIM_FAULT_MAX] = {
-    [SIM_FAULT_CUT] = "cut",
-    [SIM_FAULT_SEQ_GAP] = "seq_gap",
-    [SIM_FAULT_MALFORMED] = "malformed",
-    [SIM_FAULT_HTTP_429] = "http_429",
-    [SIM_FAULT_HTTP_500] = "http_500",
-    [SIM_FAULT_HTTP_500_AFTER] = "http_500_after",
-    [SIM_FAULT_TIMEOUT] = "timeout",
-};
-
-const char *sim_fault_name(enum sim_fault fault)
-{
-    return fault < SIM_FAULT_MAX ? fault_names[fault] : "";
-}
-
-enum sim_fault sim_fault_parse(const char *name)
-{
-    int i = 0;
-    while (i < SIM_FAULT_MAX && strcmp(fault_names[i], name) != 0) {
-        i++;
-    }
-    return (enum sim_fault)i;
-}
-
-static void fault_cut(struct sim *sim)
-{
-    struct sim_conn *next = NULL;
-    for (struct sim_conn *c = sim->conns; c != NULL; c = next) {
-        next = c->next; /* close may end the connection at once */
-        if (!c->closing) {
-            c->closing = true;
-            sim->count.faults[SIM_FAULT_CUT]++;
-            sim->out.close(sim->out.self, c, c->peer);
-        }
-    }
-}
-
-static void fault_gap(struct sim *sim, uint32_t n)
-{
-    for (struct sim_conn *c = sim->conns; c != NULL; c = c->next) {
-        for (uint32_t i = 0; i < c->n_subs; i++) {
-            c->subs[i].drop += n;
-        }
-    }
-}
-
-static void fault_malformed(struct sim *sim)
-{
-    static const char text[] = "{\"type\":\"orderbook_delta\",\"sid\":1,\"seq\":\n";
-    for (struct sim_conn *c = sim->conns; c != NULL; c = c->next) {
-        sim->count.faults[SIM_FAULT_MALFORMED]++;
-        emit_raw(sim, c, text, sizeof text - 1);
-    }
-}
-
-void sim_fault(struct sim *sim, enum sim_fault fault, uint32_t n, wall_ns_t wall, mono_ns_t now)
-{
-    sim->wall = wall;
-    sim->now = now;
-    n = n == 0 ? 1 : n;
-    switch (fault) {
-    case SIM_FAULT_CUT:
-        fault_cut(sim);
-        break;
-    case SIM_FAULT_SEQ_GAP:
-        fault_gap(sim, n);
-        break;
-    case SIM_FAULT_MALFORMED:
-        for (uint32_t i = 0; i < n; i++) {
-            fault_malformed(sim);
-        }
-        break;
-    case SIM_FAULT_HTTP_429:
-    case SIM_FAULT_HTTP_500:
-    case SIM_FAULT_HTTP_500_AFTER:
-    case SIM_FAULT_TIMEOUT:
-        sim->fault_left[fault] += n;
-        break;
-    case SIM_FAULT_MAX:
-        break;
-    }
 }

@@ -32,6 +32,7 @@ struct sim_http_resp {
     struct buf body;    /* initialised by the caller, reused */
     mono_ns_t delay_ns; /* answer only after so long (faults) */
     bool drop;          /* fault: close the connection without an answer */
+    bool cut;           /* fault: send half of the answer, then close */
 };
 
 /* What the simulator may do to the outside. */
@@ -41,6 +42,14 @@ struct sim_out {
     enum status (*send)(void *self, struct sim_conn *conn, void *peer, const char *s,
                         size_t n) MUST_CHECK;
     void (*close)(void *self, struct sim_conn *conn, void *peer);
+    /* For faults; each may be NULL. */
+    /* Send the first part bytes of a frame that has n, then close without a handshake. */
+    void (*send_part)(void *self, struct sim_conn *conn, void *peer, const char *s, size_t n,
+                      size_t part);
+    /* Neither read nor write from now on, pings and pongs included. */
+    void (*mute)(void *self, struct sim_conn *conn, void *peer);
+    /* End the process's serving and begin again, with or without the state. */
+    void (*restart)(void *self, bool with_state);
 };
 
 /* Checks a signature of a user's public key; implemented in net/ with OpenSSL. */
@@ -77,6 +86,9 @@ struct sim_rules {
     bool error_market_ticker; /* errors name the market */
     bool ws_public_open;      /* connections without a key may follow public channels */
     int64_t ping_interval_ms; /* 0: no pings */
+    bool ping_when_idle;      /* no pings while data flows */
+    int64_t pong_timeout_ms;  /* a connection without pongs ends; 0: never */
+    bool deflate;             /* permessage-deflate when the client offers it */
     /* REST */
     int64_t clock_behind_ms, clock_ahead_ms; /* of the client's clock */
     int post_only_cross;         /* enum rule_kill: 400, or 201 and PostOnlyCrossCancel */
@@ -195,21 +207,66 @@ bool sim_stopping(const struct sim *sim);
  * socket. */
 void sim_dump(const struct sim *sim, struct buf *out);
 
-/* --- faults, for tests: each counted in sim_dump
- * ----------------------------------------------------------------- */
+/*
+ * --- faults on demand, seeded by sim_config.seed, each hit counted in sim_dump ---
+ *
+ * Faults on frames hit the next `count` frames of each open connection, or, with `for`, frames of
+ * every connection during that time with probability p. Those on requests hit the next `count`, or
+ * those during that time.
+ */
 enum sim_fault {
-    SIM_FAULT_CUT,            /* close every WebSocket connection now */
-    SIM_FAULT_SEQ_GAP,        /* drop the next sequenced message of each subscription */
-    SIM_FAULT_MALFORMED,      /* send one frame that is not JSON to each connection */
-    SIM_FAULT_HTTP_429,       /* next n order requests */
-    SIM_FAULT_HTTP_500,       /* next n order requests, before any effect */
-    SIM_FAULT_HTTP_500_AFTER, /* next n order requests, after the effect */
-    SIM_FAULT_TIMEOUT,        /* next n order requests: effect, then no answer */
+    SIM_FAULT_CUT,            /* close WebSocket connections now, without a closing handshake */
+    SIM_FAULT_HALF_OPEN,      /* they stay, but nothing is read or written; closed at the end */
+    SIM_FAULT_DROP,           /* frames are lost */
+    SIM_FAULT_DUPLICATE,      /* frames come twice */
+    SIM_FAULT_REORDER,        /* frames change places with the next one */
+    SIM_FAULT_CORRUPT,        /* bytes of frames are damaged; what is left is no JSON */
+    SIM_FAULT_MALFORMED,      /* an extra frame that is not JSON */
+    SIM_FAULT_SEQ_GAP,        /* the next sequenced messages of each subscription are lost */
+    SIM_FAULT_SEQ_JUMP,       /* seq of each subscription jumps by `jump`; nothing is lost */
+    SIM_FAULT_PRIVATE_DELAY,  /* fill, user_order, market_position, order groups come late */
+    SIM_FAULT_PRIVATE_DROP,   /* they are lost */
+    SIM_FAULT_LAG,            /* all frames come late, in order */
+    SIM_FAULT_HTTP_429,       /* order requests, before any effect */
+    SIM_FAULT_HTTP_500,       /* the same, `status` 500 to 599 */
+    SIM_FAULT_HTTP_500_AFTER, /* after the effect */
+    SIM_FAULT_TIMEOUT,        /* effect, then no answer */
+    SIM_FAULT_SLOW_ANSWER,    /* effect, then the answer comes late */
+    SIM_FAULT_CLOCK_SKEW,     /* the exchange's clock is off by skew_ms */
+    SIM_FAULT_PARTIAL_WRITE,  /* a frame or an answer is cut in the middle, then the connection */
+    SIM_FAULT_WS_REFUSE,      /* upgrades are answered `status` */
+    SIM_FAULT_WS_ERROR,       /* commands are answered with error `code`; 10, 17, 25 end subs */
+    SIM_FAULT_RESTART,        /* of the server, with or without its state */
     SIM_FAULT_MAX
 };
-/* Names: "cut", "seq_gap", "malformed", "http_429", "http_500", "http_500_after", "timeout";
- * SIM_FAULT_MAX: unknown. */
+struct sim_fault_plan {
+    enum sim_fault fault;
+    mono_ns_t after_ns; /* the text form's SECONDS; the caller's business */
+    uint32_t count;     /* 0: only for_ns counts */
+    mono_ns_t for_ns;   /* 0: only count counts */
+    mono_ns_t delay_ns, jitter_ns;
+    double p; /* of a frame or request to be hit */
+    int64_t skew_ms;
+    uint32_t jump;
+    int status, code;
+    uint32_t user;   /* from 1; 0: all */
+    bool all_routes; /* not order requests only */
+    bool ws, http;   /* partial_write: what is cut */
+    bool state;      /* restart */
+};
+/* The name of each; SIM_FAULT_MAX: unknown. */
 enum sim_fault sim_fault_parse(const char *name);
+const char *sim_fault_name(enum sim_fault fault);
+/* NAME@SECONDS[*COUNT][:key=value,...]; ':' may stand for ','. ST_INVALID with the place in err. */
+enum status sim_fault_read(const char *text, struct sim_fault_plan *ret,
+                           struct err *err) MUST_CHECK;
+/* {"fault":NAME,"count":N,key:value,...}; "do", "at" and "token" are not looked at. */
+struct json_t;
+enum status sim_fault_read_json(const struct json_t *action, struct sim_fault_plan *ret,
+                                struct err *err) MUST_CHECK;
+void sim_fault_start(struct sim *sim, const struct sim_fault_plan *plan, wall_ns_t wall,
+                     mono_ns_t now);
+/* The fault with its defaults, n times. */
 void sim_fault(struct sim *sim, enum sim_fault fault, uint32_t n, wall_ns_t wall, mono_ns_t now);
 
 #endif

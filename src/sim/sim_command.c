@@ -362,8 +362,7 @@ enum status sim_command(struct sim *sim, const json_t *action, wall_ns_t wall, m
 {
     struct err own = {0};
     err = err != NULL ? err : &own;
-    sim->wall = wall;
-    sim->now = now;
+    sim_set_time(sim, wall, now);
     size_t from = ret_reply->n;
     const struct action *a = NULL;
     struct name_world world = sim_names(sim);

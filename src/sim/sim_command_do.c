@@ -502,18 +502,23 @@ static enum status do_order(const struct call *c, struct err *err)
 
 /* --- faults --- */
 
-static const struct param fault_params[] = {{"fault", PT_TEXT, true, NULL, "Its name."},
-                                            {"count", PT_INT, false, NULL, "How often. Absent: 1."},
-                                            END};
+static const struct param fault_params[] = {
+    {"fault", PT_TEXT, true, NULL, "Its name."},
+    {"count", PT_INT, false, NULL, "How often."},
+    {"for", PT_ANY, false, NULL, "For so many seconds."},
+    {"KEY", PT_ANY, false, NULL,
+     "delay_ms, jitter_ms, p, skew_ms, jump, user, status, code, "
+     "route, on, state: see docs/SIMULATOR.md."},
+    END};
 
 static enum status do_fault(const struct call *c, struct err *err)
 {
-    enum sim_fault fault = sim_fault_parse(call_text(c, "fault"));
-    if (fault == SIM_FAULT_MAX) {
-        return err_set(err, ST_INVALID, "fault: there is no fault '%.40s'", call_text(c, "fault"));
+    struct sim_fault_plan plan;
+    enum status st = sim_fault_read_json(c->action, &plan, err);
+    if (st == ST_OK) {
+        sim_fault_start(c->sim, &plan, c->sim->wall - c->sim->skew, c->sim->now);
     }
-    sim_fault(c->sim, fault, (uint32_t)call_int(c, "count", 1), c->sim->wall, c->sim->now);
-    return ST_OK;
+    return st;
 }
 
 /* --- the program --- */

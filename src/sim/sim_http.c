@@ -232,25 +232,31 @@ static bool is_v1_order(bool get, struct text rest)
            (rest.n == strlen("/portfolio/orders") || rest.p[strlen("/portfolio/orders")] == '/');
 }
 
-static bool fault_due(struct sim *sim, enum sim_fault fault)
+static void reply_500(struct sim_http_resp *r, int status)
 {
-    if (sim->fault_left[fault] == 0) {
-        return false;
-    }
-    sim->fault_left[fault]--;
-    sim->count.faults[fault]++;
-    return true;
-}
-
-static void reply_500(struct sim_http_resp *r)
-{
-    reply_nested(r, 500, "internal_server_error", NULL);
+    reply_nested(r, status, "internal_server_error", NULL);
 }
 
 static void reply_429(struct sim_http_resp *r)
 {
     begin(r, 429, "application/json");
     buf_str(&r->body, "{\"error\":\"too many requests\"}");
+}
+
+/* What faults do to an answer once the request has had its effect. */
+static void faults_after(struct sim *sim, bool order, uint32_t user, struct sim_http_resp *r)
+{
+    if (fault_hits_request(sim, SIM_FAULT_HTTP_500_AFTER, order, user)) {
+        reply_500(r, sim->faults[SIM_FAULT_HTTP_500_AFTER].plan.status);
+    } else if (fault_hits_request(sim, SIM_FAULT_TIMEOUT, order, user)) {
+        r->drop = true;
+        return;
+    }
+    if (fault_hits_request(sim, SIM_FAULT_SLOW_ANSWER, order, user)) {
+        r->delay_ns += fault_delay(sim, SIM_FAULT_SLOW_ANSWER);
+    }
+    r->cut = sim->faults[SIM_FAULT_PARTIAL_WRITE].plan.http &&
+             fault_hits_request(sim, SIM_FAULT_PARTIAL_WRITE, order, user);
 }
 
 static void private_request(struct sim *sim, const struct sim_http_req *req, struct text rest,
@@ -270,14 +276,14 @@ static void private_request(struct sim *sim, const struct sim_http_req *req, str
     }
     bool order = is_order_request(get, rest);
     struct user *u = &sim->users[user];
-    if ((order && fault_due(sim, SIM_FAULT_HTTP_429)) ||
+    if (fault_hits_request(sim, SIM_FAULT_HTTP_429, order, user) ||
         !bucket_take(get ? &u->read : &u->write,
                      cost_of(get, text_equal(req->method, TEXT("DELETE")), rest), sim->now)) {
         reply_429(r);
         return;
     }
-    if (order && fault_due(sim, SIM_FAULT_HTTP_500)) {
-        reply_500(r);
+    if (fault_hits_request(sim, SIM_FAULT_HTTP_500, order, user)) {
+        reply_500(r, sim->faults[SIM_FAULT_HTTP_500].plan.status);
         return;
     }
     if (is_v1_order(get, rest)) {
@@ -291,21 +297,17 @@ static void private_request(struct sim *sim, const struct sim_http_req *req, str
         reply_unknown_route(r);
         return;
     }
-    if (order && fault_due(sim, SIM_FAULT_HTTP_500_AFTER)) {
-        reply_500(r);
-    } else if (order && fault_due(sim, SIM_FAULT_TIMEOUT)) {
-        r->drop = true;
-    }
+    faults_after(sim, order, user, r);
 }
 
 void sim_http(struct sim *sim, const struct sim_http_req *req, wall_ns_t wall, mono_ns_t now,
               struct sim_http_resp *r)
 {
-    sim->wall = wall;
-    sim->now = now;
+    sim_set_time(sim, wall, now);
     sim->count.http_requests++;
     r->delay_ns = 0;
     r->drop = false;
+    r->cut = false;
     begin(r, 200, "application/json");
     size_t root = strlen(ROOT);
     if (!has_prefix(req->path, ROOT "/")) {

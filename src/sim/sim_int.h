@@ -1,8 +1,11 @@
 /*
  * sim_int.h - what the files of sim/ share.
  *
- *   sim.c         life, users, time, faults          sim_ws.c      connections, commands, replies
- *   sim_http.c    routing, signatures, buckets       sim_emit.c    what happened, to subscribers
+ *   sim.c         life, time                         sim_ws.c      connections, commands
+ *   sim_sub.c     subscriptions and their index      sim_reply.c   replies to commands
+ *   sim_emit.c    what happened, to subscribers      sim_message.c the texts of messages
+ *   sim_link.c    frames on their way out            sim_fault.c   faults on demand
+ *   sim_http.c    routing, signatures, buckets
  *   sim_orders.c  placing and canceling             sim_capture.c the recorded source
  *   sim_portfolio.c reading what a user has     sim_users.c   users, keys, subaccounts
  *   sim_public.c  routes of markets and exchange     sim_flow.c    the generated source
@@ -28,13 +31,16 @@
 
 #define CLOCK_BEHIND_MS  20000 /* of the client's clock: section 21 */
 #define CLOCK_AHEAD_MS   45000
-#define BACKLOG_MAX      ((size_t)16 << 20) /* bytes kept for a reader that is behind */
+#define BACKLOG_MAX      ((size_t)16 << 20)  /* bytes kept for a reader that is behind */
+#define SNAPSHOTS_MAX    ((size_t)256 << 20) /* the same while it is sent snapshots */
 #define BACKLOG_SLACK    ((size_t)1 << 20)
+#define CONNECTIONS_MAX  200u    /* of one user */
 #define TRADES_KEPT      50000u  /* public trades that can be read over REST */
 #define TICK_MESSAGES    512u    /* most messages of one sim_tick */
 #define MARKETS_SUBS_MAX 500000u /* market subscriptions of a connection */
 #define COMMANDS_PER_SEC 10000u
 
+/* The first CH_INDEXED are public and many: they are found by market. */
 enum channel {
     CH_BOOK,
     CH_TICKER,
@@ -44,8 +50,14 @@ enum channel {
     CH_ORDERS,
     CH_GROUPS,
     CH_LIFECYCLE,
+    CH_MULTIVARIATE,
+    CH_COMMUNICATIONS,
+    CH_CFBENCHMARKS,
+    CH_CFBENCHMARKS_5HZ,
+    CH_PYTH,
     CH_MAX
 };
+#define CH_INDEXED 3
 
 enum mstatus {
     M_INITIALIZED, /* listed, open_time is ahead */
@@ -216,31 +228,67 @@ struct user {
     struct bucket read, write;
 };
 
+struct sub;
+struct sub_list {
+    struct sub **v;
+    uint32_t n, cap;
+};
+
+/* A set of small numbers: markets, or tickers that no market has. */
+struct number_set {
+    uint64_t *bits;
+    uint32_t words, n;
+};
+
 struct sub {
+    struct sim_conn *conn;
     uint64_t sid, seq;
     enum channel channel;
-    bool all, use_yes_price, skip_ack, dead;
-    uint32_t drop;     /* fault: sequenced messages to lose */
-    uint64_t *markets; /* bitmap, of words: it grows when markets are listed */
-    uint32_t words;
-    uint32_t n_markets;
-    char (*unknown)[TICKER_MAX]; /* tickers that no market has, for the lists in replies */
-    uint32_t n_unknown;
+    bool all; /* every market but those of the set */
+    bool use_yes_price, skip_ack, by_id, dead;
+    uint32_t lose; /* fault: sequenced messages to lose */
+    json_t *names; /* what it follows of indices or underlyings; NULL */
+    struct number_set markets, ghosts;
+};
+
+/* Tickers that were subscribed to and that no market has (yet). */
+struct ghost {
+    char ticker[TICKER_MAX];
+    struct sub_list subs;
+};
+
+/* Frames that wait: due time, length, bytes. */
+struct frame_queue {
+    struct buf b;
+    size_t from;
 };
 
 struct sim_conn {
     struct sim *sim;
     void *peer;
-    uint32_t user;
+    uint32_t user; /* NO_INDEX: nobody's (rules.ws_public_open) */
     bool closing;
     uint64_t next_sid;
-    struct sub *subs;
+    struct sub **subs;
     uint32_t n_subs;
-    struct buf backlog; /* frames that the reader could not take yet: length (8 bytes), bytes */
-    size_t backlog_from;
+    struct frame_queue backlog; /* the reader could not take them yet */
+    bool blocks;                /* counted in sim.blocked */
     int64_t command_second;
     uint32_t commands;
+    /* faults */
+    bool faulty, mute;
+    mono_ns_t mute_until, held_due;
+    uint32_t fault_left[SIM_FAULT_MAX];
+    struct frame_queue delayed, lagging; /* private messages; all frames */
+    struct buf held;                     /* a frame that goes after the next one */
     struct sim_conn *prev, *next;
+};
+
+/* A fault of one kind: how many events are left, or until when it lasts. */
+struct fault_state {
+    struct sim_fault_plan plan; /* the last one */
+    uint32_t left;
+    mono_ns_t until;
 };
 
 struct counters {
@@ -302,20 +350,30 @@ struct sim {
 
     struct sim_conn *conns;
     uint32_t subs_of[CH_MAX];
+    struct sub_list *followers[CH_INDEXED]; /* by market */
+    uint32_t followers_cap;
+    struct sub_list listeners[CH_MAX]; /* of every market, or of a channel that is not indexed */
+    struct ghost *ghosts;
+    uint32_t n_ghosts, ghosts_cap;
+    struct idmap by_ghost;
     bool client_came;
     bool paused; /* pause_after_ns have passed */
     mono_ns_t source_began;
     /* 0: not yet; only with pause_after_ns */ /* a book subscription was made */
-    bool blocked;                              /* some reader has a backlog */
+    uint32_t blocked;                          /* readers that have a backlog */
 
     struct capture_source *capture;
     struct flow_source *flow;
     bool finished;
     bool stop; /* the action "stop" came */
 
-    uint32_t fault_left[SIM_FAULT_MAX]; /* of the faults on order requests */
+    struct fault_state faults[SIM_FAULT_MAX];
+    mono_ns_t frame_faults_until; /* some fault on frames lasts until then */
+    mono_ns_t link_due;           /* delayed frames; NS_NEVER: none */
+    wall_ns_t skew;               /* of this exchange's clock */
+    struct rng fault_rng, shuffle_rng;
     struct counters count;
-    struct buf body, frame; /* scratch */
+    struct buf body, body_yes, frame; /* scratch; body_yes: on the scale of YES prices */
 };
 
 /* --- sim_market.c --- */
@@ -329,7 +387,8 @@ void sim_uuid(const struct sim *sim, const char *kind, uint64_t number, char out
 /* Grow an array by one; false without memory. */
 bool sim_grow(void **p, uint32_t n, uint32_t *cap, size_t size);
 void sim_close_market(struct sim *sim, uint32_t market, wall_ns_t at);
-const char *sim_fault_name(enum sim_fault fault);
+/* Every entry sets the time first; sim->wall has the fault clock_skew in it. */
+void sim_set_time(struct sim *sim, wall_ns_t wall, mono_ns_t now);
 void sim_settle_market(struct sim *sim, uint32_t market, bool yes, wall_ns_t at);
 
 /* --- sim_users.c --- */
@@ -375,25 +434,77 @@ int64_t wall_ms(wall_ns_t t);
 const char *side_text(enum side s);      /* yes, no */
 const char *book_side_text(enum side s); /* bid, ask */
 
-/* --- sim_ws.c --- */
-/* A market is new: subscriptions that named its ticker before it was there follow it now. */
-void ws_market_listed(struct sim *sim, uint32_t market);
+/* --- sim_sub.c: which subscription wants what --- */
+enum status subs_init(struct sim *sim) MUST_CHECK;
+void subs_finish(struct sim *sim);
+struct sub *sub_create(struct sim *sim, struct sim_conn *c, enum channel channel);
+void sub_end(struct sim *sim, struct sub *s); /* out of its connection and of every list */
+struct sub *sub_find(struct sim_conn *c, uint64_t sid);               /* NULL; not a dead one */
+struct sub *sub_of_channel(struct sim_conn *c, enum channel channel); /* the same */
+bool sub_has(const struct sub *s, uint32_t market);
+bool sub_follows(const struct sim *sim, const struct sub *s, const char *ticker);
+/* True when the ticker is new to the subscription. */
+bool sub_add_ticker(struct sim *sim, struct sub *s, const char *ticker);
+void sub_remove_ticker(struct sim *sim, struct sub *s, const char *ticker);
+void sub_take_all(struct sim *sim, struct sub *s);
+bool set_has(const struct number_set *s, uint32_t i);
+/* Those who subscribed to a market's ticker before it was listed follow it now. */
+void subs_market_added(struct sim *sim, uint32_t market);
+
+/* Walk the subscriptions of a channel that want a market's message. */
+struct sub_walk {
+    const struct sub_list *lists[2];
+    uint32_t list, i, market;
+};
+struct sub_walk sub_walk(const struct sim *sim, enum channel channel, uint32_t market);
+struct sub *sub_next(struct sub_walk *w); /* NULL: past the last */
+#define EACH_SUB(s_, walk_) for (struct sub *s_ = sub_next(walk_); s_ != NULL; s_ = sub_next(walk_))
+
+/* --- sim_reply.c --- */
+const char *channel_name(enum channel channel);
+enum channel channel_parse(const char *name); /* CH_MAX: there is none */
+bool channel_public(enum channel channel);    /* needs no user */
+bool channel_sequenced(enum channel channel);
+bool channel_has_markets(enum channel channel); /* commands may name markets */
+/* market: the one it is about, NULL: none. */
+void ws_error(struct sim *sim, struct sim_conn *c, uint64_t id, int code, const char *market);
+void ws_subscribed(struct sim *sim, struct sub *s, uint64_t id);
+void ws_ok(struct sim *sim, struct sub *s, uint64_t id);
+void ws_unsubscribed(struct sim *sim, struct sub *s, uint64_t id);
+void ws_list(struct sim *sim, struct sim_conn *c, uint64_t id);
+/* indexlist, underlying_list: which there are. This exchange has none. */
+void ws_names(struct sim *sim, struct sub *s, uint64_t id);
+/* The subscription ends with a final error: 10, 17 or 25. */
+void sub_fail(struct sim *sim, struct sub *s, int code);
+
+/* --- sim_link.c: frames on their way out --- */
+void link_send(struct sim *sim, struct sim_conn *c, const char *p, size_t n, bool private);
+void link_flush(struct sim *sim, struct sim_conn *c); /* the reader takes frames again */
+size_t link_waiting(const struct sim_conn *c);        /* bytes of the backlog */
+void link_tick(struct sim *sim);                      /* frames that are due now */
+void link_finish(struct sim_conn *c);
+void link_mute(struct sim *sim, struct sim_conn *c, mono_ns_t until);
+
+/* --- sim_fault.c --- */
+/* True when a fault hits a frame of the connection; counted. */
+bool fault_hits_frame(struct sim *sim, struct sim_conn *c, enum sim_fault fault);
+/* The same for a request, upgrade or command. order: it is an order request. */
+bool fault_hits_request(struct sim *sim, enum sim_fault fault, bool order, uint32_t user);
+mono_ns_t fault_delay(struct sim *sim, enum sim_fault fault);
 
 /* --- sim_emit.c --- */
-bool sub_has(const struct sub *s, uint32_t market);
-/* Send msg (and what comes with it) as one message of a subscription. */
-void emit_to(struct sim *sim, struct sim_conn *c, struct sub *s, const char *type, uint64_t id,
-             const char *msg, bool sequenced);
-void emit_raw(struct sim *sim, struct sim_conn *c, const char *p, size_t n);
-void emit_flush(struct sim *sim, struct sim_conn *c);
-void emit_snapshot(struct sim *sim, struct sim_conn *c, struct sub *s, uint32_t market,
-                   uint64_t id);
-void emit_unknown_snapshot(struct sim *sim, struct sim_conn *c, struct sub *s, const char *ticker,
-                           uint64_t id);
+/* Send msg as one message of a subscription, with the next seq if its channel is sequenced. */
+void emit_to(struct sim *sim, struct sub *s, const char *type, uint64_t id, struct text msg);
+/* To every subscription of a channel that is not indexed. */
+void emit_broadcast(struct sim *sim, enum channel channel, const char *type, struct text msg);
+void emit_snapshot(struct sim *sim, struct sub *s, uint32_t market, uint64_t id);
+void emit_unknown_snapshot(struct sim *sim, struct sub *s, const char *ticker, uint64_t id);
 void emit_snapshot_all(struct sim *sim, uint32_t market);
-void emit_ticker(struct sim *sim, struct sim_conn *c, struct sub *s, uint32_t market);
+void emit_ticker(struct sim *sim, struct sub *s, uint32_t market);
+void emit_position(struct sim *sim, uint32_t account, uint32_t market);
 /* order_group_updates of the account's user: created, triggered, reset, deleted, limit_updated.
- * limit is told with created and limit_updated only. */
+ * limit is told with created and limit_updated only; emit_result() tells of what the engine
+ * triggered. */
 void emit_group_event(struct sim *sim, uint32_t account, const char *group_id,
                       const char *event_type, qty_t limit, wall_ns_t at);
 void group_id_text(const struct sim *sim, uint64_t group, char out[UUID_TEXT]);
@@ -405,6 +516,21 @@ void emit_after_deltas(struct sim *sim, wall_ns_t at);
 void emit_trade(struct sim *sim, const struct strade *t);
 void emit_tickers(struct sim *sim, uint32_t market, wall_ns_t at);
 void trade_id_text(const struct sim *sim, uint64_t id, char out[UUID_TEXT]);
+
+/* --- sim_message.c: the msg of each message, by the rules --- */
+struct jw msg_open(struct sim *sim, struct buf *b);
+void msg_close(struct sim *sim, struct jw *w);
+void msg_px(struct sim *sim, struct jw *w, const char *key, px_t px);
+void msg_ts_ms(struct sim *sim, struct jw *w, const char *key, wall_ns_t at);
+void msg_snapshot(struct sim *sim, struct buf *b, uint32_t market, bool yes_scale);
+/* own: the receiver's order that caused it, or NULL. */
+void msg_delta(struct sim *sim, struct buf *b, const struct match_delta *d, bool yes_scale,
+               const struct sorder *own, wall_ns_t at);
+void msg_trade(struct sim *sim, struct buf *b, const struct strade *t);
+void msg_ticker(struct sim *sim, struct buf *b, uint32_t market);
+void msg_fill(struct sim *sim, struct buf *b, const struct match_fill *f, wall_ns_t at);
+void msg_order(struct sim *sim, struct buf *b, const struct sorder *so);
+void msg_position(struct sim *sim, struct buf *b, uint32_t account, uint32_t market);
 
 /* --- sim_http.c --- */
 void reply_nested(struct sim_http_resp *r, int status, const char *code, const char *details);

@@ -469,7 +469,7 @@ void life_list(struct sim *sim, uint32_t market)
 {
     uint32_t event = sim->markets[market].event_index;
     life_follow(sim, market);
-    ws_market_listed(sim, market);
+    subs_market_added(sim, market);
     if (!sim->events[event].told) {
         tell_event(sim, event);
     }

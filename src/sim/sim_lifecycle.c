@@ -1,7 +1,7 @@
 /*
  * sim_lifecycle.c - the messages of the channel market_lifecycle_v2 (sheet 5.7.8): one function for
  * each event_type, with the fields of that type only. Times are Unix seconds. Combos (KXMVE...)
- * have a channel of their own and do not show here.
+ * have a channel of their own.
  */
 #include <string.h>
 
@@ -9,10 +9,7 @@
 
 static struct jw begin(struct sim *sim)
 {
-    struct jw w = {&sim->body, false};
-    buf_clear(&sim->body);
-    jw_open(&w, NULL, '{');
-    return w;
+    return msg_open(sim, &sim->body);
 }
 
 static bool is_combo(const char *ticker)
@@ -22,17 +19,9 @@ static bool is_combo(const char *ticker)
 
 static void send(struct sim *sim, struct jw *w, const char *type, const char *ticker)
 {
-    jw_close(w, '}');
-    if (is_combo(ticker)) {
-        return;
-    }
-    for (struct sim_conn *c = sim->conns; c != NULL; c = c->next) {
-        for (uint32_t i = 0; i < c->n_subs; i++) {
-            if (c->subs[i].channel == CH_LIFECYCLE) {
-                emit_to(sim, c, &c->subs[i], type, 0, sim->body.p, true);
-            }
-        }
-    }
+    msg_close(sim, w);
+    emit_broadcast(sim, is_combo(ticker) ? CH_MULTIVARIATE : CH_LIFECYCLE, type,
+                   (struct text){sim->body.p, sim->body.n});
 }
 
 static struct jw begin_market(struct sim *sim, uint32_t market, const char *event_type)
@@ -45,7 +34,9 @@ static struct jw begin_market(struct sim *sim, uint32_t market, const char *even
 
 static void send_market(struct sim *sim, struct jw *w, uint32_t market)
 {
-    send(sim, w, "market_lifecycle_v2", sim->markets[market].ticker);
+    const char *ticker = sim->markets[market].ticker;
+    send(sim, w, is_combo(ticker) ? "multivariate_market_lifecycle" : "market_lifecycle_v2",
+         ticker);
 }
 
 void write_ranges(struct jw *w, const struct grid *g)

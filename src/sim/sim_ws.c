@@ -1,9 +1,9 @@
 /*
- * sim_ws.c - WebSocket connections: commands and their replies (sheet 5.2 to 5.5).
+ * sim_ws.c - WebSocket connections and their commands (sheet 5.1, 5.2).
  *
- * Every reply that belongs to a subscription takes the next seq of its sid, so that a client counts
- * what the exchange counts. Unknown tickers are accepted: the reply names them and a book
- * subscription gets an empty snapshot of each (section 21).
+ * Unknown tickers are accepted: the reply names them and a book subscription gets an empty snapshot
+ * of each (section 21), or with rules.unknown_ticker the retired code 16. What is wrong with one
+ * channel of a subscribe does not touch the others.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -11,436 +11,368 @@
 #include "base/ensure.h"
 #include "sim/sim_int.h"
 
-static const char *const channel_names[CH_MAX] = {
-    [CH_BOOK] = "orderbook_delta",
-    [CH_TICKER] = "ticker",
-    [CH_TRADE] = "trade",
-    [CH_FILL] = "fill",
-    [CH_POSITIONS] = "market_positions",
-    [CH_ORDERS] = "user_orders",
-    [CH_GROUPS] = "order_group_updates",
-    [CH_LIFECYCLE] = "market_lifecycle_v2",
-};
-
-static enum channel channel_parse(const char *name)
-{
-    int i = 0;
-    while (i < CH_MAX && strcmp(channel_names[i], name) != 0) {
-        i++;
-    }
-    return (enum channel)i;
-}
-
-/* Channels that ignore which markets a command names. */
-static bool no_markets(enum channel channel)
-{
-    return channel == CH_LIFECYCLE || channel == CH_GROUPS;
-}
-
-/* --- replies --- */
-
-static void send_buf(struct sim *sim, struct sim_conn *c, struct jw *w)
-{
-    jw_int(w, "sending_ts_ms", wall_ms(sim->wall));
-    jw_close(w, '}');
-    buf_char(w->b, '\n');
-    emit_raw(sim, c, w->b->p, w->b->n);
-}
-
-static struct jw reply_open(struct sim *sim)
-{
-    struct jw w = {&sim->frame, false};
-    buf_clear(&sim->frame);
-    jw_open(&w, NULL, '{');
-    return w;
-}
-
-static const char *error_text(int code)
-{
-    static const char *const text[] = {
-        [1] = "Unable to process message",
-        [2] = "Params required",
-        [3] = "Channels required",
-        [4] = "Subscription IDs required",
-        [5] = "Unknown command",
-        [7] = "Unknown subscription ID",
-        [8] = "Unknown channel name",
-        [11] = "Invalid parameter",
-        [12] = "Exactly one subscription ID is required",
-        [13] = "Unsupported action",
-        [14] = "Market Ticker required",
-        [15] = "Action required",
-        [26] = "Subscription market limit exceeded",
-        [27] = "Too many requests",
-    };
-    return text[code];
-}
-
-static void reply_error(struct sim *sim, struct sim_conn *c, uint64_t id, int code)
-{
-    struct jw w = reply_open(sim);
-    jw_str(&w, "type", "error");
-    if (id != 0) {
-        jw_int(&w, "id", (int64_t)id);
-    }
-    jw_open(&w, "msg", '{');
-    jw_int(&w, "code", code);
-    jw_str(&w, "msg", error_text(code));
-    jw_close(&w, '}');
-    send_buf(sim, c, &w);
-}
-
-static void reply_subscribed(struct sim *sim, struct sim_conn *c, uint64_t id, const struct sub *s)
-{
-    struct jw w = reply_open(sim);
-    jw_str(&w, "type", "subscribed");
-    if (id != 0) {
-        jw_int(&w, "id", (int64_t)id);
-    }
-    jw_open(&w, "msg", '{');
-    jw_str(&w, "channel", channel_names[s->channel]);
-    jw_int(&w, "sid", (int64_t)s->sid);
-    jw_close(&w, '}');
-    send_buf(sim, c, &w);
-}
-
-static struct jw reply_of_sub(struct sim *sim, uint64_t id, struct sub *s, const char *type)
-{
-    struct jw w = reply_open(sim);
-    if (id != 0) {
-        jw_int(&w, "id", (int64_t)id);
-    }
-    jw_int(&w, "sid", (int64_t)s->sid);
-    jw_int(&w, "seq", (int64_t)++s->seq);
-    jw_str(&w, "type", type);
-    return w;
-}
-
-static void reply_ok(struct sim *sim, struct sim_conn *c, uint64_t id, struct sub *s)
-{
-    struct jw w = reply_of_sub(sim, id, s, "ok");
-    jw_open(&w, "msg", '{');
-    if (!s->skip_ack) {
-        jw_open(&w, "market_tickers", '[');
-        for (uint32_t i = 0; i < sim->n_markets; i++) {
-            if (!s->all && sub_has(s, i)) {
-                jw_str(&w, NULL, sim->markets[i].ticker);
-            }
-        }
-        for (uint32_t i = 0; i < s->n_unknown; i++) {
-            jw_str(&w, NULL, s->unknown[i]);
-        }
-        jw_close(&w, ']');
-    }
-    jw_close(&w, '}');
-    send_buf(sim, c, &w);
-}
-
-/* --- subscriptions --- */
-
-static struct sub *sub_find(struct sim_conn *c, uint64_t sid)
-{
-    for (uint32_t i = 0; i < c->n_subs; i++) {
-        if (c->subs[i].sid == sid && !c->subs[i].dead) {
-            return &c->subs[i];
-        }
-    }
-    return NULL;
-}
-
-static struct sub *sub_of_channel(struct sim_conn *c, enum channel channel)
-{
-    for (uint32_t i = 0; i < c->n_subs; i++) {
-        if (c->subs[i].channel == channel && !c->subs[i].dead) {
-            return &c->subs[i];
-        }
-    }
-    return NULL;
-}
-
-static void sub_free(struct sim *sim, struct sim_conn *c, uint32_t i)
-{
-    sim->subs_of[c->subs[i].channel]--;
-    free(c->subs[i].markets);
-    free(c->subs[i].unknown);
-    memmove(&c->subs[i], &c->subs[i + 1], (c->n_subs - i - 1) * sizeof *c->subs);
-    c->n_subs--;
-}
-
-/* Subscriptions that ended with an error leave before anything is added. */
-static void subs_bury(struct sim *sim, struct sim_conn *c)
-{
-    for (uint32_t i = c->n_subs; i > 0; i--) {
-        if (c->subs[i - 1].dead) {
-            sub_free(sim, c, i - 1);
-        }
-    }
-}
-
-static struct sub *sub_add(struct sim *sim, struct sim_conn *c, enum channel channel)
-{
-    struct sub *subs = realloc(c->subs, (c->n_subs + 1) * sizeof *subs);
-    ensure(subs != NULL);
-    c->subs = subs;
-    struct sub *s = &subs[c->n_subs++];
-    *s = (struct sub){.sid = ++c->next_sid, .channel = channel};
-    sim->subs_of[channel]++;
-    return s;
-}
-
-static uint32_t unknown_find(const struct sub *s, const char *ticker)
-{
-    uint32_t i = 0;
-    while (i < s->n_unknown && strcmp(s->unknown[i], ticker) != 0) {
-        i++;
-    }
-    return i;
-}
-
-/* Set the bit of a market; true when it was not set. */
-static bool sub_set(struct sub *s, uint32_t market)
-{
-    uint32_t word = market >> 6;
-    if (word >= s->words) {
-        uint32_t words = word + 1 > 2 * s->words ? word + 1 : 2 * s->words;
-        uint64_t *p = realloc(s->markets, words * sizeof *p);
-        ensure(p != NULL);
-        memset(p + s->words, 0, (words - s->words) * sizeof *p);
-        s->markets = p;
-        s->words = words;
-    }
-    uint64_t bit = UINT64_C(1) << (market & 63);
-    bool had = (s->markets[word] & bit) != 0;
-    s->markets[word] |= bit;
-    s->n_markets += !had;
-    return !had;
-}
-
-void ws_market_listed(struct sim *sim, uint32_t market)
-{
-    for (struct sim_conn *c = sim->conns; c != NULL; c = c->next) {
-        for (uint32_t i = 0; i < c->n_subs; i++) {
-            struct sub *s = &c->subs[i];
-            uint32_t at = unknown_find(s, sim->markets[market].ticker);
-            if (at < s->n_unknown) {
-                memmove(s->unknown[at], s->unknown[s->n_unknown - 1], TICKER_MAX);
-                s->n_unknown--;
-                (void)sub_set(s, market);
-            }
-        }
-    }
-}
-
-/* True when the market is new to the subscription. */
-static bool sub_add_market(struct sim *sim, struct sub *s, const char *ticker)
-{
-    uint32_t market = sim_find_market(sim, text_of(ticker));
-    if (market != NO_INDEX) {
-        return sub_set(s, market);
-    }
-    if (strlen(ticker) >= TICKER_MAX || unknown_find(s, ticker) < s->n_unknown) {
-        return false;
-    }
-    void *p = realloc(s->unknown, (s->n_unknown + 1) * sizeof *s->unknown);
-    ensure(p != NULL);
-    s->unknown = p;
-    text_copy(s->unknown[s->n_unknown++], TICKER_MAX, text_of(ticker));
-    return true;
-}
-
-static void sub_remove_market(struct sim *sim, struct sub *s, const char *ticker)
-{
-    uint32_t market = sim_find_market(sim, text_of(ticker));
-    if (market != NO_INDEX) {
-        uint32_t word = market >> 6;
-        uint64_t bit = UINT64_C(1) << (market & 63);
-        if (word < s->words && (s->markets[word] & bit) != 0) {
-            s->markets[word] &= ~bit;
-            s->n_markets--;
-        }
-        return;
-    }
-    uint32_t i = unknown_find(s, ticker);
-    if (i < s->n_unknown) {
-        memmove(s->unknown[i], s->unknown[s->n_unknown - 1], TICKER_MAX);
-        s->n_unknown--;
-    }
-}
-
 /* --- parameters --- */
 
-/*
- * The markets a command names, as an array of tickers (a new reference, or NULL when it names
- * none). Ids are turned into tickers. *ret_code: 11 when they are of the wrong type.
- */
-static json_t *named_markets(struct sim *sim, json_t *params, int *ret_code)
+/* What a command names: arrays of tickers (ids are turned into tickers), NULL when none. */
+struct named {
+    json_t *tickers;
+    bool by_id; /* by market_id(s) alone */
+    int code;   /* 11: of the wrong type */
+};
+
+static void named_add(struct sim *sim, struct named *m, const json_t *v, bool id)
+{
+    const char *s = json_string_value(v);
+    if (s == NULL) {
+        m->code = 11;
+        return;
+    }
+    uint32_t market = id ? idmap_get(&sim->by_market_id, text_of(s)) : NO_INDEX;
+    json_array_append_new(m->tickers,
+                          json_string(market != NO_INDEX ? sim->markets[market].ticker : s));
+}
+
+static struct named named_markets(struct sim *sim, json_t *params)
 {
     static const char *const keys[] = {"market_ticker", "market_tickers", "market_id",
                                        "market_ids"};
-    json_t *list = NULL;
-    for (size_t k = 0; k < 4; k++) {
+    struct named m = {.tickers = json_array()};
+    size_t by_ticker = 0;
+    for (size_t k = 0; k < 4 && m.code == 0; k++) {
         json_t *v = json_object_get(params, keys[k]);
         if (v == NULL || json_is_null(v)) {
             continue;
         }
-        list = list != NULL ? list : json_array();
-        size_t n = json_is_array(v) ? json_array_size(v) : 1;
-        for (size_t i = 0; i < n; i++) {
-            const char *s = json_string_value(json_is_array(v) ? json_array_get(v, i) : v);
-            if (s == NULL) {
-                *ret_code = 11;
-                json_decref(list);
-                return NULL;
-            }
-            uint32_t m = k >= 2 ? idmap_get(&sim->by_market_id, text_of(s)) : NO_INDEX;
-            json_array_append_new(list, json_string(m != NO_INDEX ? sim->markets[m].ticker : s));
+        if (json_is_array(v) != (k % 2 == 1)) {
+            m.code = 11;
+            break;
         }
+        for (size_t i = 0; json_is_array(v) && i < json_array_size(v); i++) {
+            named_add(sim, &m, json_array_get(v, i), k >= 2);
+        }
+        if (!json_is_array(v)) {
+            named_add(sim, &m, v, k >= 2);
+        }
+        by_ticker = k < 2 ? json_array_size(m.tickers) : by_ticker;
     }
-    if (list != NULL && json_array_size(list) == 0) {
-        json_decref(list);
+    m.by_id = by_ticker == 0;
+    if (m.code != 0 || json_array_size(m.tickers) == 0) {
+        json_decref(m.tickers);
+        m.tickers = NULL;
+    }
+    return m;
+}
+
+static const char *ticker_at(const json_t *list, size_t i)
+{
+    return json_string_value(json_array_get(list, i));
+}
+
+/* False: there, and no boolean. */
+static bool get_flag(json_t *params, const char *key, bool *ret)
+{
+    const json_t *v = json_object_get(params, key);
+    *ret = json_is_true(v);
+    return v == NULL || json_is_null(v) || json_is_boolean(v);
+}
+
+/* Market subscriptions of a connection after list was added to s (NULL: a new one). */
+static bool over_limit(const struct sim *sim, const struct sim_conn *c, const struct sub *s,
+                       const json_t *list)
+{
+    uint64_t n = 0;
+    for (uint32_t i = 0; i < c->n_subs; i++) {
+        n += (c->subs[i]->all ? 0 : c->subs[i]->markets.n) + c->subs[i]->ghosts.n;
+    }
+    if (n + json_array_size(list) <= MARKETS_SUBS_MAX) {
+        return false;
+    }
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        n += s == NULL || !sub_follows(sim, s, ticker_at(list, i));
+    }
+    return n > MARKETS_SUBS_MAX;
+}
+
+/* The first ticker that no market has, when that is an error. */
+static const char *not_found(const struct sim *sim, const json_t *list)
+{
+    if (sim->config.rules.unknown_ticker != RULE_UNKNOWN_ERROR) {
         return NULL;
     }
-    return list;
-}
-
-static uint32_t markets_of_conn(const struct sim_conn *c)
-{
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < c->n_subs; i++) {
-        n += c->subs[i].n_markets + c->subs[i].n_unknown;
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        if (sim_find_market(sim, text_of(ticker_at(list, i))) == NO_INDEX) {
+            return ticker_at(list, i);
+        }
     }
-    return n;
+    return NULL;
 }
 
-static void first_data(struct sim *sim, struct sim_conn *c, struct sub *s, const char *ticker,
-                       bool send_initial)
+/* Arrays of texts; *ret NULL when absent. False: of the wrong type. */
+static bool get_names(json_t *params, enum channel channel, json_t **ret)
+{
+    json_t *v = json_object_get(params, channel == CH_PYTH ? "underlying_tickers" : "index_ids");
+    *ret = json_is_null(v) ? NULL : v;
+    for (size_t i = 0; i < json_array_size(*ret); i++) {
+        if (!json_is_string(json_array_get(*ret, i))) {
+            return false;
+        }
+    }
+    return *ret == NULL || json_is_array(*ret);
+}
+
+static bool follows_names(enum channel channel)
+{
+    return channel == CH_CFBENCHMARKS || channel == CH_CFBENCHMARKS_5HZ || channel == CH_PYTH;
+}
+
+/* user_filter, shard_factor and shard_key: 0, or the error. */
+static int check_communications(json_t *params)
+{
+    const json_t *filter = json_object_get(params, "user_filter");
+    const json_t *factor = json_object_get(params, "shard_factor");
+    const json_t *key = json_object_get(params, "shard_key");
+    if (filter != NULL && !json_is_null(filter)) {
+        const char *s = json_string_value(filter);
+        if (s == NULL || (s[0] != '\0' && strcmp(s, "self") != 0)) {
+            return 11;
+        }
+    }
+    bool has_factor = factor != NULL && !json_is_null(factor);
+    bool has_key = key != NULL && !json_is_null(key);
+    if ((has_factor && !json_is_integer(factor)) || (has_key && !json_is_integer(key))) {
+        return 11;
+    }
+    if (has_factor && json_integer_value(factor) <= 0) {
+        return 19;
+    }
+    if (has_factor && json_integer_value(factor) > 100) {
+        return 22;
+    }
+    if (has_key && !has_factor) {
+        return 20;
+    }
+    if (has_key &&
+        (json_integer_value(key) < 0 || json_integer_value(key) >= json_integer_value(factor))) {
+        return 21;
+    }
+    return 0;
+}
+
+/* --- subscribe --- */
+
+static void first_data(struct sim *sim, struct sub *s, const char *ticker, bool initial)
 {
     uint32_t market = sim_find_market(sim, text_of(ticker));
     if (s->channel == CH_BOOK && market != NO_INDEX) {
-        emit_snapshot(sim, c, s, market, 0);
+        emit_snapshot(sim, s, market, 0);
     } else if (s->channel == CH_BOOK) {
-        emit_unknown_snapshot(sim, c, s, ticker, 0);
-    } else if (s->channel == CH_TICKER && send_initial && market != NO_INDEX) {
-        emit_ticker(sim, c, s, market);
+        emit_unknown_snapshot(sim, s, ticker, 0);
+    } else if (s->channel == CH_TICKER && initial && market != NO_INDEX) {
+        emit_ticker(sim, s, market);
     }
 }
 
-/* --- commands --- */
+struct subscribe {
+    uint64_t id;
+    json_t *params;
+    struct named named;
+    bool initial, use_yes_price, skip_ack;
+};
 
-static void subscribe_one(struct sim *sim, struct sim_conn *c, uint64_t id, enum channel channel,
-                          json_t *params, json_t *markets)
+/* 0, or the error of this channel alone. */
+static int check_channel(const struct sim *sim, struct sim_conn *c, enum channel channel,
+                         const struct subscribe *q, const char **ret_market)
 {
-    if (channel == CH_BOOK && markets == NULL) {
-        reply_error(sim, c, id, 14);
-        return;
+    json_t *names = NULL;
+    if (c->user == NO_INDEX && !channel_public(channel)) {
+        return 9;
     }
-    bool initial = json_is_true(json_object_get(params, "send_initial_snapshot"));
-    struct sub *s = sub_of_channel(c, channel);
-    if (s == NULL) {
-        s = sub_add(sim, c, channel);
-        s->use_yes_price = json_is_true(json_object_get(params, "use_yes_price"));
-        s->skip_ack = json_is_true(json_object_get(params, "skip_ticker_ack"));
+    if (channel == CH_COMMUNICATIONS) {
+        return check_communications(q->params);
     }
-    s->all = s->all || markets == NULL || no_markets(channel);
-    reply_subscribed(sim, c, id, s);
-    for (size_t i = 0; i < json_array_size(markets) && !no_markets(channel); i++) {
-        const char *ticker = json_string_value(json_array_get(markets, i));
-        if (sub_add_market(sim, s, ticker)) {
-            first_data(sim, c, s, ticker, initial);
+    if (follows_names(channel)) {
+        return get_names(q->params, channel, &names) ? 0 : 11;
+    }
+    if (!channel_has_markets(channel)) {
+        return 0;
+    }
+    bool ids = q->named.tickers != NULL && q->named.by_id;
+    if (channel == CH_BOOK && (q->named.tickers == NULL || ids)) {
+        return 14;
+    }
+    if (ids && channel != CH_TICKER) {
+        return 11; /* ids are the ticker channel's; to ignore them would mean every market */
+    }
+    *ret_market = not_found(sim, q->named.tickers);
+    if (*ret_market != NULL) {
+        return 16;
+    }
+    return over_limit(sim, c, sub_of_channel(c, channel), q->named.tickers) ? 26 : 0;
+}
+
+/* What the subscription follows now; *ret_fresh: the tickers that are new to it. */
+static void take_markets(struct sim *sim, struct sub *s, const json_t *tickers, json_t *fresh)
+{
+    if (tickers == NULL) {
+        sub_take_all(sim, s);
+    }
+    for (size_t i = 0; i < json_array_size(tickers); i++) {
+        if (sub_add_ticker(sim, s, ticker_at(tickers, i))) {
+            json_array_append(fresh, json_array_get(tickers, i));
         }
     }
-    for (uint32_t i = 0; s->all && channel == CH_TICKER && initial && i < sim->n_markets; i++) {
-        emit_ticker(sim, c, s, i);
+}
+
+static void send_first(struct sim *sim, struct sub *s, const json_t *fresh, bool initial)
+{
+    for (size_t i = 0; i < json_array_size(fresh); i++) {
+        first_data(sim, s, ticker_at(fresh, i), initial);
     }
-    if (channel == CH_BOOK) {
-        sim->client_came = true;
+    for (uint32_t i = 0; s->all && s->channel == CH_TICKER && initial && i < sim->n_markets; i++) {
+        emit_ticker(sim, s, i);
+    }
+}
+
+static struct sub *subscribe_one(struct sim *sim, struct sim_conn *c, enum channel channel,
+                                 const struct subscribe *q, json_t *fresh)
+{
+    struct sub *s = sub_of_channel(c, channel);
+    if (s == NULL) {
+        s = sub_create(sim, c, channel);
+        s->use_yes_price = q->use_yes_price;
+        s->skip_ack = q->skip_ack;
+        s->by_id = q->named.tickers != NULL && q->named.by_id;
+    }
+    ws_subscribed(sim, s, q->id);
+    if (channel_has_markets(channel)) {
+        take_markets(sim, s, q->named.tickers, fresh);
+    }
+    json_t *names = NULL;
+    if (follows_names(channel) && get_names(q->params, channel, &names) && names != NULL) {
+        json_decref(s->names);
+        s->names = json_deep_copy(names);
+    }
+    sim->client_came |= channel == CH_BOOK;
+    return s;
+}
+
+static void subscribe_channels(struct sim *sim, struct sim_conn *c, const json_t *channels,
+                               const struct subscribe *q)
+{
+    struct {
+        struct sub *s;
+        json_t *fresh;
+    } later[CH_MAX];
+    size_t n_later = 0;
+    for (size_t i = 0; i < json_array_size(channels) && !c->closing; i++) {
+        const char *name = ticker_at(channels, i);
+        enum channel channel = name != NULL ? channel_parse(name) : CH_MAX;
+        const char *market = NULL;
+        int code = channel == CH_MAX ? 8 : check_channel(sim, c, channel, q, &market);
+        if (code != 0) {
+            ws_error(sim, c, q->id, code, market);
+            continue;
+        }
+        json_t *fresh = json_array();
+        struct sub *s = subscribe_one(sim, c, channel, q, fresh);
+        if (sim->config.rules.acks_first && n_later < CH_MAX) {
+            later[n_later].s = s;
+            later[n_later++].fresh = fresh;
+        } else {
+            send_first(sim, s, fresh, q->initial);
+            json_decref(fresh);
+        }
+    }
+    for (size_t i = 0; i < n_later; i++) {
+        send_first(sim, later[i].s, later[i].fresh, q->initial);
+        json_decref(later[i].fresh);
     }
 }
 
 static void cmd_subscribe(struct sim *sim, struct sim_conn *c, uint64_t id, json_t *params)
 {
     json_t *channels = json_object_get(params, "channels");
-    if (!json_is_array(channels) || json_array_size(channels) == 0) {
-        reply_error(sim, c, id, 3);
+    if (channels == NULL || json_is_null(channels) ||
+        (json_is_array(channels) && json_array_size(channels) == 0)) {
+        ws_error(sim, c, id, 3, NULL);
         return;
     }
-    int code = 0;
-    json_t *markets = named_markets(sim, params, &code);
-    if (code == 0 && markets_of_conn(c) + json_array_size(markets) > MARKETS_SUBS_MAX) {
-        code = 26;
+    struct subscribe q = {.id = id, .params = params, .named = named_markets(sim, params)};
+    if (!json_is_array(channels) || q.named.code != 0 ||
+        !get_flag(params, "send_initial_snapshot", &q.initial) ||
+        !get_flag(params, "use_yes_price", &q.use_yes_price) ||
+        !get_flag(params, "skip_ticker_ack", &q.skip_ack)) {
+        ws_error(sim, c, id, 11, NULL);
+    } else {
+        subscribe_channels(sim, c, channels, &q);
     }
-    if (code != 0) {
-        reply_error(sim, c, id, code);
-        json_decref(markets);
-        return;
-    }
-    for (size_t i = 0; i < json_array_size(channels); i++) {
-        const char *name = json_string_value(json_array_get(channels, i));
-        enum channel channel = name != NULL ? channel_parse(name) : CH_MAX;
-        if (channel == CH_MAX) {
-            reply_error(sim, c, id, 8);
-        } else {
-            subscribe_one(sim, c, id, channel, params, markets);
-        }
-    }
-    json_decref(markets);
+    json_decref(q.named.tickers);
 }
+
+/* --- unsubscribe --- */
 
 static void cmd_unsubscribe(struct sim *sim, struct sim_conn *c, uint64_t id, json_t *params)
 {
     json_t *sids = json_object_get(params, "sids");
-    if (!json_is_array(sids) || json_array_size(sids) == 0) {
-        reply_error(sim, c, id, 4);
+    if (sids == NULL || json_is_null(sids) || (json_is_array(sids) && json_array_size(sids) == 0)) {
+        ws_error(sim, c, id, 4, NULL);
+        return;
+    }
+    if (!json_is_array(sids)) {
+        ws_error(sim, c, id, 11, NULL);
         return;
     }
     for (size_t i = 0; i < json_array_size(sids); i++) {
         json_t *v = json_array_get(sids, i);
         struct sub *s = json_is_integer(v) ? sub_find(c, (uint64_t)json_integer_value(v)) : NULL;
         if (s == NULL) {
-            reply_error(sim, c, id, 7);
+            ws_error(sim, c, id, json_is_integer(v) ? 7 : 11, NULL);
             continue;
         }
-        struct jw w = reply_of_sub(sim, id, s, "unsubscribed");
-        send_buf(sim, c, &w);
-        sub_free(sim, c, (uint32_t)(s - c->subs));
+        ws_unsubscribed(sim, s, id);
+        sub_end(sim, s);
     }
 }
 
-static void update_markets(struct sim *sim, struct sim_conn *c, uint64_t id, struct sub *s,
-                           const char *action, json_t *markets, bool initial)
+/* --- update_subscription --- */
+
+static void answer_snapshots(struct sim *sim, struct sub *s, uint64_t id, const json_t *tickers)
 {
-    size_t n = json_array_size(markets);
-    if (strcmp(action, "get_snapshot") == 0) {
-        for (size_t i = 0; i < n; i++) {
-            const char *ticker = json_string_value(json_array_get(markets, i));
-            uint32_t market = sim_find_market(sim, text_of(ticker));
-            if (market != NO_INDEX) {
-                emit_snapshot(sim, c, s, market, id);
-            } else if (strlen(ticker) < TICKER_MAX) {
-                emit_unknown_snapshot(sim, c, s, ticker, id);
-            }
-        }
-        return;
-    }
-    bool add = strcmp(action, "add_markets") == 0;
-    bool *fresh = calloc(n + 1, sizeof *fresh);
-    ensure(fresh != NULL);
-    for (size_t i = 0; i < n; i++) {
-        const char *ticker = json_string_value(json_array_get(markets, i));
-        if (add) {
-            fresh[i] = sub_add_market(sim, s, ticker);
+    bool counted = sim->config.rules.get_snapshot_seq;
+    for (size_t i = 0; i < json_array_size(tickers) && !s->dead; i++) {
+        const char *ticker = ticker_at(tickers, i);
+        uint32_t market = sim_find_market(sim, text_of(ticker));
+        uint64_t seq = s->seq;
+        s->seq -= !counted && seq > 0; /* it repeats the last one and leaves the count alone */
+        if (market != NO_INDEX) {
+            emit_snapshot(sim, s, market, id);
         } else {
-            sub_remove_market(sim, s, ticker);
+            emit_unknown_snapshot(sim, s, ticker, id);
+        }
+        s->seq = counted || s->dead ? s->seq : seq;
+    }
+}
+
+static void change_markets(struct sim *sim, struct sub *s, uint64_t id, bool add,
+                           const struct named *named, bool initial)
+{
+    json_t *fresh = json_array();
+    for (size_t i = 0; i < json_array_size(named->tickers); i++) {
+        const char *ticker = ticker_at(named->tickers, i);
+        if (!add) {
+            sub_remove_ticker(sim, s, ticker);
+        } else if (sub_add_ticker(sim, s, ticker)) {
+            json_array_append(fresh, json_array_get(named->tickers, i));
         }
     }
-    s->all = false;
-    reply_ok(sim, c, id, s);
-    for (size_t i = 0; i < n; i++) {
-        if (fresh[i]) {
-            first_data(sim, c, s, json_string_value(json_array_get(markets, i)), initial);
+    s->by_id = named->by_id;
+    ws_ok(sim, s, id);
+    for (size_t i = 0; i < json_array_size(fresh); i++) {
+        if (s->channel != CH_BOOK || sim->config.rules.add_markets_snapshots) {
+            first_data(sim, s, ticker_at(fresh, i), initial);
         }
     }
-    free(fresh);
+    json_decref(fresh);
 }
 
 /* The one sid of an update: 12 when there is not exactly one, 7 when it is not known. */
@@ -460,89 +392,157 @@ static int update_target(struct sim_conn *c, json_t *params, struct sub **ret_su
     return *ret_sub != NULL ? 0 : 7;
 }
 
-static int update_check(const struct sub *s, const char *action)
+/* Index ids or underlying tickers of a subscription that follows those. */
+static int update_names(struct sim *sim, struct sub *s, uint64_t id, const char *action,
+                        json_t *params)
+{
+    bool pyth = s->channel == CH_PYTH;
+    bool add = strcmp(action, pyth ? "subscribe_underlyings" : "subscribe_indices") == 0;
+    json_t *names = NULL;
+    if (strcmp(action, pyth ? "underlying_list" : "indexlist") == 0) {
+        ws_names(sim, s, id);
+        return 0;
+    }
+    if (!add && strcmp(action, pyth ? "unsubscribe_underlyings" : "unsubscribe_indices") != 0) {
+        return 13;
+    }
+    if (!get_names(params, s->channel, &names)) {
+        return 11;
+    }
+    if (json_array_size(names) == 0) {
+        return pyth ? 28 : 24;
+    }
+    json_decref(s->names);
+    s->names = add ? json_deep_copy(names) : NULL;
+    ws_ok(sim, s, id);
+    return 0;
+}
+
+/* 0, or the error; *ret_market: which market it is about. */
+static int check_update(const struct sim *sim, const struct sub *s, const char *action,
+                        const struct named *named, const char **ret_market)
 {
     bool snapshot = strcmp(action, "get_snapshot") == 0;
-    if (!snapshot && strcmp(action, "add_markets") != 0 && strcmp(action, "delete_markets") != 0) {
+    bool add = strcmp(action, "add_markets") == 0;
+    if (!channel_has_markets(s->channel) || (snapshot && s->channel != CH_BOOK) ||
+        (!snapshot && !add && strcmp(action, "delete_markets") != 0)) {
         return 13;
     }
-    if (no_markets(s->channel) || (snapshot && s->channel != CH_BOOK)) {
-        return 13;
+    if (named->code != 0) {
+        return named->code;
     }
-    return 0;
+    if (named->tickers == NULL || (named->by_id && s->channel == CH_BOOK)) {
+        return 14;
+    }
+    if (named->by_id && s->channel != CH_TICKER) {
+        return 11;
+    }
+    *ret_market = add || snapshot ? not_found(sim, named->tickers) : NULL;
+    if (*ret_market != NULL) {
+        return 16;
+    }
+    return add && over_limit(sim, s->conn, s, named->tickers) ? 26 : 0;
+}
+
+static void update_markets(struct sim *sim, struct sub *s, uint64_t id, const char *action,
+                           json_t *params)
+{
+    struct named named = named_markets(sim, params);
+    const char *market = NULL;
+    bool initial = false;
+    int code = check_update(sim, s, action, &named, &market);
+    if (code == 0 && !get_flag(params, "send_initial_snapshot", &initial)) {
+        code = 11;
+    }
+    if (code != 0) {
+        ws_error(sim, s->conn, id, code, market);
+    } else if (strcmp(action, "get_snapshot") == 0) {
+        answer_snapshots(sim, s, id, named.tickers);
+    } else {
+        change_markets(sim, s, id, strcmp(action, "add_markets") == 0, &named, initial);
+    }
+    json_decref(named.tickers);
 }
 
 static void cmd_update(struct sim *sim, struct sim_conn *c, uint64_t id, json_t *params)
 {
     struct sub *s = NULL;
     int code = update_target(c, params, &s);
-    const char *action = json_string_value(json_object_get(params, "action"));
-    if (code == 0) {
-        code = action == NULL ? 15 : update_check(s, action);
+    const json_t *word = json_object_get(params, "action");
+    const char *action = json_string_value(word);
+    if (code == 0 && action == NULL) {
+        code = word == NULL || json_is_null(word) ? 15 : 11;
     }
-    json_t *markets = code == 0 ? named_markets(sim, params, &code) : NULL;
-    if (code == 0 && markets == NULL) {
-        code = 14;
+    if (code == 0 && !follows_names(s->channel)) {
+        update_markets(sim, s, id, action, params);
+        return;
     }
-    if (code == 0 && markets_of_conn(c) + json_array_size(markets) > MARKETS_SUBS_MAX) {
-        code = 26;
-    }
+    code = code == 0 ? update_names(sim, s, id, action, params) : code;
     if (code != 0) {
-        reply_error(sim, c, id, code);
-    } else {
-        update_markets(sim, c, id, s, action, markets,
-                       json_is_true(json_object_get(params, "send_initial_snapshot")));
+        ws_error(sim, c, id, code, NULL);
     }
-    json_decref(markets);
 }
 
-static void cmd_list(struct sim *sim, struct sim_conn *c, uint64_t id)
+/* --- commands --- */
+
+/* Subscriptions that ended with an error leave before anything is added. */
+static void subs_bury(struct sim *sim, struct sim_conn *c)
 {
-    struct jw w = reply_open(sim);
-    if (id != 0) {
-        jw_int(&w, "id", (int64_t)id);
+    for (uint32_t i = c->n_subs; i > 0; i--) {
+        if (c->subs[i - 1]->dead) {
+            sub_end(sim, c->subs[i - 1]);
+        }
     }
-    jw_str(&w, "type", "ok");
-    jw_open(&w, "msg", '[');
+}
+
+/* The fault ws_error: true when it has answered the command. */
+static bool answered_by_fault(struct sim *sim, struct sim_conn *c, uint64_t id)
+{
+    if (!fault_hits_request(sim, SIM_FAULT_WS_ERROR, true, c->user)) {
+        return false;
+    }
+    int code = sim->faults[SIM_FAULT_WS_ERROR].plan.code;
+    if (code != 10 && code != 17 && code != 25) {
+        ws_error(sim, c, id, code, NULL);
+        return true;
+    }
     for (uint32_t i = 0; i < c->n_subs; i++) {
-        jw_open(&w, NULL, '{');
-        jw_str(&w, "channel", channel_names[c->subs[i].channel]);
-        jw_int(&w, "sid", (int64_t)c->subs[i].sid);
-        jw_close(&w, '}');
+        sub_fail(sim, c->subs[i], code);
     }
-    jw_close(&w, ']');
-    send_buf(sim, c, &w);
+    return c->n_subs > 0;
 }
 
 static void command(struct sim *sim, struct sim_conn *c, json_t *root)
 {
     json_t *jid = json_object_get(root, "id");
-    const char *cmd = json_string_value(json_object_get(root, "cmd"));
+    json_t *jcmd = json_object_get(root, "cmd");
     json_t *params = json_object_get(root, "params");
     bool bad_id = jid != NULL && (!json_is_integer(jid) || json_integer_value(jid) < 0);
     uint64_t id = !bad_id && jid != NULL ? (uint64_t)json_integer_value(jid) : 0;
-    if (!json_is_object(root) || bad_id ||
+    if (!json_is_object(root) || bad_id || (jcmd != NULL && !json_is_string(jcmd)) ||
         (params != NULL && !json_is_object(params) && !json_is_null(params))) {
-        reply_error(sim, c, id, 1);
+        ws_error(sim, c, id, 1, NULL);
         return;
     }
     int64_t second = sim->now / NS_PER_SEC;
     c->commands = second == c->command_second ? c->commands + 1 : 1;
     c->command_second = second;
     if (c->commands > COMMANDS_PER_SEC) {
-        reply_error(sim, c, id, 27);
+        ws_error(sim, c, id, 27, NULL);
         return;
     }
     subs_bury(sim, c);
-    if (cmd == NULL) {
-        reply_error(sim, c, id, 5);
-    } else if (strcmp(cmd, "list_subscriptions") == 0) {
-        cmd_list(sim, c, id);
+    const char *cmd = jcmd != NULL ? json_string_value(jcmd) : "";
+    if (answered_by_fault(sim, c, id)) {
+        return;
+    }
+    if (strcmp(cmd, "list_subscriptions") == 0) {
+        ws_list(sim, c, id);
     } else if (strcmp(cmd, "subscribe") != 0 && strcmp(cmd, "unsubscribe") != 0 &&
                strcmp(cmd, "update_subscription") != 0) {
-        reply_error(sim, c, id, 5);
+        ws_error(sim, c, id, 5, NULL);
     } else if (!json_is_object(params)) {
-        reply_error(sim, c, id, 2);
+        ws_error(sim, c, id, 2, NULL);
     } else if (strcmp(cmd, "subscribe") == 0) {
         cmd_subscribe(sim, c, id, params);
     } else if (strcmp(cmd, "unsubscribe") == 0) {
@@ -554,31 +554,56 @@ static void command(struct sim *sim, struct sim_conn *c, json_t *root)
 
 /* --- connections --- */
 
+static int refuse(struct buf *body, int status, const char *text)
+{
+    buf_str(body, text);
+    return status;
+}
+
+/* 0 with *ret_user, NO_INDEX for a connection without a key where the rules let it in. */
+static int check_open(struct sim *sim, const struct sim_auth *auth, struct text path,
+                      uint32_t *ret_user, struct buf *body)
+{
+    if (!text_equal(path, TEXT("/trade-api/ws/v2"))) {
+        return refuse(body, 404, "404 page not found\n");
+    }
+    if (fault_hits_request(sim, SIM_FAULT_WS_REFUSE, true, NO_INDEX)) {
+        return refuse(body, sim->faults[SIM_FAULT_WS_REFUSE].plan.status, "refused by a fault\n");
+    }
+    *ret_user = NO_INDEX;
+    if (sim->config.rules.ws_public_open && auth->key_id.n == 0 && auth->signature.n == 0) {
+        return 0;
+    }
+    int status = auth_check(sim, auth, "GET", path, ret_user, body);
+    uint32_t n = 0;
+    for (const struct sim_conn *c = sim->conns; status == 0 && c != NULL; c = c->next) {
+        n += c->user == *ret_user && !c->closing;
+    }
+    if (n >= CONNECTIONS_MAX) {
+        return refuse(body, 429, "{\"error\":\"too many requests\"}");
+    }
+    return status;
+}
+
 int sim_ws_open(struct sim *sim, const struct sim_auth *auth, struct text path, void *peer,
                 wall_ns_t wall, mono_ns_t now, struct sim_conn **ret_conn, struct buf *ret_body)
 {
-    sim->wall = wall;
-    sim->now = now;
+    sim_set_time(sim, wall, now);
     buf_clear(ret_body);
-    if (!text_equal(path, TEXT("/trade-api/ws/v2"))) {
-        buf_str(ret_body, "404 page not found\n");
-        return 404;
-    }
-    uint32_t user = 0;
-    int status = auth_check(sim, auth, "GET", path, &user, ret_body);
+    uint32_t user = NO_INDEX;
+    int status = check_open(sim, auth, path, &user, ret_body);
     if (status != 0) {
         return status;
     }
     struct sim_conn *c = calloc(1, sizeof *c);
     if (c == NULL) {
-        buf_str(ret_body, "{\"error\":{\"code\":\"internal_server_error\",\"message\":\"internal "
-                          "server error\"}}");
-        return 500;
+        return refuse(ret_body, 500,
+                      "{\"error\":{\"code\":\"internal_server_error\",\"message\":\"internal "
+                      "server error\"}}");
     }
     c->sim = sim;
     c->peer = peer;
     c->user = user;
-    buf_init(&c->backlog, BACKLOG_MAX + 2 * BACKLOG_SLACK);
     c->next = sim->conns;
     if (c->next != NULL) {
         c->next->prev = c;
@@ -591,7 +616,7 @@ int sim_ws_open(struct sim *sim, const struct sim_auth *auth, struct text path, 
 void sim_ws_close(struct sim *sim, struct sim_conn *c)
 {
     while (c->n_subs > 0) {
-        sub_free(sim, c, c->n_subs - 1);
+        sub_end(sim, c->subs[c->n_subs - 1]);
     }
     if (c->prev != NULL) {
         c->prev->next = c->next;
@@ -602,26 +627,21 @@ void sim_ws_close(struct sim *sim, struct sim_conn *c)
         c->next->prev = c->prev;
     }
     free(c->subs);
-    buf_finish(&c->backlog);
+    link_finish(c);
     free(c);
-    sim->blocked = false;
-    for (c = sim->conns; c != NULL; c = c->next) {
-        sim->blocked |= c->backlog.n > 0;
-    }
 }
 
 void sim_ws_frame(struct sim *sim, struct sim_conn *conn, struct text frame, wall_ns_t wall,
                   mono_ns_t now)
 {
-    sim->wall = wall;
-    sim->now = now;
+    sim_set_time(sim, wall, now);
     sim->count.ws_frames_in++;
-    if (conn->closing) {
+    if (conn->closing || conn->mute) {
         return;
     }
     json_t *root = json_loadb(frame.p, frame.n, JSON_REJECT_DUPLICATES, NULL);
     if (root == NULL) {
-        reply_error(sim, conn, 0, 1);
+        ws_error(sim, conn, 0, 1, NULL);
         return;
     }
     command(sim, conn, root);
@@ -630,11 +650,6 @@ void sim_ws_frame(struct sim *sim, struct sim_conn *conn, struct text frame, wal
 
 void sim_ws_writable(struct sim *sim, struct sim_conn *conn, wall_ns_t wall, mono_ns_t now)
 {
-    sim->wall = wall;
-    sim->now = now;
-    emit_flush(sim, conn);
-    sim->blocked = false;
-    for (const struct sim_conn *c = sim->conns; c != NULL; c = c->next) {
-        sim->blocked |= c->backlog.n > 0;
-    }
+    sim_set_time(sim, wall, now);
+    link_flush(sim, conn);
 }

@@ -181,7 +181,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const char *const keys[] = {KEY};
     struct world w = {.wall = WALL, .now = NS_PER_SEC};
     struct sim_config c = sim_config_default();
-    struct sim_out out = {&w, take_frame, take_close};
+    struct sim_out out = {.self = &w, .send = take_frame, .close = take_close};
     struct sim_verifier v = {NULL, verify, known};
     c.markets = 3;
     c.rate = 50;

@@ -220,6 +220,9 @@ static void faults_are_split_into_name_time_and_count(void **state)
     assert_true(text_equal(name, TEXT("cut")) && seconds == 5.0 && n == 1);
     assert_int_equal(sim_fault_split("http_429@0.25*3", &name, &seconds, &n), ST_OK);
     assert_true(text_equal(name, TEXT("http_429")) && seconds == 0.25 && n == 3);
+    assert_int_equal(sim_fault_split("lag@2*4:for=3:delay_ms=9", &name, &seconds, &n), ST_OK);
+    assert_true(text_equal(name, TEXT("lag")) && seconds == 2 && n == 4);
+    assert_true(sim_fault_goes_on("delay_ms=9") && !sim_fault_goes_on("cut@1:user=1"));
     const char *bad[] = {"",         "cut",       "@5",     "cut@",    "cut@x",
                          "cut@-1",   "cut@1e3",   "cut@1*", "cut@1*0", "cut@1*x",
                          "cut@1*2x", "cut@1.2.3", "cut@nan"};

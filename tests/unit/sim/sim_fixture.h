@@ -85,7 +85,7 @@ static inline enum status fix_try(struct fix *f, struct sim_config c, struct err
     *f = (struct fix){.wall = WALL, .now = 1000 * NS_PER_SEC};
     c.key_ids = keys;
     c.n_keys = 2;
-    struct sim_out out = {NULL, fix_send, fix_close};
+    struct sim_out out = {.send = fix_send, .close = fix_close};
     struct sim_verifier v = {NULL, fix_verify, fix_known};
     buf_init(&f->resp.body, (size_t)64 << 20);
     return sim_create(&c, &out, &v, f->wall, f->now, &f->sim, err);
