@@ -104,6 +104,9 @@ static enum status check_config(const struct sim_config *c, struct err *err)
     if (c->n_captures == 0 && !(c->rate > 0 && c->rate <= 1e7)) {
         return err_set(err, ST_INVALID, "rate must be above 0, at most 10,000,000");
     }
+    if (c->exchange_index >= SHARDS) {
+        return err_set(err, ST_INVALID, "exchange_index must be 0 to %d", SHARDS - 1);
+    }
     return ST_OK;
 }
 
@@ -113,7 +116,12 @@ static enum status make_tables(struct sim *sim, struct err *err)
     struct match_config mc = {.max_markets = 200000,
                               .max_accounts = MAX_ACCOUNTS,
                               .max_orders = 200000,
-                              .queue = (enum match_queue)c->queue_model};
+                              .queue = (enum match_queue)c->queue_model,
+                              .entry = c->rules.entry_cash ? MATCH_ENTRY_CASH : MATCH_ENTRY_RESTING,
+                              .post_only_cancels = c->rules.post_only_cross == RULE_KILL_CANCEL,
+                              .fok_cancels = c->rules.fok_kill == RULE_KILL_CANCEL,
+                              .self_per_account = c->rules.self_per_subaccount,
+                              .grain = c->rules.grain_cent ? USD_ONE / 100 : 0};
     enum status st = match_fees_named(sim->fee_type, c->fee_mult_micros, &sim->fees);
     if (st != ST_OK) {
         return err_set(err, st, "fee type %s is not known", sim->fee_type);

@@ -144,6 +144,7 @@ struct sim_config {
     usd_t balance;            /* of each user at start */
     const char *fee_type;     /* "quadratic", "quadratic_with_maker_fees" */
     int64_t fee_mult_micros;
+    uint32_t exchange_index; /* the shard that markets are on, 0 to 7 */
     const char *tier_name;
     int64_t read_rate, read_capacity, write_rate, write_capacity;
     double time_scale;    /* the schedule of markets and scenarios runs so many times as fast */
@@ -159,6 +160,22 @@ enum status sim_create(const struct sim_config *config, const struct sim_out *ou
                        const struct sim_verifier *verifier, wall_ns_t wall, mono_ns_t now,
                        struct sim **ret_sim, struct err *err) MUST_CHECK;
 void sim_destroy(struct sim *sim);
+
+/* Makes and takes keys, for the routes of keys; implemented in net/. Without it these routes fail.
+ */
+struct sim_keys {
+    void *self;
+    /* ST_INVALID: no public key in PEM form. */
+    enum status (*add)(void *self, struct text key_id, const char *pem, size_t n);
+    /* The private key as PEM. */
+    enum status (*generate)(void *self, struct text key_id, bool ed25519, struct buf *ret_pem);
+    void (*remove)(void *self, struct text key_id);
+};
+void sim_set_keys(struct sim *sim, const struct sim_keys *keys);
+
+/* Tokens a second and those that a bucket holds, of "basic" to "prestige" (sheet 7.4). False: no
+ * such tier. */
+bool sim_tier_budget(const char *tier, int64_t ret_read[2], int64_t ret_write[2]);
 
 /* A user more. ST_INVALID: a key id is too long or there already. ST_LIMIT, ST_NOMEM. */
 enum status sim_add_user(struct sim *sim, const struct sim_user *u, uint32_t *ret_user,

@@ -164,9 +164,8 @@ void sim_dump(const struct sim *sim, struct buf *out)
     jw_open(&w, NULL, '{');
     dump_markets(sim, &w);
     jw_open(&w, "accounts", '[');
-    for (uint32_t i = 0; i < sim->n_users * SUBACCOUNTS; i++) {
-        uint32_t account = sim->users[i / SUBACCOUNTS].accounts[i % SUBACCOUNTS];
-        if (account != NO_INDEX) {
+    for (uint32_t account = 1; account <= sim->top_account; account++) {
+        if (sim->user_of_account[account] != NO_INDEX) {
             dump_account(sim, &w, account);
         }
     }

@@ -1,133 +1,12 @@
 /*
- * sim_http.c - requests: routes, signatures, token buckets, and the four shapes of errors.
+ * sim_http.c - requests: routes, signatures, scopes, what a call costs, pauses.
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "sim/sim_int.h"
+#include "sim/sim_rest.h"
 
 #define ROOT "/trade-api/v2"
-
-/* --- error bodies (sheet 7.2) --- */
-
-static void begin(struct sim_http_resp *r, int status, const char *content_type)
-{
-    r->status = status;
-    r->content_type = content_type;
-    buf_clear(&r->body);
-}
-
-struct jw reply_json(struct sim_http_resp *r, int status)
-{
-    begin(r, status, "application/json");
-    return (struct jw){&r->body, false};
-}
-
-/* "invalid_price" reads "invalid price". */
-static void code_as_text(struct jw *w, const char *key, const char *code)
-{
-    char text[96];
-    text_copy(text, sizeof text, text_of(code));
-    for (char *s = text; *s != '\0'; s++) {
-        *s = *s == '_' ? ' ' : *s;
-    }
-    jw_str(w, key, text);
-}
-
-static void write_nested(struct jw *w, const char *code, const char *details)
-{
-    jw_open(w, NULL, '{');
-    jw_open(w, "error", '{');
-    jw_str(w, "code", code);
-    if (strcmp(code, "authentication_error") == 0) {
-        jw_str(w, "message", code);
-    } else if (strcmp(code, "deprecated_v1_order_endpoint") == 0) {
-        jw_str(w, "message", "Please switch to the V2 endpoints");
-    } else {
-        code_as_text(w, "message", code);
-    }
-    if (details != NULL) {
-        jw_str(w, "details", details);
-    }
-    jw_close(w, '}');
-    jw_close(w, '}');
-}
-
-void reply_nested(struct sim_http_resp *r, int status, const char *code, const char *details)
-{
-    struct jw w = reply_json(r, status);
-    write_nested(&w, code, details);
-}
-
-void reply_flat(struct sim_http_resp *r, int status, const char *code, const char *details)
-{
-    struct jw w = reply_json(r, status);
-    jw_open(&w, NULL, '{');
-    jw_str(&w, "code", code);
-    code_as_text(&w, "message", code);
-    if (details != NULL) {
-        jw_str(&w, "details", details);
-    }
-    jw_close(&w, '}');
-}
-
-void reply_msg(struct sim_http_resp *r, const char *operation, const char *field, const char *tag)
-{
-    char text[256];
-    snprintf(text, sizeof text,
-             "Parameter validation failed for %s: Key: '%sParams.%s' Error:Field validation for "
-             "'%s' failed on the '%s' tag",
-             operation, operation, field, field, tag);
-    struct jw w = reply_json(r, 400);
-    jw_open(&w, NULL, '{');
-    jw_str(&w, "msg", text);
-    jw_close(&w, '}');
-}
-
-void reply_unknown_route(struct sim_http_resp *r)
-{
-    begin(r, 404, "text/plain; charset=utf-8");
-    buf_str(&r->body, "404 page not found\n");
-}
-
-/* --- pages --- */
-
-bool page_get(struct text query, const char *operation, int64_t max, int64_t dflt,
-              struct sim_http_resp *r, uint32_t *ret_limit, uint32_t *ret_from)
-{
-    char text[32];
-    int64_t limit = dflt;
-    if (query_get(query, "limit", text, sizeof text)) {
-        char *end = NULL;
-        limit = strtoll(text, &end, 10);
-        if (text[0] == '\0' || *end != '\0') {
-            reply_msg(r, operation, "Limit", "number");
-            return false;
-        }
-        if (limit < 0 || limit > max) {
-            reply_msg(r, operation, "Limit", limit < 0 ? "gte" : "lte");
-            return false;
-        }
-    }
-    *ret_limit = (uint32_t)(limit == 0 ? dflt : limit);
-    *ret_from = 0;
-    /* A cursor is ours when it looks like one; a made-up one gives the first page (sheet 7.3). */
-    if (query_get(query, "cursor", text, sizeof text) && text[0] == 'C' && text[1] == 'g') {
-        char *end = NULL;
-        unsigned long v = strtoul(text + 2, &end, 16);
-        *ret_from = *end == '\0' && v < UINT32_MAX ? (uint32_t)v : 0;
-    }
-    return true;
-}
-
-void page_end(struct jw *w, uint32_t next)
-{
-    char cursor[32] = "";
-    if (next != NO_INDEX) {
-        snprintf(cursor, sizeof cursor, "Cg%08x", next);
-    }
-    jw_str(w, "cursor", cursor);
-}
 
 /* --- signatures (sheet 3) --- */
 
@@ -151,7 +30,9 @@ static int refuse(struct buf *body, const char *code, const char *details)
 {
     struct jw w = {body, false};
     buf_clear(body);
-    write_nested(&w, code, details);
+    jw_open(&w, NULL, '{');
+    write_refusal(&w, "error", (struct refusal){401, code, details});
+    jw_close(&w, '}');
     return 401;
 }
 
@@ -163,13 +44,14 @@ int auth_check(struct sim *sim, const struct sim_auth *auth, const char *method,
     }
     int64_t ms = 0;
     int64_t now_ms = wall_ms(sim->wall);
-    if (!parse_ms(auth->timestamp, &ms) || ms < now_ms - CLOCK_BEHIND_MS ||
-        ms > now_ms + CLOCK_AHEAD_MS) {
+    if (!parse_ms(auth->timestamp, &ms) || ms < now_ms - sim->config.rules.clock_behind_ms ||
+        ms > now_ms + sim->config.rules.clock_ahead_ms) {
         return refuse(body, "header_timestamp_expired", NULL);
     }
     uint32_t key = sim_find_key(sim, auth->key_id);
     if (key == NO_INDEX || !sim->verifier.known(sim->verifier.self, auth->key_id)) {
-        return refuse(body, "authentication_error", "NOT_FOUND");
+        return refuse(body, "authentication_error",
+                      sim->config.rules.unknown_key_invalid ? "INVALID_PARAMETER" : "NOT_FOUND");
     }
     struct buf text;
     buf_init(&text, 8192);
@@ -187,23 +69,7 @@ int auth_check(struct sim *sim, const struct sim_auth *auth, const char *method,
     return 0;
 }
 
-/* --- token buckets (sheet 7.4) --- */
-
-static bool bucket_take(struct bucket *b, int64_t cost, mono_ns_t now)
-{
-    int64_t full = b->capacity * NS_PER_SEC;
-    int64_t dt = now > b->at ? now - b->at : 0;
-    b->at = now;
-    /* An hour fills any bucket; the bound keeps the product inside 64 bits. */
-    b->nano = dt > 3600 * NS_PER_SEC || dt > (full - b->nano) / (b->rate > 0 ? b->rate : 1)
-                  ? full
-                  : b->nano + dt * b->rate;
-    if (b->nano < cost * NS_PER_SEC) {
-        return false;
-    }
-    b->nano -= cost * NS_PER_SEC;
-    return true;
-}
+/* --- routing --- */
 
 static bool has_prefix(struct text s, const char *prefix)
 {
@@ -211,43 +77,62 @@ static bool has_prefix(struct text s, const char *prefix)
     return s.n >= n && memcmp(s.p, prefix, n) == 0;
 }
 
-static int64_t cost_of(bool get, bool delete, struct text rest)
+/* One part of a path, without its slash. */
+static struct text next_part(struct text *path)
 {
-    if (get) {
-        return has_prefix(rest, "/portfolio/orders/") ? 2 : 10;
+    const char *slash = memchr(path->p, '/', path->n);
+    size_t n = slash != NULL ? (size_t)(slash - path->p) : path->n;
+    struct text part = {path->p, n};
+    size_t skip = slash != NULL ? n + 1 : n;
+    path->p += skip;
+    path->n -= skip;
+    return part;
+}
+
+static bool path_matches(const char *pattern, struct text path, struct text *ret_id)
+{
+    struct text want = text_of(pattern);
+    if (path.n > 0 && path.p[path.n - 1] == '/') {
+        return false;
     }
-    return delete &&has_prefix(rest, "/portfolio/events/orders") ? 2 : 10;
+    while (want.n > 0 && path.n > 0) {
+        struct text w = next_part(&want);
+        struct text p = next_part(&path);
+        if (w.n > 0 && w.p[0] == ':' && p.n > 0) {
+            *ret_id = p;
+        } else if (!text_equal(w, p)) {
+            return false;
+        }
+    }
+    return want.n == 0 && path.n == 0;
 }
 
-/* --- routing --- */
-
-static bool is_order_request(bool get, struct text rest)
+static const struct route *find_route(struct text method, struct text path, struct text *ret_id)
 {
-    return !get && has_prefix(rest, "/portfolio/events/orders");
-}
-
-static bool is_v1_order(bool get, struct text rest)
-{
-    return !get && has_prefix(rest, "/portfolio/orders") &&
-           (rest.n == strlen("/portfolio/orders") || rest.p[strlen("/portfolio/orders")] == '/');
-}
-
-static void reply_500(struct sim_http_resp *r, int status)
-{
-    reply_nested(r, status, "internal_server_error", NULL);
+    for (size_t i = 0; i < sim_n_routes; i++) {
+        *ret_id = (struct text){"", 0};
+        if (text_equal(text_of(sim_routes[i].method), method) &&
+            path_matches(sim_routes[i].path, path, ret_id)) {
+            return &sim_routes[i];
+        }
+    }
+    return NULL;
 }
 
 static void reply_429(struct sim_http_resp *r)
 {
-    begin(r, 429, "application/json");
+    reply_json(r, 429);
     buf_str(&r->body, "{\"error\":\"too many requests\"}");
 }
+
+/* --- signed requests --- */
 
 /* What faults do to an answer once the request has had its effect. */
 static void faults_after(struct sim *sim, bool order, uint32_t user, struct sim_http_resp *r)
 {
     if (fault_hits_request(sim, SIM_FAULT_HTTP_500_AFTER, order, user)) {
-        reply_500(r, sim->faults[SIM_FAULT_HTTP_500_AFTER].plan.status);
+        reply_nested(r, sim->faults[SIM_FAULT_HTTP_500_AFTER].plan.status, "internal_server_error",
+                     NULL);
     } else if (fault_hits_request(sim, SIM_FAULT_TIMEOUT, order, user)) {
         r->drop = true;
         return;
@@ -259,45 +144,153 @@ static void faults_after(struct sim *sim, bool order, uint32_t user, struct sim_
              fault_hits_request(sim, SIM_FAULT_PARTIAL_WRITE, order, user);
 }
 
-static void private_request(struct sim *sim, const struct sim_http_req *req, struct text rest,
-                            bool get, struct sim_http_resp *r)
+static bool is_get(const struct call *c)
 {
-    char method[8];
-    uint32_t user = 0;
-    if (!text_copy(method, sizeof method, req->method)) {
-        reply_unknown_route(r);
+    return strcmp(c->route->method, "GET") == 0;
+}
+
+/* A key may do what its scopes and its subaccount allow (sheet 3.4). */
+static bool may(const struct call *c)
+{
+    const struct skey *k = &c->sim->keys[c->sim->key];
+    if ((k->scopes & c->route->scopes) == 0) {
+        reply_nested(c->r, 403, "forbidden", "the key lacks the scope");
+        return false;
+    }
+    if (k->subaccount >= 0 && (c->route->flags & ROUTE_WHOLE) != 0) {
+        reply_nested(c->r, 403, "forbidden", "the key is locked to a subaccount");
+        return false;
+    }
+    return true;
+}
+
+/* A single write that names a shard is billed to that shard's bucket (sheet 7.4). */
+static uint32_t billed_shard(const struct call *c)
+{
+    char text[16];
+    int64_t shard = 0;
+    if ((c->route->flags & ROUTE_ORDER) == 0 || (c->route->flags & ROUTE_PER_ITEM) != 0) {
+        return 0;
+    }
+    if (query_get(c->req->query, "exchange_index", text, sizeof text)) {
+        shard = strtoll(text, NULL, 10);
+    } else {
+        shard = json_integer_value(json_object_get(c->body, "exchange_index"));
+    }
+    return shard > 0 && shard < SHARDS ? (uint32_t)shard : 0;
+}
+
+static bool pay(const struct call *c)
+{
+    int64_t cost = c->route->cost;
+    if ((c->route->flags & ROUTE_PER_ITEM) != 0) {
+        size_t n = json_array_size(json_object_get(c->body, "orders"));
+        cost *= n > 0 ? (int64_t)n : 1;
+    }
+    if (!budget_take(c->sim, c->user, is_get(c), billed_shard(c), cost)) {
+        reply_429(c->r);
+        return false;
+    }
+    return true;
+}
+
+/* Pauses (sheet 17.1): reads go on, so that a client sees what it has. */
+static bool stands_still(const struct call *c)
+{
+    if (c->sim->exchange_paused && !is_get(c)) {
+        reply_nested(c->r, 503, "exchange_paused", NULL);
+        return true;
+    }
+    if (c->sim->trading_paused && (c->route->flags & ROUTE_CREATES) != 0) {
+        reply_nested(c->r, 503, "trading_paused", NULL);
+        return true;
+    }
+    return false;
+}
+
+static void run(struct call *c)
+{
+    struct sim *sim = c->sim;
+    bool order = (c->route->flags & ROUTE_ORDER) != 0;
+    if (fault_hits_request(sim, SIM_FAULT_HTTP_429, order, c->user)) {
+        reply_429(c->r);
         return;
     }
-    int status = auth_check(sim, &req->auth, method, req->path, &user, &r->body);
+    if (!pay(c)) {
+        return;
+    }
+    if (fault_hits_request(sim, SIM_FAULT_HTTP_500, order, c->user)) {
+        reply_nested(c->r, sim->faults[SIM_FAULT_HTTP_500].plan.status, "internal_server_error",
+                     NULL);
+        return;
+    }
+    if (!stands_still(c)) {
+        c->route->run(c);
+    }
+    faults_after(sim, order, c->user, c->r);
+}
+
+static void private_request(struct call *c)
+{
+    const struct sim_http_req *req = c->req;
+    int status = auth_check(c->sim, &req->auth, c->route->method, req->path, &c->user, &c->r->body);
     if (status != 0) {
-        r->status = status;
-        r->content_type = "application/json";
+        c->r->status = status;
+        c->r->content_type = "application/json";
         return;
     }
-    bool order = is_order_request(get, rest);
-    struct user *u = &sim->users[user];
-    if (fault_hits_request(sim, SIM_FAULT_HTTP_429, order, user) ||
-        !bucket_take(get ? &u->read : &u->write,
-                     cost_of(get, text_equal(req->method, TEXT("DELETE")), rest), sim->now)) {
-        reply_429(r);
+    if (!may(c)) {
         return;
     }
-    if (fault_hits_request(sim, SIM_FAULT_HTTP_500, order, user)) {
-        reply_500(r, sim->faults[SIM_FAULT_HTTP_500].plan.status);
+    json_error_t e = {0};
+    c->body = req->body.n > 0 ? json_loadb(req->body.p, req->body.n, 0, &e) : NULL;
+    c->body_error = e.text;
+    run(c);
+    json_decref(c->body);
+}
+
+/* --- switches that concern every answer --- */
+
+/* Put text in the place of gone bytes; text is not shorter. */
+static void splice(struct buf *b, size_t at, size_t gone, const char *text)
+{
+    size_t n = strlen(text);
+    size_t tail = b->n - at - gone;
+    buf_add(b, text, n);
+    if (b->failed) {
         return;
     }
-    if (is_v1_order(get, rest)) {
-        reply_nested(r, 410, "deprecated_v1_order_endpoint",
-                     "https://docs.kalshi.com/api-reference/orders/create-order-v2");
+    memmove(b->p + at + n, b->p + at + gone, tail);
+    memcpy(b->p + at, text, n);
+    b->n = at + n + tail;
+    b->p[b->n] = '\0';
+}
+
+static void apply_rules(const struct sim *sim, bool creates, struct sim_http_resp *r)
+{
+    static const char last[] = "\"cursor\":\"\"";
+    static const char error[] = "{\"error\":{";
+    const struct sim_rules *k = &sim->config.rules;
+    struct buf *b = &r->body;
+    if (creates && k->create_200 && r->status == 201) {
+        r->status = 200;
+    }
+    if (b->failed || b->n == 0 || b->p[b->n - 1] != '}') {
         return;
     }
-    bool done = get ? portfolio_route(sim, user, req, rest, r) || account_route(sim, rest, r)
-                    : order_route(sim, user, req, rest, r);
-    if (!done) {
-        reply_unknown_route(r);
-        return;
+    /* Quotes inside texts are escaped, so these bytes can only be the key. */
+    const char *at = k->last_cursor_null ? strstr(b->p, last) : NULL;
+    if (at != NULL) {
+        splice(b, (size_t)(at - b->p), sizeof last - 1, "\"cursor\":null");
     }
-    faults_after(sim, order, user, r);
+    if (k->error_service && r->status != 401 && b->n > sizeof error &&
+        memcmp(b->p, error, sizeof error - 1) == 0) {
+        splice(b, sizeof error - 1, 0, "\"service\":\"exchange\",");
+    }
+    if (k->extra_keys) {
+        splice(b, b->n - 1, 0,
+               b->n > 2 ? ",\"not_known_yet\":{\"a\":[1]}" : "\"not_known_yet\":{}");
+    }
 }
 
 void sim_http(struct sim *sim, const struct sim_http_req *req, wall_ns_t wall, mono_ns_t now,
@@ -308,17 +301,20 @@ void sim_http(struct sim *sim, const struct sim_http_req *req, wall_ns_t wall, m
     r->delay_ns = 0;
     r->drop = false;
     r->cut = false;
-    begin(r, 200, "application/json");
+    reply_json(r, 200);
     size_t root = strlen(ROOT);
     if (!has_prefix(req->path, ROOT "/")) {
         reply_unknown_route(r);
         return;
     }
     struct text rest = {req->path.p + root, req->path.n - root};
+    struct call c = {.sim = sim, .req = req, .r = r};
+    c.route = find_route(req->method, rest, &c.id);
     bool get = text_equal(req->method, TEXT("GET"));
-    if (has_prefix(rest, "/portfolio/") || has_prefix(rest, "/account/")) {
-        private_request(sim, req, rest, get, r);
-    } else if (!get || !public_route(sim, req, rest, r)) {
+    if (c.route != NULL) {
+        private_request(&c);
+    } else if (!get || !(public_route(sim, req, rest, r) || account_costs(rest, r))) {
         reply_unknown_route(r);
     }
+    apply_rules(sim, c.route != NULL && (c.route->flags & ROUTE_CREATES) != 0, r);
 }

@@ -27,10 +27,11 @@
 #define NO_INDEX      UINT32_MAX
 #define KEY_ID_MAX    80
 #define SUBACCOUNTS   64
+#define SHARDS        8 /* exchange_index 0 to 7 */
 #define MAX_ACCOUNTS  65536u
+#define STALE_MAX     256     /* canceled orders whose reads may lag at one time */
+#define GROUPS_MAX    100000u /* of a user: sheet 18 */
 
-#define CLOCK_BEHIND_MS  20000 /* of the client's clock: section 21 */
-#define CLOCK_AHEAD_MS   45000
 #define BACKLOG_MAX      ((size_t)16 << 20)  /* bytes kept for a reader that is behind */
 #define SNAPSHOTS_MAX    ((size_t)256 << 20) /* the same while it is sent snapshots */
 #define BACKLOG_SLACK    ((size_t)1 << 20)
@@ -152,6 +153,7 @@ struct smarket { /* state: persisted */
     bool can_close_early; /* may be determined while it is open */
     bool managed;         /* the clock opens, closes and settles it (sim_life.c) */
     enum mstatus status;
+    uint32_t exchange_index; /* the shard it lives on */
     enum match_access access;
     bool result_yes; /* of a binary market */
     px_t value;      /* of one YES, once determined: PX_ONE or 0 unless scalar */
@@ -186,7 +188,40 @@ struct strade {
 struct sorder {
     struct match_order o;
     char id[UUID_TEXT], client_id[CLIENT_ID_MAX];
-    bool cancel_on_pause;
+};
+
+/* How an order still reads after it was canceled (rules.stale_read_ms). */
+struct stale {
+    uint32_t order; /* index in orders */
+    struct match_order was;
+    wall_ns_t until;
+};
+
+/* state: persisted; the rest of a group is the engine's */
+struct sgroup {
+    char id[UUID_TEXT];
+    uint64_t number; /* the engine's */
+    uint32_t account;
+    bool deleted;
+};
+
+/* A transfer between subaccounts, or between shards. state: persisted */
+struct stransfer {
+    char id[UUID_TEXT];
+    uint32_t user;
+    uint8_t from, to;             /* subaccounts */
+    uint8_t from_shard, to_shard; /* the same for transfers between subaccounts */
+    bool between_shards;
+    usd_t amount;
+    wall_ns_t at;
+};
+
+/* Money from or (negative) to outside. state: persisted */
+struct sdeposit {
+    char id[UUID_TEXT];
+    uint32_t user;
+    usd_t amount;
+    wall_ns_t at;
 };
 
 struct sfill {
@@ -208,7 +243,16 @@ struct bucket {
     mono_ns_t at;
 };
 
-enum scope { SCOPE_READ = 1, SCOPE_WRITE = 2 };
+/* Scopes of a key (sheet 3.4). */
+enum scope {
+    SCOPE_READ = 1,
+    SCOPE_WRITE = 2,
+    SCOPE_READ_BLOCK = 4,
+    SCOPE_READ_BALANCE = 8,
+    SCOPE_WRITE_TRADE = 16,
+    SCOPE_WRITE_TRANSFER = 32,
+    SCOPE_WRITE_BLOCK = 64
+};
 
 /* state: persisted */
 struct skey {
@@ -222,10 +266,14 @@ struct skey {
 /* state: persisted, but the buckets */
 struct user {
     char id[UUID_TEXT];
-    uint32_t account;               /* of subaccount 0 */
-    uint32_t accounts[SUBACCOUNTS]; /* NO_INDEX: not made yet */
+    uint32_t account;                     /* of subaccount 0 */
+    uint32_t accounts[SUBACCOUNTS];       /* on shard 0; NO_INDEX: not made yet */
+    uint32_t shards[SUBACCOUNTS][SHARDS]; /* the same by shard: made when money comes to it */
     bool netting[SUBACCOUNTS];
-    struct bucket read, write;
+    char tier[32];
+    bool granted;               /* Advanced for ever */
+    int32_t allocation[SHARDS]; /* percent of target_balance_allocation */
+    struct bucket read, write[SHARDS];
 };
 
 struct sub;
@@ -305,6 +353,7 @@ struct sim {
     char tier[32], fee_type[48];
     struct sim_out out;
     struct sim_verifier verifier;
+    struct sim_keys keymaker;
     struct match *match;
     struct match_fees fees;
     wall_ns_t wall; /* of the current call */
@@ -337,10 +386,22 @@ struct sim {
     uint32_t key;              /* index in keys of who asks; set by auth_check() */
     uint32_t *user_of_account; /* MAX_ACCOUNTS + 1 of them; NO_INDEX: nobody's, or the flow's */
     uint8_t *subaccount_of;    /* the same, its number */
+    uint8_t *shard_of;         /* the same, its exchange_index */
+    uint32_t top_account;      /* the highest that a user owns */
 
     struct sorder *orders; /* tag of the engine's order = index + 1 */
     uint32_t n_orders, orders_cap;
-    struct idmap by_order_id, client_ids; /* client_ids: "account:client_order_id", never removed */
+    struct idmap by_order_id, client_ids; /* client_ids: "user:client_order_id" */
+    struct stale stale[STALE_MAX];        /* a ring */
+    uint32_t n_stale;                     /* ever */
+    struct sgroup *groups;
+    uint32_t n_groups, groups_cap;
+    struct idmap by_group_id;
+    struct stransfer *transfers;
+    uint32_t n_transfers, transfers_cap;
+    struct idmap transfer_ids; /* "user:client_transfer_id", never removed */
+    struct sdeposit *deposits;
+    uint32_t n_deposits, deposits_cap;
     struct sfill *fills;
     uint32_t n_fills, fills_cap;
     struct ssettle *settles;
@@ -405,6 +466,17 @@ void sim_remove_key(struct sim *sim, uint32_t key);
 enum status sim_add_subaccount(struct sim *sim, uint32_t user, uint32_t *ret_subaccount) MUST_CHECK;
 /* The engine's account of a user's subaccount; NO_INDEX: there is none. */
 uint32_t sim_account_of(const struct sim *sim, uint32_t user, int64_t subaccount);
+/* The same on a shard; NO_INDEX also when no money ever came to it. */
+uint32_t sim_account_at(const struct sim *sim, uint32_t user, int64_t subaccount, uint32_t shard);
+/* Make the account of a subaccount on a shard, if it is not there. ST_NOT_FOUND: no such
+ * subaccount. ST_LIMIT, ST_NOMEM. */
+enum status sim_open_shard(struct sim *sim, uint32_t user, int64_t subaccount, uint32_t shard,
+                           uint32_t *ret_account) MUST_CHECK;
+/* Money from or (negative) to outside, listed among deposits or withdrawals. ST_NOT_FOUND: no such
+ * subaccount. ST_LIMIT: more than is free. ST_NOMEM. */
+enum status sim_deposit(struct sim *sim, uint32_t user, int64_t subaccount,
+                        usd_t amount) MUST_CHECK;
+void budget_start(struct sim *sim, struct user *u); /* sim_budget.c */
 bool sim_owns(const struct sim *sim, uint32_t user, uint32_t account);
 
 /* --- sim_json.c: a writer that knows where commas belong --- */
@@ -547,17 +619,9 @@ void page_end(struct jw *w, uint32_t next); /* NO_INDEX: last page */
 int auth_check(struct sim *sim, const struct sim_auth *auth, const char *method, struct text path,
                uint32_t *ret_user, struct buf *body);
 
-/* --- sim_orders.c, sim_portfolio.c, sim_public.c: true when the route was theirs --- */
-bool order_route(struct sim *sim, uint32_t user, const struct sim_http_req *req, struct text rest,
-                 struct sim_http_resp *r);
-bool portfolio_route(struct sim *sim, uint32_t user, const struct sim_http_req *req,
-                     struct text rest, struct sim_http_resp *r);
-/* The user's order of an id in a path; NULL: the answer is written. */
-struct sorder *sim_order_of(struct sim *sim, uint32_t user, struct text id,
-                            struct sim_http_resp *r);
+/* --- sim_public.c: true when the route was theirs --- */
 bool public_route(struct sim *sim, const struct sim_http_req *req, struct text rest,
                   struct sim_http_resp *r);
-bool account_route(struct sim *sim, struct text rest, struct sim_http_resp *r);
 void write_market(struct sim *sim, struct jw *w, const char *key, uint32_t market);
 bool is_uuid(struct text s);
 

@@ -429,9 +429,8 @@ enum status life_settle(struct sim *sim, uint32_t market, wall_ns_t at, struct e
         return st;
     }
     due_clear(sim, market);
-    for (uint32_t i = 0; i < sim->n_users * SUBACCOUNTS; i++) {
-        uint32_t account = sim->users[i / SUBACCOUNTS].accounts[i % SUBACCOUNTS];
-        if (account != NO_INDEX) {
+    for (uint32_t account = 1; account <= sim->top_account; account++) {
+        if (sim->user_of_account[account] != NO_INDEX) {
             keep_settlement(sim, account, market, k->value, at);
         }
     }

@@ -116,7 +116,7 @@ void tell_created(struct sim *sim, uint32_t market)
 {
     const struct smarket *k = &sim->markets[market];
     struct jw w = begin_market(sim, market, "created");
-    jw_int(&w, "exchange_index", 0);
+    jw_int(&w, "exchange_index", k->exchange_index);
     jw_int(&w, "open_ts", k->opens / NS_PER_SEC);
     jw_int(&w, "close_ts", k->closes / NS_PER_SEC);
     jw_str(&w, "price_level_structure", k->structure);

@@ -198,6 +198,7 @@ static void fill(struct sim *sim, struct smarket *k, const struct market_spec *s
     text_copy(k->event, sizeof k->event, text_of(e->ticker));
     text_copy(k->series, sizeof k->series, text_of(sim->series[e->series].ticker));
     text_copy(k->structure, sizeof k->structure, text_of(s->structure));
+    k->exchange_index = sim->config.exchange_index;
     k->event_index = event;
     k->series_index = e->series;
     k->next_of_event = NO_INDEX;

@@ -172,7 +172,7 @@ void msg_fill(struct sim *sim, struct buf *b, const struct match_fill *f, wall_n
         jw_str(&w, "client_order_id", o->client_id);
     }
     jw_str(&w, "market_ticker", sim->markets[f->market].ticker);
-    jw_int(&w, "exchange_index", 0);
+    jw_int(&w, "exchange_index", sim->markets[f->market].exchange_index);
     jw_bool(&w, "is_taker", f->is_taker);
     msg_px(sim, &w, "yes_price_dollars", f->yes_px);
     jw_qty(&w, "count_fp", f->qty);
@@ -214,7 +214,7 @@ void msg_order(struct sim *sim, struct buf *b, const struct sorder *so)
     jw_str(&w, "order_id", so->id);
     jw_str(&w, "user_id", sim->users[sim->user_of_account[o->account]].id);
     jw_str(&w, "ticker", sim->markets[o->market].ticker);
-    jw_int(&w, "exchange_index", 0);
+    jw_int(&w, "exchange_index", sim->markets[o->market].exchange_index);
     jw_str(&w, "status", status[o->status]);
     if (deprecated(sim)) {
         jw_str(&w, "side", side_text(o->side));

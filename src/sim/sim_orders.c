@@ -1,10 +1,17 @@
 /*
  * sim_orders.c - placing, canceling and changing orders (sheet 8.1 to 8.5).
+ *
+ * What the exchange refuses comes as a struct refusal, so that a batch can tell it of one item;
+ * what does not decode refuses the whole request.
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "sim/sim_int.h"
+#include "sim/sim_rest.h"
+
+#define ID_USED_UP (UINT32_MAX - 1) /* in client_ids: of an order that never came to be */
+
+static const struct refusal ok = {0, NULL, NULL};
 
 bool is_uuid(struct text s)
 {
@@ -22,146 +29,79 @@ bool is_uuid(struct text s)
     return true;
 }
 
-static uint32_t account_of(const struct sim *sim, uint32_t user)
+static struct refusal of_verdict(enum match_verdict v)
 {
-    return sim->users[user].account;
-}
-
-/* --- reading a request's body --- */
-
-/* As the exchange's own decoder words it; the type of what came. */
-static const char *json_kind(const json_t *v)
-{
-    switch (json_typeof(v)) {
-    case JSON_STRING:
-        return "string";
-    case JSON_INTEGER:
-    case JSON_REAL:
-        return "number";
-    case JSON_TRUE:
-    case JSON_FALSE:
-        return "bool";
-    case JSON_OBJECT:
-        return "object";
-    case JSON_ARRAY:
-        return "array";
-    case JSON_NULL:
+    switch (v) {
+    case MATCH_ACCEPTED:
+        return ok;
+    case MATCH_BAD_MARKET:
+        return (struct refusal){404, "market_not_found", NULL};
+    case MATCH_BAD_PRICE:
+        return (struct refusal){400, "invalid_price", NULL};
+    case MATCH_BAD_SIZE:
+        return (struct refusal){400, "invalid_order_size", NULL};
+    case MATCH_BAD_EXPIRY:
+        return (struct refusal){400, "invalid_order", "Expiration timestamp must be in the future"};
+    case MATCH_BAD_REDUCE_ONLY:
+        return (struct refusal){400, "invalid_order",
+                                "reduce_only can only be used with IoC or FoK orders"};
+    case MATCH_POST_ONLY_CROSS:
+        return (struct refusal){400, "invalid_order", "post only cross"};
+    case MATCH_NO_MONEY:
+        return (struct refusal){400, "insufficient_balance", NULL};
+    case MATCH_FOK_VOLUME:
+        return (struct refusal){409, "fill_or_kill_insufficient_resting_volume", NULL};
+    case MATCH_CLOSED:
+        return (struct refusal){400, "market_inactive", NULL};
+    case MATCH_TOO_MANY:
+        return (struct refusal){400, "too_many_open_orders", NULL};
+    case MATCH_GROUP_UNKNOWN:
+        return (struct refusal){404, "order_group_not_found", NULL};
+    case MATCH_GROUP_TRIGGERED:
+        return (struct refusal){400, "exceeded_order_group_risk_limit", NULL};
+    case MATCH_BAD_ACCOUNT:
+    case MATCH_VERDICT_MAX:
         break;
     }
-    return "null";
+    return (struct refusal){500, "internal_server_error", NULL};
 }
 
-struct body {
-    json_t *root;
-    const char *type; /* "CreateOrderV2Request" */
-    struct sim_http_resp *r;
-    bool failed; /* the answer is written */
+/* --- client_order_ids: unique for each user, for ever or while the order is open --- */
+
+struct client_key {
+    char text[CLIENT_ID_MAX + 16];
 };
 
-static void wrong_type(struct body *b, const char *key, const json_t *v, const char *want)
+static struct text client_key(uint32_t user, const char *client_id, struct client_key *k)
 {
-    char text[200];
-    snprintf(text, sizeof text, "json: cannot unmarshal %s into Go struct field %s.%s of type %s",
-             json_kind(v), b->type, key, want);
-    reply_flat(b->r, 400, "bad_request", text);
-    b->failed = true;
+    snprintf(k->text, sizeof k->text, "%u:%s", user, client_id);
+    return text_of(k->text);
 }
 
-static void missing(struct body *b, const char *key, const char *tag)
+static bool client_id_used(const struct sim *sim, uint32_t user, const char *client_id)
 {
-    char text[200];
-    snprintf(text, sizeof text,
-             "Key: '%s.%s' Error:Field validation for '%s' failed on the '%s' tag", b->type, key,
-             key, tag);
-    reply_flat(b->r, 400, "bad_request", text);
-    b->failed = true;
-}
-
-static bool body_open(struct body *b, const struct sim_http_req *req, const char *type,
-                      struct sim_http_resp *r)
-{
-    *b = (struct body){.type = type, .r = r};
-    bool json =
-        req->content_type.n >= 16 && memcmp(req->content_type.p, "application/json", 16) == 0;
-    if (req->body.n == 0 || !json) {
-        reply_flat(r, 400, "invalid_content_type", NULL);
+    struct client_key k;
+    uint32_t i = client_id[0] == '\0'
+                     ? IDMAP_NONE
+                     : idmap_get(&sim->client_ids, client_key(user, client_id, &k));
+    if (i == IDMAP_NONE) {
         return false;
     }
-    json_error_t e;
-    b->root = json_loadb(req->body.p, req->body.n, 0, &e);
-    if (!json_is_object(b->root)) {
-        reply_flat(r, 400, "bad_request", b->root == NULL ? e.text : "json: not an object");
-        json_decref(b->root);
-        return false;
+    if (sim->config.rules.client_order_id_reuse == RULE_REUSE_FINISHED) {
+        return i < sim->n_orders && strcmp(sim->orders[i].client_id, client_id) == 0 &&
+               match_order_get(sim->match, sim->orders[i].o.id) != NULL;
     }
     return true;
 }
 
-/* "" when absent. */
-static const char *body_str(struct body *b, const char *key, bool required)
+static bool client_id_take(struct sim *sim, uint32_t user, const char *client_id, uint32_t order)
 {
-    const json_t *v = json_object_get(b->root, key);
-    if (b->failed) {
-        return "";
-    }
-    if (v == NULL || json_is_null(v)) {
-        if (required) {
-            missing(b, key, "required");
-        }
-        return "";
-    }
-    if (!json_is_string(v)) {
-        wrong_type(b, key, v, "string");
-        return "";
-    }
-    return json_string_value(v);
-}
-
-static bool body_bool(struct body *b, const char *key)
-{
-    const json_t *v = json_object_get(b->root, key);
-    if (b->failed || v == NULL || json_is_null(v)) {
-        return false;
-    }
-    if (!json_is_boolean(v)) {
-        wrong_type(b, key, v, "bool");
-    }
-    return json_is_true(v);
-}
-
-static int64_t body_int(struct body *b, const char *key, bool *ret_there)
-{
-    const json_t *v = json_object_get(b->root, key);
-    *ret_there = false;
-    if (b->failed || v == NULL || json_is_null(v)) {
-        return 0;
-    }
-    if (!json_is_integer(v)) {
-        wrong_type(b, key, v, "int64");
-        return 0;
-    }
-    *ret_there = true;
-    return json_integer_value(v);
-}
-
-/* Index of s in n words; n when it is none of them. */
-static int one_of(const char *s, const char *const *words, int n)
-{
-    int i = 0;
-    while (i < n && strcmp(words[i], s) != 0) {
-        i++;
-    }
-    return i;
+    struct client_key k;
+    return client_id[0] == '\0' ||
+           idmap_put(&sim->client_ids, client_key(user, client_id, &k), order) == ST_OK;
 }
 
 /* --- POST /portfolio/events/orders --- */
-
-struct create {
-    struct match_request r;
-    bool bid, cancel_on_pause;
-    char client_id[CLIENT_ID_MAX];
-    char client_key[CLIENT_ID_MAX + 16]; /* "account:client_order_id" */
-};
 
 static void read_words(struct body *b, struct create *c)
 {
@@ -172,145 +112,112 @@ static void read_words(struct body *b, struct create *c)
     int tif = one_of(body_str(b, "time_in_force", true), tifs, 3);
     int stp = one_of(body_str(b, "self_trade_prevention_type", true), stps, 2);
     if (!b->failed && (side == 2 || tif == 3 || stp == 2)) {
-        missing(b,
-                side == 2  ? "side"
-                : tif == 3 ? "time_in_force"
-                           : "self_trade_prevention_type",
-                "oneof");
+        body_missing(b,
+                     side == 2  ? "side"
+                     : tif == 3 ? "time_in_force"
+                                : "self_trade_prevention_type",
+                     "oneof");
     }
-    c->bid = side == 0;
     c->r.tif = tif == 0 ? MATCH_GTC : tif == 1 ? MATCH_IOC : MATCH_FOK;
     c->r.stp = stp == 0 ? MATCH_STP_TAKER : MATCH_STP_MAKER;
-    c->r.side = c->bid ? SIDE_YES : SIDE_NO;
+    c->r.side = side == 0 ? SIDE_YES : SIDE_NO;
 }
 
-/* Price and count; own price of the outcome bought. */
-static void read_numbers(struct body *b, bool bid, px_t *ret_px, qty_t *ret_qty)
+/* Price and count of the body; the own price of the outcome bought. */
+static struct refusal read_numbers(struct body *b, enum side side, px_t *ret_px, qty_t *ret_qty)
 {
     const char *count = body_str(b, "count", true);
     const char *price = body_str(b, "price", true);
     px_t px = 0;
     if (b->failed) {
-        return;
+        return ok;
     }
     if (qty_parse(count, strlen(count), ret_qty) != ST_OK) {
-        reply_nested(b->r, 400, "invalid_order_size", NULL);
-        b->failed = true;
-    } else if (px_parse(price, strlen(price), &px) != ST_OK || px <= 0 || px >= PX_ONE) {
-        reply_nested(b->r, 400, "invalid_price", NULL);
-        b->failed = true;
+        return of_verdict(MATCH_BAD_SIZE);
     }
-    *ret_px = bid ? px : PX_ONE - px;
+    if (px_parse(price, strlen(price), &px) != ST_OK || px <= 0 || px >= PX_ONE) {
+        return of_verdict(MATCH_BAD_PRICE);
+    }
+    *ret_px = side == SIDE_YES ? px : PX_ONE - px;
+    return ok;
 }
 
-static void read_create(struct sim *sim, uint32_t user, struct body *b, struct create *c)
+/* Seconds as the engine's time. A date beyond the clock's range never comes. */
+static wall_ns_t expiry_of(int64_t seconds)
 {
-    *c = (struct create){.r.account = account_of(sim, user)};
-    const char *ticker = body_str(b, "ticker", true);
-    read_words(b, c);
-    read_numbers(b, c->bid, &c->r.px, &c->r.qty);
-    c->r.post_only = body_bool(b, "post_only");
-    c->r.reduce_only = body_bool(b, "reduce_only");
-    c->cancel_on_pause = body_bool(b, "cancel_order_on_pause");
+    return seconds <= 0                           ? 1
+           : seconds > INT64_MAX / NS_PER_SEC - 1 ? NS_NEVER - 1
+                                                  : seconds * NS_PER_SEC;
+}
+
+static void read_flags(struct body *b, struct create *k)
+{
     bool there = false;
-    int64_t expires = body_int(b, "expiration_time", &there);
-    /* A date beyond the clock's range never comes; one at or before 0 is in the past. */
-    c->r.expires = !there                                 ? 0
-                   : expires <= 0                         ? 1
-                   : expires > INT64_MAX / NS_PER_SEC - 1 ? NS_NEVER - 1
-                                                          : expires * NS_PER_SEC;
+    int64_t expires = body_int(b, "expiration_time", false, INT64_MIN, INT64_MAX, &there);
+    k->r.post_only = body_bool(b, "post_only");
+    k->r.reduce_only = body_bool(b, "reduce_only");
+    k->r.cancel_on_pause = body_bool(b, "cancel_order_on_pause");
+    k->r.expires = there ? expiry_of(expires) : 0;
+}
+
+/* The market, and the caller's account on its shard. */
+static struct refusal find_account(const struct call *c, struct body *b, const char *ticker,
+                                   struct create *k)
+{
+    const struct sim *sim = c->sim;
+    bool has_sub = false;
+    bool has_shard = false;
+    int64_t sub = body_int(b, "subaccount", false, INT64_MIN, INT64_MAX, &has_sub);
+    int64_t index = body_int(b, "exchange_index", false, INT32_MIN, INT32_MAX, &has_shard);
+    uint32_t shard = 0;
+    struct refusal why = pick_subaccount(sim, has_sub, &sub);
+    if (why.status == 0) {
+        why = pick_shard(sim, has_shard, index, ticker, &shard);
+    }
+    if (why.status != 0 || b->failed) {
+        return why;
+    }
+    k->r.market = sim_find_market(sim, text_of(ticker));
+    if (k->r.market == NO_INDEX || sim->markets[k->r.market].exchange_index != shard) {
+        return of_verdict(MATCH_BAD_MARKET);
+    }
+    k->r.account = sim_account_at(sim, c->user, sub, shard);
+    return k->r.account == NO_INDEX ? (struct refusal){404, "user_not_found", NULL} : ok;
+}
+
+static struct refusal find_group(const struct call *c, const char *id, struct create *k)
+{
+    if (id[0] == '\0') {
+        return ok;
+    }
+    const struct sgroup *g = group_find(c->sim, k->r.account, text_of(id));
+    if (g == NULL) {
+        return is_uuid(text_of(id)) ? of_verdict(MATCH_GROUP_UNKNOWN)
+                                    : (struct refusal){400, "invalid_UUID", NULL};
+    }
+    k->r.group = g->number;
+    return ok;
+}
+
+void create_read(struct call *c, struct body *b, struct create *k)
+{
+    *k = (struct create){.why = ok};
+    const char *ticker = body_str(b, "ticker", true);
+    read_words(b, k);
+    struct refusal numbers = read_numbers(b, k->r.side, &k->r.px, &k->r.qty);
+    read_flags(b, k);
     const char *client = body_str(b, "client_order_id", false);
-    if (!b->failed && !text_copy(c->client_id, sizeof c->client_id, text_of(client))) {
-        missing(b, "client_order_id", "max");
+    const char *group = body_str(b, "order_group_id", false);
+    if (!b->failed && !text_copy(k->client_id, sizeof k->client_id, text_of(client))) {
+        body_missing(b, "client_order_id", "max");
     }
-    snprintf(c->client_key, sizeof c->client_key, "%u:%s", c->r.account, c->client_id);
-    if (b->failed) {
-        return;
+    k->why = find_account(c, b, ticker, k);
+    k->why = k->why.status == 0 ? numbers : k->why;
+    k->why = k->why.status == 0 ? find_group(c, group, k) : k->why;
+    if (k->why.status == 0 && k->r.expires != 0 && k->r.tif != MATCH_GTC) {
+        k->why = (struct refusal){400, "invalid_order",
+                                  "expiration_time can only be used with good_till_canceled"};
     }
-    c->r.market = sim_find_market(sim, text_of(ticker));
-    if (c->r.market == NO_INDEX) {
-        reply_nested(b->r, 404, "market_not_found", NULL);
-        b->failed = true;
-    }
-}
-
-static void reply_verdict(struct sim_http_resp *r, enum match_verdict v)
-{
-    switch (v) {
-    case MATCH_BAD_MARKET:
-        reply_nested(r, 404, "market_not_found", NULL);
-        return;
-    case MATCH_BAD_PRICE:
-        reply_nested(r, 400, "invalid_price", NULL);
-        return;
-    case MATCH_BAD_SIZE:
-        reply_nested(r, 400, "invalid_order_size", NULL);
-        return;
-    case MATCH_BAD_EXPIRY:
-        reply_nested(r, 400, "invalid_order", "Expiration timestamp must be in the future");
-        return;
-    case MATCH_BAD_REDUCE_ONLY:
-        reply_nested(r, 400, "invalid_order",
-                     "reduce_only can only be used with IoC or FoK orders");
-        return;
-    case MATCH_POST_ONLY_CROSS:
-        reply_nested(r, 400, "invalid_order", "post only cross");
-        return;
-    case MATCH_NO_MONEY:
-        reply_nested(r, 400, "insufficient_balance", NULL);
-        return;
-    case MATCH_FOK_VOLUME:
-        reply_nested(r, 409, "fill_or_kill_insufficient_resting_volume", NULL);
-        return;
-    case MATCH_CLOSED:
-        reply_nested(r, 400, "market_inactive", NULL);
-        return;
-    case MATCH_TOO_MANY:
-        reply_nested(r, 400, "too_many_open_orders", NULL);
-        return;
-    case MATCH_GROUP_UNKNOWN:
-        reply_nested(r, 404, "order_group_not_found", NULL);
-        return;
-    case MATCH_GROUP_TRIGGERED:
-        reply_nested(r, 400, "exceeded_order_group_risk_limit", NULL);
-        return;
-    case MATCH_ACCEPTED:
-    case MATCH_BAD_ACCOUNT:
-    case MATCH_VERDICT_MAX:
-        break;
-    }
-    reply_nested(r, 500, "internal_server_error", NULL);
-}
-
-/* Per contract, rounded to the 4 decimals of the answer. */
-static px_t per_contract(usd_t sum, qty_t qty)
-{
-    return (sum + qty / 2) / qty;
-}
-
-static void write_fills_of(struct jw *w, const struct match_order *o)
-{
-    if (o->filled > 0) {
-        usd_t cost = o->taker_cost + o->maker_cost;
-        usd_t yes = o->side == SIDE_YES ? cost : usd_of(PX_ONE, o->filled) - cost;
-        jw_px(w, "average_fee_paid", per_contract((o->taker_fees + o->maker_fees), o->filled));
-        jw_px(w, "average_fill_price", per_contract(yes, o->filled));
-    }
-}
-
-static void write_ack(const struct sorder *o, struct sim_http_resp *r, int status, wall_ns_t at)
-{
-    struct jw w = reply_json(r, status);
-    jw_open(&w, NULL, '{');
-    write_fills_of(&w, &o->o);
-    if (o->client_id[0] != '\0') {
-        jw_str(&w, "client_order_id", o->client_id);
-    }
-    jw_qty(&w, "fill_count", o->o.filled);
-    jw_str(&w, "order_id", o->id);
-    jw_qty(&w, "remaining_count", o->o.remaining);
-    jw_int(&w, "ts_ms", wall_ms(at));
-    jw_close(&w, '}');
 }
 
 /* A place for an order that may be made; its index is the engine's tag. */
@@ -323,243 +230,386 @@ static struct sorder *order_slot(struct sim *sim)
     return &sim->orders[sim->n_orders];
 }
 
-static void place(struct sim *sim, const struct create *c, struct sim_http_resp *r)
+struct refusal create_place(struct call *c, const struct create *k, struct sorder **ret_order)
 {
-    bool named = c->client_id[0] != '\0';
-    if (named && idmap_get(&sim->client_ids, text_of(c->client_key)) != IDMAP_NONE) {
-        reply_nested(r, 409, "order_already_exists", NULL);
-        return;
+    struct sim *sim = c->sim;
+    static const struct refusal broken = {500, "internal_server_error", NULL};
+    if (k->why.status != 0) {
+        return k->why;
+    }
+    if (client_id_used(sim, c->user, k->client_id)) {
+        return (struct refusal){409, "order_already_exists", NULL};
     }
     struct sorder *o = order_slot(sim);
     if (o == NULL) {
-        reply_nested(r, 500, "internal_server_error", NULL);
-        return;
+        return broken;
     }
-    struct match_request req = c->r;
+    struct match_request req = k->r;
     req.tag = (uint64_t)sim->n_orders + 1;
+    sim_uuid(sim, "order", sim->n_orders, o->id);
+    text_copy(o->client_id, sizeof o->client_id, text_of(k->client_id));
     uint64_t id = 0;
     enum match_verdict v = match_place(sim->match, &req, sim->wall, &id);
-    bool used_up = v == MATCH_ACCEPTED || v == MATCH_FOK_VOLUME;
-    if (named && used_up &&
-        idmap_put(&sim->client_ids, text_of(c->client_key), sim->n_orders) != ST_OK) {
-        v = MATCH_VERDICT_MAX;
+    if (v == MATCH_FOK_VOLUME) {
+        (void)client_id_take(sim, c->user, k->client_id, ID_USED_UP);
     }
     if (v != MATCH_ACCEPTED) {
-        reply_verdict(r, v);
-        return;
+        return of_verdict(v);
     }
-    sim_uuid(sim, "order", sim->n_orders, o->id);
-    text_copy(o->client_id, sizeof o->client_id, text_of(c->client_id));
-    o->cancel_on_pause = c->cancel_on_pause;
-    if (idmap_put(&sim->by_order_id, text_of(o->id), sim->n_orders) != ST_OK) {
-        reply_nested(r, 500, "internal_server_error", NULL);
-        return;
-    }
-    sim->n_orders++;
+    uint32_t i = sim->n_orders++;
     emit_result(sim, sim->wall);
-    write_ack(o, r, 201, sim->wall);
+    *ret_order = o;
+    return idmap_put(&sim->by_order_id, text_of(o->id), i) == ST_OK &&
+                   client_id_take(sim, c->user, k->client_id, i)
+               ? ok
+               : broken;
 }
 
-static void create_order(struct sim *sim, uint32_t user, const struct sim_http_req *req,
-                         struct sim_http_resp *r)
+px_t average_of(usd_t sum, qty_t qty)
+{
+    return (sum + qty / 2) / qty;
+}
+
+/* What the fills cost by the price of YES. */
+usd_t yes_cost(const struct match_order *o)
+{
+    usd_t cost = o->taker_cost + o->maker_cost;
+    return o->side == SIDE_YES ? cost : usd_of(PX_ONE, o->filled) - cost;
+}
+
+static void write_client_id(struct jw *w, const struct sorder *o)
+{
+    if (o->client_id[0] != '\0') {
+        jw_str(w, "client_order_id", o->client_id);
+    }
+}
+
+void order_create(struct call *c)
 {
     struct body b;
-    struct create c;
-    if (!body_open(&b, req, "CreateOrderV2Request", r)) {
+    struct create k;
+    struct sorder *o = NULL;
+    if (!body_open(&b, c, "CreateOrderV2Request")) {
         return;
     }
-    read_create(sim, user, &b, &c);
-    bool ok = !b.failed;
-    json_decref(b.root);
-    if (ok) {
-        place(sim, &c, r);
-    }
-}
-
-/* --- cancel, decrease, amend --- */
-
-/* The user's order of an id in a path; NULL: the answer is written. */
-struct sorder *sim_order_of(struct sim *sim, uint32_t user, struct text id, struct sim_http_resp *r)
-{
-    if (!is_uuid(id)) {
-        reply_nested(r, 400, "invalid_UUID", NULL);
-        return NULL;
-    }
-    uint32_t i = idmap_get(&sim->by_order_id, id);
-    if (i == IDMAP_NONE || sim->orders[i].o.account != account_of(sim, user)) {
-        reply_nested(r, 404, "not_found", NULL);
-        return NULL;
-    }
-    return &sim->orders[i];
-}
-
-/* The same, and still open in a market that takes orders. */
-static struct sorder *open_order_of(struct sim *sim, uint32_t user, struct text id,
-                                    struct sim_http_resp *r)
-{
-    struct sorder *o = sim_order_of(sim, user, id, r);
-    if (o == NULL) {
-        return NULL;
-    }
-    if (match_order_get(sim->match, o->o.id) == NULL) {
-        reply_nested(r, 404, "not_found", NULL);
-        return NULL;
-    }
-    if (match_halted(sim->match, o->o.market)) {
-        reply_nested(r, 400, "market_inactive", NULL);
-        return NULL;
-    }
-    return o;
-}
-
-static void cancel_order(struct sim *sim, uint32_t user, struct text id, struct sim_http_resp *r)
-{
-    struct sorder *o = open_order_of(sim, user, id, r);
-    qty_t reduced = 0;
-    if (o == NULL ||
-        match_cancel(sim->match, o->o.id, MATCH_BECAUSE_USER, sim->wall, &reduced) != ST_OK) {
+    create_read(c, &b, &k);
+    if (b.failed) {
         return;
     }
-    emit_result(sim, sim->wall);
-    struct jw w = reply_json(r, 200);
+    struct refusal why = create_place(c, &k, &o);
+    if (why.status != 0) {
+        reply_refusal(c->r, why);
+        return;
+    }
+    struct jw w = reply_json(c->r, 201);
     jw_open(&w, NULL, '{');
-    if (o->client_id[0] != '\0') {
-        jw_str(&w, "client_order_id", o->client_id);
+    if (o->o.filled > 0) {
+        jw_px(&w, "average_fee_paid", average_of(o->o.taker_fees + o->o.maker_fees, o->o.filled));
+        jw_px(&w, "average_fill_price", average_of(yes_cost(&o->o), o->o.filled));
     }
+    write_client_id(&w, o);
+    jw_qty(&w, "fill_count", o->o.filled);
     jw_str(&w, "order_id", o->id);
-    jw_qty(&w, "reduced_by", reduced);
-    jw_int(&w, "ts_ms", wall_ms(sim->wall));
+    jw_qty(&w, "remaining_count", o->o.remaining);
+    jw_int(&w, "ts_ms", wall_ms(c->sim->wall));
     jw_close(&w, '}');
 }
 
-static void cancel_all(struct sim *sim, uint32_t user, struct sim_http_resp *r)
+/* --- finding the order that is to change --- */
+
+struct sorder *sim_order_of(const struct call *c, struct text id, struct refusal *ret_why)
 {
-    (void)match_cancel_all(sim->match, account_of(sim, user), sim->wall);
-    emit_result(sim, sim->wall);
-    r->status = 204;
-    buf_clear(&r->body);
+    if (!is_uuid(id)) {
+        *ret_why = (struct refusal){400, "invalid_UUID", NULL};
+        return NULL;
+    }
+    uint32_t i = idmap_get(&c->sim->by_order_id, id);
+    if (i == IDMAP_NONE || !sim_owns(c->sim, c->user, c->sim->orders[i].o.account)) {
+        *ret_why = (struct refusal){404, "not_found", NULL};
+        return NULL;
+    }
+    *ret_why = ok;
+    return &c->sim->orders[i];
 }
 
-static void decrease_order(struct sim *sim, uint32_t user, struct text id,
-                           const struct sim_http_req *req, struct sim_http_resp *r)
+struct refusal find_target(const struct call *c, const struct target *t, struct sorder **ret)
+{
+    const struct sim *sim = c->sim;
+    static const struct refusal not_found = {404, "not_found", NULL};
+    int64_t sub = t->subaccount;
+    uint32_t shard = 0;
+    struct refusal why = pick_subaccount(sim, t->has_subaccount, &sub);
+    if (why.status == 0) {
+        why = pick_shard(sim, t->has_shard, t->shard, t->ticker, &shard);
+    }
+    struct sorder *o = why.status == 0 ? sim_order_of(c, t->id, &why) : NULL;
+    if (why.status != 0) {
+        return why;
+    }
+    /* Not where the call looked: the same bytes as for an order that never was. */
+    if (sim->subaccount_of[o->o.account] != sub ||
+        sim->markets[o->o.market].exchange_index != shard ||
+        match_order_get(sim->match, o->o.id) == NULL) {
+        return not_found;
+    }
+    if (match_halted(sim->match, o->o.market)) {
+        return of_verdict(MATCH_CLOSED);
+    }
+    *ret = o;
+    return ok;
+}
+
+/* The target of a path, with routing from the query. False: the answer is written. */
+static bool target_of_query(const struct call *c, char ticker[TICKER_MAX], struct target *t)
+{
+    char text[32];
+    *t = (struct target){.id = c->id, .ticker = ticker};
+    query_get(c->req->query, "market_ticker", ticker, TICKER_MAX);
+    t->has_subaccount = query_get(c->req->query, "subaccount", text, sizeof text);
+    t->has_shard = query_get(c->req->query, "exchange_index", text, sizeof text);
+    return query_int(c, "subaccount", "Subaccount", 0, SUBACCOUNTS - 1, 0, &t->subaccount) &&
+           query_int(c, "exchange_index", "ExchangeIndex", -1, INT32_MAX, -1, &t->shard);
+}
+
+/* --- cancel --- */
+
+struct refusal cancel_target(const struct call *c, const struct target *t, struct sorder **ret,
+                             qty_t *ret_reduced)
+{
+    struct sim *sim = c->sim;
+    struct refusal why = find_target(c, t, ret);
+    if (why.status != 0) {
+        return why;
+    }
+    order_remember(sim, *ret);
+    enum status st =
+        match_cancel(sim->match, (*ret)->o.id, MATCH_BECAUSE_USER, sim->wall, ret_reduced);
+    if (st != ST_OK) {
+        return st == ST_NOT_FOUND ? (struct refusal){404, "not_found", NULL}
+                                  : of_verdict(MATCH_CLOSED);
+    }
+    emit_result(sim, sim->wall);
+    return ok;
+}
+
+void order_cancel(struct call *c)
+{
+    char ticker[TICKER_MAX];
+    struct target t;
+    struct sorder *o = NULL;
+    qty_t reduced = 0;
+    if (!target_of_query(c, ticker, &t)) {
+        return;
+    }
+    struct refusal why = cancel_target(c, &t, &o, &reduced);
+    if (why.status != 0) {
+        reply_refusal(c->r, why);
+        return;
+    }
+    struct jw w = reply_json(c->r, 200);
+    jw_open(&w, NULL, '{');
+    if (c->sim->config.rules.cancel_client_order_id) {
+        write_client_id(&w, o);
+    }
+    jw_str(&w, "order_id", o->id);
+    jw_qty(&w, "reduced_by", reduced);
+    jw_int(&w, "ts_ms", wall_ms(c->sim->wall));
+    jw_close(&w, '}');
+}
+
+void order_cancel_all(struct call *c)
+{
+    struct sim *sim = c->sim;
+    int64_t sub = -1;
+    uint32_t at = 0;
+    uint32_t account = 0;
+    if (!query_subaccount(c, -1, &sub)) {
+        return;
+    }
+    while ((account = next_account(sim, c->user, sub, -1, &at)) != NO_INDEX) {
+        (void)match_cancel_all(sim->match, account, sim->wall);
+        emit_result(sim, sim->wall);
+    }
+    reply_json(c->r, 204);
+}
+
+/* --- decrease --- */
+
+static void write_change(struct call *c, const struct sorder *o)
+{
+    struct jw w = reply_json(c->r, 200);
+    jw_open(&w, NULL, '{');
+    write_client_id(&w, o);
+    jw_str(&w, "order_id", o->id);
+    jw_qty(&w, "remaining_count", o->o.remaining);
+    jw_int(&w, "ts_ms", wall_ms(c->sim->wall));
+    jw_close(&w, '}');
+}
+
+/* The order of the path, with routing from the body. */
+static struct refusal target_of_body(struct call *c, struct body *b, const char *ticker,
+                                     struct sorder **ret)
+{
+    char text[32];
+    struct target t = {.id = c->id, .ticker = ticker};
+    t.shard = body_int(b, "exchange_index", false, INT32_MIN, INT32_MAX, &t.has_shard);
+    t.has_subaccount = query_get(c->req->query, "subaccount", text, sizeof text);
+    if (b->failed ||
+        !query_int(c, "subaccount", "Subaccount", 0, SUBACCOUNTS - 1, 0, &t.subaccount)) {
+        b->failed = true;
+        return ok;
+    }
+    return find_target(c, &t, ret);
+}
+
+void order_decrease(struct call *c)
 {
     struct body b;
-    if (!body_open(&b, req, "DecreaseOrderV2Request", r)) {
+    struct sorder *o = NULL;
+    qty_t qty = 0;
+    if (!body_open(&b, c, "DecreaseOrderV2Request")) {
         return;
     }
     const char *by = body_str(&b, "reduce_by", false);
     const char *to = body_str(&b, "reduce_to", false);
-    qty_t qty = 0;
+    const char *ticker = body_str(&b, "market_ticker", false);
     bool relative = by[0] != '\0';
     if (!b.failed && relative == (to[0] != '\0')) {
-        missing(&b, "reduce_by", "excluded_with");
+        body_missing(&b, "reduce_by", relative ? "excluded_with" : "required_without");
+    }
+    struct refusal why = target_of_body(c, &b, ticker, &o);
+    if (b.failed) {
+        return;
     }
     const char *text = relative ? by : to;
-    if (!b.failed && (qty_parse(text, strlen(text), &qty) != ST_OK || qty < 0)) {
-        reply_nested(r, 400, "invalid_order_size", NULL);
-        b.failed = true;
+    if (why.status == 0 &&
+        (qty_parse(text, strlen(text), &qty) != ST_OK || qty < 0 || (relative && qty == 0))) {
+        why = of_verdict(MATCH_BAD_SIZE);
     }
-    json_decref(b.root);
-    struct sorder *o = b.failed ? NULL : open_order_of(sim, user, id, r);
-    if (o == NULL) {
+    if (why.status == 0) {
+        qty_t left = relative ? o->o.remaining - qty : qty;
+        if (match_decrease(c->sim->match, o->o.id, left < 0 ? 0 : left, c->sim->wall) != ST_OK) {
+            why = of_verdict(MATCH_BAD_SIZE);
+        }
+    }
+    if (why.status != 0) {
+        reply_refusal(c->r, why);
         return;
     }
-    qty_t left = relative ? o->o.remaining - qty : qty;
-    if (match_decrease(sim->match, o->o.id, left < 0 ? 0 : left, sim->wall) != ST_OK) {
-        reply_nested(r, 400, "invalid_order_size", NULL);
-        return;
+    emit_result(c->sim, c->sim->wall);
+    write_change(c, o);
+}
+
+/* --- amend --- */
+
+struct amend {
+    struct match_amendment to;
+    enum side side;
+    const char *ticker, *client_id, *new_client_id;
+};
+
+static struct refusal read_amend(struct body *b, struct amend *a)
+{
+    static const char *const sides[] = {"bid", "ask"};
+    int side = one_of(body_str(b, "side", true), sides, 2);
+    if (!b->failed && side == 2) {
+        body_missing(b, "side", "oneof");
+    }
+    a->side = side == 0 ? SIDE_YES : SIDE_NO;
+    a->ticker = body_str(b, "ticker", true);
+    a->client_id = body_str(b, "client_order_id", false);
+    a->new_client_id = body_str(b, "updated_client_order_id", false);
+    if (strlen(a->new_client_id) >= CLIENT_ID_MAX) {
+        body_missing(b, "updated_client_order_id", "max");
+    }
+    int64_t expires = body_int(b, "expiration_time", false, 0, INT64_MAX, &a->to.has_expires);
+    a->to.expires = expires == 0 ? 0 : expiry_of(expires);
+    return read_numbers(b, a->side, &a->to.px, &a->to.total);
+}
+
+/* What the request says of the order must be so. */
+static struct refusal check_amend(const struct call *c, const struct amend *a,
+                                  const struct sorder *o)
+{
+    if (strcmp(a->ticker, c->sim->markets[o->o.market].ticker) != 0) {
+        return (struct refusal){400, "order_ticker_mismatch", NULL};
+    }
+    if (a->side != o->o.side) {
+        return (struct refusal){400, "order_side_mismatch", NULL};
+    }
+    if (a->client_id[0] != '\0' && strcmp(a->client_id, o->client_id) != 0) {
+        return (struct refusal){400, "order_id_and_client_order_id_mismatch", NULL};
+    }
+    if (strcmp(a->new_client_id, o->client_id) != 0 &&
+        client_id_used(c->sim, c->user, a->new_client_id)) {
+        return (struct refusal){409, "order_already_exists", NULL};
+    }
+    if (a->to.expires != 0 && a->to.expires <= c->sim->wall) {
+        return of_verdict(MATCH_BAD_EXPIRY);
+    }
+    return ok;
+}
+
+static struct refusal do_amend(struct call *c, const struct amend *a, struct sorder *o)
+{
+    struct sim *sim = c->sim;
+    enum match_verdict v = MATCH_ACCEPTED;
+    enum status st = match_amend_order(sim->match, o->o.id, &a->to, sim->wall, &v);
+    if (st != ST_OK) {
+        return v == MATCH_ACCEPTED ? (struct refusal){404, "not_found", NULL} : of_verdict(v);
+    }
+    if (a->new_client_id[0] != '\0') { /* told with the change, so before it */
+        text_copy(o->client_id, sizeof o->client_id, text_of(a->new_client_id));
+        if (!client_id_take(sim, c->user, o->client_id, (uint32_t)(o - sim->orders))) {
+            return of_verdict(MATCH_VERDICT_MAX);
+        }
     }
     emit_result(sim, sim->wall);
-    struct jw w = reply_json(r, 200);
+    return ok;
+}
+
+void order_amend(struct call *c)
+{
+    struct body b;
+    struct amend a = {.side = SIDE_YES};
+    struct sorder *o = NULL;
+    if (!body_open(&b, c, "AmendOrderV2Request")) {
+        return;
+    }
+    struct refusal numbers = read_amend(&b, &a);
+    struct refusal why = target_of_body(c, &b, a.ticker, &o);
+    if (b.failed) {
+        return;
+    }
+    why = why.status == 0 ? check_amend(c, &a, o) : why;
+    why = why.status == 0 ? numbers : why;
+    struct match_order was = why.status == 0 ? o->o : (struct match_order){0};
+    why = why.status == 0 ? do_amend(c, &a, o) : why;
+    if (why.status != 0) {
+        reply_refusal(c->r, why);
+        return;
+    }
+    qty_t filled = o->o.filled - was.filled;
+    struct jw w = reply_json(c->r, 200);
     jw_open(&w, NULL, '{');
     jw_str(&w, "order_id", o->id);
-    jw_qty(&w, "remaining_count", o->o.remaining);
-    jw_int(&w, "ts_ms", wall_ms(sim->wall));
+    write_client_id(&w, o);
+    if (filled > 0 || o->o.remaining != was.remaining) {
+        jw_qty(&w, "remaining_count", o->o.remaining);
+        jw_qty(&w, "fill_count", filled);
+    }
+    if (filled > 0) {
+        jw_px(&w, "average_fill_price", average_of(yes_cost(&o->o) - yes_cost(&was), filled));
+        jw_px(&w, "average_fee_paid",
+              average_of(o->o.taker_fees + o->o.maker_fees - was.taker_fees - was.maker_fees,
+                         filled));
+    }
+    jw_int(&w, "ts_ms", wall_ms(c->sim->wall));
     jw_close(&w, '}');
 }
 
-static void amend_order(struct sim *sim, uint32_t user, struct text id,
-                        const struct sim_http_req *req, struct sim_http_resp *r)
+void order_v1(struct call *c)
 {
-    struct body b;
-    if (!body_open(&b, req, "AmendOrderV2Request", r)) {
-        return;
-    }
-    px_t px = 0;
-    qty_t total = 0;
-    char ticker[TICKER_MAX];
-    bool bid = strcmp(body_str(&b, "side", true), "bid") == 0;
-    bool fits = text_copy(ticker, sizeof ticker, text_of(body_str(&b, "ticker", true)));
-    read_numbers(&b, bid, &px, &total);
-    json_decref(b.root);
-    struct sorder *o = b.failed ? NULL : open_order_of(sim, user, id, r);
-    if (o == NULL) {
-        return;
-    }
-    if (!fits || strcmp(ticker, sim->markets[o->o.market].ticker) != 0) {
-        reply_nested(r, 400, "order_ticker_mismatch", NULL);
-        return;
-    }
-    if (bid != (o->o.side == SIDE_YES)) {
-        reply_nested(r, 400, "order_side_mismatch", NULL);
-        return;
-    }
-    enum match_verdict v = MATCH_ACCEPTED;
-    if (match_amend(sim->match, o->o.id, px, total, sim->wall, &v) != ST_OK) {
-        reply_verdict(r, v);
-        return;
-    }
-    emit_result(sim, sim->wall);
-    write_ack(o, r, 200, sim->wall);
-}
-
-/* --- routes --- */
-
-/* What follows prefix in a path; n 0 when the path is something else or ends there. */
-static struct text after(struct text path, const char *prefix)
-{
-    size_t n = strlen(prefix);
-    if (path.n <= n || memcmp(path.p, prefix, n) != 0) {
-        return (struct text){"", 0};
-    }
-    return (struct text){path.p + n, path.n - n};
-}
-
-static bool ends_with(struct text *s, const char *end)
-{
-    size_t n = strlen(end);
-    if (s->n <= n || memcmp(s->p + s->n - n, end, n) != 0) {
-        return false;
-    }
-    s->n -= n;
-    return true;
-}
-
-bool order_route(struct sim *sim, uint32_t user, const struct sim_http_req *req, struct text rest,
-                 struct sim_http_resp *r)
-{
-    bool post = text_equal(req->method, TEXT("POST"));
-    bool delete = text_equal(req->method, TEXT("DELETE"));
-    struct text id = after(rest, "/portfolio/events/orders/");
-    if (text_equal(rest, TEXT("/portfolio/events/orders"))) {
-        if (post) {
-            create_order(sim, user, req, r);
-        } else if (delete) {
-            cancel_all(sim, user, r);
-        }
-        return post || delete;
-    }
-    if (post && ends_with(&id, "/amend")) {
-        amend_order(sim, user, id, req, r);
-        return true;
-    }
-    if (post && ends_with(&id, "/decrease")) {
-        decrease_order(sim, user, id, req, r);
-        return true;
-    }
-    if (delete &&id.n > 0 && memchr(id.p, '/', id.n) == NULL && !text_equal(id, TEXT("batched"))) {
-        cancel_order(sim, user, id, r);
-        return true;
-    }
-    return false;
+    reply_nested(c->r, 410, "deprecated_v1_order_endpoint",
+                 "https://docs.kalshi.com/api-reference/orders/create-order-v2");
 }

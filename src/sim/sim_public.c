@@ -39,7 +39,7 @@ void write_market(struct sim *sim, struct jw *w, const char *key, uint32_t marke
     jw_time(w, "close_time", k->closes);
     jw_time(w, "created_time", k->created);
     jw_str(w, "event_ticker", k->event);
-    jw_int(w, "exchange_index", 0);
+    jw_int(w, "exchange_index", k->exchange_index);
     jw_time(w, "expected_expiration_time", k->closes);
     jw_time(w, "expiration_time", k->closes);
     jw_str(w, "expiration_value", "");
@@ -443,64 +443,6 @@ static void get_as_of(struct sim *sim, struct sim_http_resp *r)
     jw_open(&w, NULL, '{');
     jw_time(&w, "as_of_time", sim->wall); /* our reads never lag */
     jw_close(&w, '}');
-}
-
-static void write_bucket(struct jw *w, const char *key, int64_t capacity, int64_t rate)
-{
-    jw_open(w, key, '{');
-    jw_int(w, "bucket_capacity", capacity);
-    jw_int(w, "refill_rate", rate);
-    jw_close(w, '}');
-}
-
-static void get_limits(struct sim *sim, struct sim_http_resp *r)
-{
-    const struct sim_config *c = &sim->config;
-    struct jw w = reply_json(r, 200);
-    jw_open(&w, NULL, '{');
-    jw_open(&w, "grants", '[');
-    jw_close(&w, ']');
-    write_bucket(&w, "read", c->read_capacity, c->read_rate);
-    jw_str(&w, "usage_tier", sim->tier);
-    write_bucket(&w, "write", c->write_capacity, c->write_rate);
-    jw_close(&w, '}');
-}
-
-static void get_costs(struct sim_http_resp *r)
-{
-    static const struct {
-        int cost;
-        const char *method, *path;
-    } costs[] = {
-        {2, "DELETE", "/trade-api/v2/portfolio/events/orders"},
-        {2, "DELETE", "/trade-api/v2/portfolio/events/orders/:order_id"},
-        {2, "GET", "/trade-api/v2/portfolio/orders/:order_id"},
-    };
-    struct jw w = reply_json(r, 200);
-    jw_open(&w, NULL, '{');
-    jw_int(&w, "default_cost", 10);
-    jw_open(&w, "endpoint_costs", '[');
-    for (size_t i = 0; i < sizeof costs / sizeof costs[0]; i++) {
-        jw_open(&w, NULL, '{');
-        jw_int(&w, "cost", costs[i].cost);
-        jw_str(&w, "method", costs[i].method);
-        jw_str(&w, "path", costs[i].path);
-        jw_close(&w, '}');
-    }
-    jw_close(&w, ']');
-    jw_close(&w, '}');
-}
-
-bool account_route(struct sim *sim, struct text rest, struct sim_http_resp *r)
-{
-    if (text_equal(rest, TEXT("/account/limits"))) {
-        get_limits(sim, r);
-    } else if (text_equal(rest, TEXT("/account/endpoint_costs"))) {
-        get_costs(r);
-    } else {
-        return false;
-    }
-    return true;
 }
 
 /* --- routes --- */

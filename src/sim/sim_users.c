@@ -13,13 +13,16 @@ enum status sim_users_init(struct sim *sim)
 {
     sim->user_of_account = calloc(MAX_ACCOUNTS + 1, sizeof *sim->user_of_account);
     sim->subaccount_of = calloc(MAX_ACCOUNTS + 1, sizeof *sim->subaccount_of);
-    if (sim->user_of_account == NULL || sim->subaccount_of == NULL) {
+    sim->shard_of = calloc(MAX_ACCOUNTS + 1, sizeof *sim->shard_of);
+    if (sim->user_of_account == NULL || sim->subaccount_of == NULL || sim->shard_of == NULL) {
         return ST_NOMEM;
     }
     for (size_t i = 0; i <= MAX_ACCOUNTS; i++) {
         sim->user_of_account[i] = NO_INDEX;
     }
-    return idmap_init(&sim->by_key_id, UINT32_MAX / 8);
+    enum status st = idmap_init(&sim->by_key_id, UINT32_MAX / 8);
+    st = st == ST_OK ? idmap_init(&sim->by_group_id, UINT32_MAX / 8) : st;
+    return st == ST_OK ? idmap_init(&sim->transfer_ids, UINT32_MAX / 8) : st;
 }
 
 void sim_users_finish(struct sim *sim)
@@ -29,6 +32,12 @@ void sim_users_finish(struct sim *sim)
     free(sim->keys);
     free(sim->user_of_account);
     free(sim->subaccount_of);
+    free(sim->shard_of);
+    idmap_finish(&sim->by_group_id);
+    idmap_finish(&sim->transfer_ids);
+    free(sim->groups);
+    free(sim->transfers);
+    free(sim->deposits);
 }
 
 uint32_t sim_find_key(const struct sim *sim, struct text key_id)
@@ -48,19 +57,32 @@ uint32_t sim_account_of(const struct sim *sim, uint32_t user, int64_t subaccount
                                                        : sim->users[user].accounts[subaccount];
 }
 
+uint32_t sim_account_at(const struct sim *sim, uint32_t user, int64_t subaccount, uint32_t shard)
+{
+    return subaccount < 0 || subaccount >= SUBACCOUNTS || shard >= SHARDS
+               ? NO_INDEX
+               : sim->users[user].shards[subaccount][shard];
+}
+
 bool sim_owns(const struct sim *sim, uint32_t user, uint32_t account)
 {
     return account <= MAX_ACCOUNTS && sim->user_of_account[account] == user;
 }
 
-static enum status own(struct sim *sim, uint32_t user, uint32_t subaccount, uint32_t account)
+static enum status own(struct sim *sim, uint32_t user, uint32_t subaccount, uint32_t shard,
+                       uint32_t account)
 {
     if (account > MAX_ACCOUNTS) {
         return ST_LIMIT;
     }
-    sim->users[user].accounts[subaccount] = account;
+    if (shard == 0) {
+        sim->users[user].accounts[subaccount] = account;
+    }
+    sim->users[user].shards[subaccount][shard] = account;
+    sim->top_account = account > sim->top_account ? account : sim->top_account;
     sim->user_of_account[account] = user;
     sim->subaccount_of[account] = (uint8_t)subaccount;
+    sim->shard_of[account] = (uint8_t)shard;
     return ST_OK;
 }
 
@@ -130,21 +152,75 @@ enum status sim_add_user(struct sim *sim, const struct sim_user *u, uint32_t *re
     *x = (struct user){0};
     for (int i = 0; i < SUBACCOUNTS; i++) {
         x->accounts[i] = NO_INDEX;
+        for (int k = 0; k < SHARDS; k++) {
+            x->shards[i][k] = NO_INDEX;
+        }
     }
     const struct sim_config *c = &sim->config;
     st = match_add_account(sim->match, u->balance < 0 ? c->balance : u->balance, &x->account);
-    st = st == ST_OK ? own(sim, user, 0, x->account) : st;
+    st = st == ST_OK ? own(sim, user, 0, 0, x->account) : st;
     if (st != ST_OK) {
         return err_set(err, st, "user %u: %s", user, status_text(st));
     }
-    x->read =
-        (struct bucket){c->read_rate, c->read_capacity, c->read_capacity * NS_PER_SEC, sim->now};
-    x->write =
-        (struct bucket){c->write_rate, c->write_capacity, c->write_capacity * NS_PER_SEC, sim->now};
+    budget_start(sim, x);
     sim_uuid(sim, "user", user, x->id);
     sim->n_users++;
     *ret_user = user;
     return add_keys(sim, u, user, err);
+}
+
+enum status sim_add_subaccount(struct sim *sim, uint32_t user, uint32_t *ret_subaccount)
+{
+    struct user *x = &sim->users[user];
+    uint32_t n = 0;
+    while (n < SUBACCOUNTS && x->accounts[n] != NO_INDEX) {
+        n++;
+    }
+    if (n == SUBACCOUNTS) {
+        return ST_LIMIT;
+    }
+    uint32_t account = 0;
+    enum status st = match_add_subaccount(sim->match, x->account, &account);
+    st = st == ST_OK ? own(sim, user, n, 0, account) : st;
+    if (st == ST_OK) {
+        *ret_subaccount = n;
+    }
+    return st;
+}
+
+enum status sim_open_shard(struct sim *sim, uint32_t user, int64_t subaccount, uint32_t shard,
+                           uint32_t *ret_account)
+{
+    if (sim_account_of(sim, user, subaccount) == NO_INDEX || shard >= SHARDS) {
+        return ST_NOT_FOUND;
+    }
+    *ret_account = sim_account_at(sim, user, subaccount, shard);
+    if (*ret_account != NO_INDEX) {
+        return ST_OK;
+    }
+    enum status st = match_add_subaccount(sim->match, sim->users[user].account, ret_account);
+    return st == ST_OK ? own(sim, user, (uint32_t)subaccount, shard, *ret_account) : st;
+}
+
+enum status sim_deposit(struct sim *sim, uint32_t user, int64_t subaccount, usd_t amount)
+{
+    uint32_t account = sim_account_of(sim, user, subaccount);
+    if (account == NO_INDEX) {
+        return ST_NOT_FOUND;
+    }
+    if (!sim_grow((void **)&sim->deposits, sim->n_deposits, &sim->deposits_cap,
+                  sizeof *sim->deposits)) {
+        return ST_NOMEM;
+    }
+    enum status st = match_deposit(sim->match, account, amount);
+    if (st != ST_OK) {
+        return st;
+    }
+    struct sdeposit *d = &sim->deposits[sim->n_deposits];
+    *d = (struct sdeposit){.user = user, .amount = amount, .at = sim->wall};
+    sim_uuid(sim, "deposit", sim->n_deposits, d->id);
+    sim->n_deposits++;
+    return ST_OK;
 }
 
 /* Each id of key_ids is a user of its own; then the users of the list. */
