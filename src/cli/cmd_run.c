@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "cli/cli.h"
 #include "cli/discovery.h"
+#include "cli/market_facts.h"
 #include "cli/ready_file.h"
 #include "cli/run.h"
 #include "cli/run_engine.h"
@@ -34,6 +35,17 @@ static const char usage[] =
     "--ready-file sim.json\n"
     "  deltaflow run --markets KXA-1,KXB-2 --key-id ID --key-file key.pem --policy ppo --model "
     "model.zip\n"
+    "  deltaflow run --paper --exchange sim.json --policy random      nothing is sent: see below\n"
+    "\n"
+    "--paper: orders are filled in this process by the matching engine, against the live market "
+    "data, with a stated\n"
+    "queue model, the series' fees and a modelled latency ([paper]). No order, no private read and "
+    "no private\n"
+    "subscription is sent: the connection for orders does not exist in the process, and the others "
+    "refuse everything\n"
+    "but reads of market data. So --live is not needed for production hosts, and cannot be given "
+    "with --paper. The\n"
+    "account begins anew with each run, with a journal of its own.\n"
     "\n"
     "Stops on SIGINT or SIGTERM: no new orders, resting ones are cancelled "
     "(orders.cancel_on_stop), queues are\n"
@@ -95,9 +107,10 @@ static int code_of_discovery(enum status st)
 struct watch {
     struct run *run;
     struct discovery *discovery;
+    struct market_facts *facts; /* paper: fees of series, results of markets */
     bool started;
     uint64_t followed;
-    mono_ns_t begun, next_discovery, next_line;
+    mono_ns_t begun, next_discovery, next_line, next_results;
     char outcome[96];
     struct bus_sub *bus; /* what the progress line shows */
     px_t last_px;
@@ -106,7 +119,11 @@ struct watch {
 static enum status on_market(void *self, const struct ev_market *m)
 {
     struct watch *w = self;
-    enum status st = run_follow(w->run, m, w->started);
+    struct ev_market with_fees = *m;
+    if (w->facts != NULL) {
+        market_facts_follow(w->facts, &with_fees);
+    }
+    enum status st = run_follow(w->run, &with_fees, w->started);
     if (st == ST_OK) {
         w->followed++;
     }
@@ -150,6 +167,30 @@ static void discover_again(struct watch *w, mono_ns_t now)
     }
 }
 
+static void on_result(void *self, const char *ticker, px_t yes_px)
+{
+    struct watch *w = self;
+    if (run_paper_settle(w->run, ticker, yes_px) != ST_OK) {
+        log_warn("run", "the paper account takes no results: market=%s", ticker);
+    }
+}
+
+/* Paper: what closed markets paid. */
+static void ask_results(struct watch *w, mono_ns_t now)
+{
+    const struct run *r = w->run;
+    int64_t every = r->o->paper.settle_poll_s;
+    if (w->facts == NULL || every == 0 || now < w->next_results ||
+        counter_get(&r->monitor.markets_closed) == 0) {
+        return;
+    }
+    w->next_results = now + every * NS_PER_SEC;
+    struct err err = {0};
+    if (market_facts_results(w->facts, on_result, w, &err) != ST_OK) {
+        log_warn("run", "results of markets cannot be read: %s", err.text);
+    }
+}
+
 /* The main thread as a subscriber of the event bus: it may lose events, and nobody waits for it. */
 static void take_trades(struct watch *w)
 {
@@ -176,11 +217,11 @@ static void progress(struct watch *w, mono_ns_t now)
     for (int i = 0; i < ACTION_COUNT; i++) {
         decisions += counter_get(&m->decisions[i]);
     }
-    cli_progress("%6.1f s  markets %" PRIu64 "  changes %" PRIu64 "  decisions %" PRIu64
+    cli_progress("%s%6.1f s  markets %" PRIu64 "  changes %" PRIu64 "  decisions %" PRIu64
                  "  orders %" PRIu64 "  fills %" PRIu64 "  last trade $%s%s",
-                 (double)(now - w->begun) / 1e9, counter_get(&r->monitor.markets),
-                 counter_get(&m->changes), decisions, counter_get(&m->verdicts[VERDICT_SENT]),
-                 counter_get(&m->applied[EV_FILL]), last,
+                 r->paper ? "paper " : "", (double)(now - w->begun) / 1e9,
+                 counter_get(&r->monitor.markets), counter_get(&m->changes), decisions,
+                 counter_get(&m->verdicts[VERDICT_SENT]), counter_get(&m->applied[EV_FILL]), last,
                  atomic_load(&r->monitor.market_link) ? "" : "  (not connected)");
 }
 
@@ -201,6 +242,7 @@ static int watch_run(struct watch *w, const sigset_t *signals)
             return code;
         }
         discover_again(w, now);
+        ask_results(w, now);
         progress(w, now);
     }
 }
@@ -271,6 +313,12 @@ static int start(struct watch *w, struct err *err)
     if (st != ST_OK) {
         return code_of_discovery(st);
     }
+    if (w->run->paper && w->run->trading) {
+        st = market_facts_create(w->run->o, &w->facts, err);
+        if (st != ST_OK) {
+            return code_of_discovery(st);
+        }
+    }
     int code = run_build(w->run, err);
     if (code != EXIT_DONE) {
         return code;
@@ -292,7 +340,10 @@ static int start(struct watch *w, struct err *err)
         return EXIT_CONFIG;
     }
     log_info("run", "following markets=%" PRIu64 " trading=%s policy=\"%s\"", w->followed,
-             w->run->trading ? "on" : "off", w->run->policy_line);
+             !w->run->trading ? "off"
+             : w->run->paper  ? "paper"
+                              : "on",
+             w->run->policy_line);
     w->begun = clock_mono();
     w->next_discovery = w->begun + w->run->o->feed.discovery_interval_s * NS_PER_SEC;
     code = run_start(w->run, err);
@@ -309,6 +360,7 @@ static int run_with(const struct config *c, const struct run_options *o)
     }
     r->o = o;
     r->trading = wants_trading(o);
+    r->paper = o->paper.enabled;
     if (getrandom(&r->session_id, sizeof r->session_id, 0) != (ssize_t)sizeof r->session_id) {
         free(r);
         return cli_fail("run", EXIT_FAILED,
@@ -316,7 +368,7 @@ static int run_with(const struct config *c, const struct run_options *o)
     }
     struct buf session;
     buf_init(&session, 64u << 20);
-    run_session_json(c, r->trading, r->session_id, &session);
+    run_session_json(c, r->trading, r->paper, r->session_id, &session);
     r->config_json = session.p;
 
     /* Threads inherit the mask, so that only sigtimedwait sees these. */
@@ -339,6 +391,7 @@ static int run_with(const struct config *c, const struct run_options *o)
             r->store = NULL;
         }
     }
+    market_facts_destroy(w.facts);
     discovery_destroy(w.discovery);
     run_destroy(r);
     free(r);

@@ -39,6 +39,7 @@ extern const char *const stage_names[STAGE_MAX];
 
 struct run_net;
 struct run_gateway;
+struct run_paper;
 
 /* What the net thread saw, for the main thread. */
 struct run_monitor {
@@ -47,26 +48,33 @@ struct run_monitor {
     struct counter links_up, links_down;
     _Atomic int market_link, private_link; /* 1: connected */
     struct counter not_taken;              /* events that the actor's ring could not take */
+    struct counter paper_not_taken;        /* events that the paper account's ring could not take */
 };
 
 struct run {
     const struct run_options *o;
     const char *config_json; /* for the session row */
     bool trading;
+    bool paper; /* orders go to the paper account; no private session, no gateway */
     uint64_t session_id;
 
     /* rings; producer -> consumer */
-    struct ring *to_actor[EV_SRC_MAX];                    /* main, net, gateway, net -> actor */
-    struct ring *requests;                                /* actor -> gateway */
-    struct ring *discovered;                              /* main -> net: struct ev_market */
-    struct ring *repairs;                                 /* actor -> net: struct ev_mark */
+    struct ring *to_actor[EV_SRC_MAX]; /* main, net, gateway, net -> actor */
+    struct ring *requests;             /* actor -> gateway */
+    struct ring *discovered;           /* main -> net: struct ev_market */
+    struct ring *repairs;              /* actor -> net: struct ev_mark */
+    /* with a paper account, else NULL; what the first cannot take is lost for the actor too */
+    struct ring *paper_market;                            /* net -> paper: market events */
+    struct ring *paper_repairs;                           /* paper -> net: struct ev_mark */
+    struct ring *paper_results;                           /* main -> paper: struct run_result */
     struct ring *store_net, *store_gateway, *store_actor; /* -> store */
     struct bus *bus; /* market events for whoever wants them; publisher: net */
 
     /* main */
     struct store *store; /* store thread between start and stop */
-    struct agent *store_agent, *gateway_agent, *net_agent;
-    struct agent *actor_agent; /* the net agent where the actor has no thread of its own */
+    struct agent *store_agent, *net_agent;
+    struct agent *gateway_agent; /* of the gateway, or of the paper account in its place */
+    struct agent *actor_agent;   /* the net agent where the actor has no thread of its own */
     bool actor_on_net;
     struct journal *journal;  /* actor; synced by the store thread */
     mono_ns_t journal_synced; /* store: when it last was */
@@ -80,8 +88,9 @@ struct run {
     struct policy *policy;
     struct engine *engine;
 
-    struct run_gateway *gateway; /* gateway */
-    struct run_net *net;         /* net */
+    struct run_gateway *gateway;     /* gateway */
+    struct run_paper *paper_account; /* paper */
+    struct run_net *net;             /* net */
 
     struct run_monitor monitor;
     struct histogram
@@ -131,6 +140,23 @@ void run_net_destroy(struct run *r);
 /* No new orders from the gateway; every request is answered. Any thread. */
 void run_gateway_stop_orders(struct run *r);
 bool run_gateway_idle(const struct run *r);
+
+/* run_paper.c: the paper account in the gateway's place. */
+int run_paper_build(struct run *r, struct err *err);
+void run_paper_destroy(struct run *r);
+void run_paper_stop_orders(struct run *r);
+bool run_paper_idle(const struct run *r);
+/* net: a market event, before the actor gets it. ST_FULL: it counts as lost. */
+enum status run_paper_market(struct run *r, const struct ev *ev) MUST_CHECK;
+/* What a market pays, from main. */
+struct run_result {
+    uint32_t size, pad;
+    px_t yes_px;
+    char ticker[TICKER_MAX];
+};
+enum status run_paper_settle(struct run *r, const char *ticker, px_t yes_px) MUST_CHECK;
+/* Of the account, when its thread has ended; NULL: there is none. */
+const struct paper *run_paper_account(const struct run *r);
 
 /* Put an event into the store's ring of a thread; loss is counted by the ring and named by the
  * store. */

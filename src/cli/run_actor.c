@@ -171,9 +171,32 @@ static int halted_before(struct run *r, struct err *err)
     return EXIT_DONE;
 }
 
+/* A paper account begins anew: what an earlier paper run left has ended with its account. */
+static int begin_paper(struct run *r, struct err *err)
+{
+    enum status st = ST_OK;
+    for (uint32_t i = 0; st == ST_OK && i < r->unsettled.n; i++) {
+        struct journal_record rec = r->unsettled.rec[i];
+        rec.type = JOURNAL_DONE;
+        rec.wall = clock_wall();
+        st = journal_append(r->journal, &rec);
+    }
+    if (st == ST_OK && r->journal_found.halted) {
+        struct journal_record rec = {.type = JOURNAL_RELEASE, .wall = clock_wall()};
+        text_copy(rec.reason, sizeof rec.reason, TEXT("a new paper account"));
+        st = journal_append(r->journal, &rec);
+    }
+    recovery_finish(&r->unsettled);
+    if (st != ST_OK) {
+        err_set(err, ST_IO, "the paper journal %s cannot be written", r->o->paper.journal);
+        return EXIT_FAILED;
+    }
+    return EXIT_DONE;
+}
+
 static int open_journal(struct run *r, struct err *err)
 {
-    const char *path = r->o->orders.journal;
+    const char *path = r->paper ? r->o->paper.journal : r->o->orders.journal;
     if (config_make_folder_of(path, err) != ST_OK) {
         return EXIT_CONFIG;
     }
@@ -191,6 +214,9 @@ static int open_journal(struct run *r, struct err *err)
     if (r->journal_found.torn || r->journal_found.damaged > 0) {
         log_warn("run", "order journal %s: torn=%d damaged=%llu", path, r->journal_found.torn,
                  (unsigned long long)r->journal_found.damaged);
+    }
+    if (r->paper) {
+        return begin_paper(r, err);
     }
     if (r->journal_found.halted) {
         return halted_before(r, err);

@@ -29,8 +29,16 @@ static int build_rings(struct run *r, struct err *err)
         {&r->requests, b->request_ring_bytes},
         {&r->discovered, 1 << 22},
         {&r->repairs, 1 << 20},
+        {&r->paper_market, b->market_ring_bytes},
+        {&r->paper_repairs, 1 << 20},
+        {&r->paper_results, 1 << 20},
     };
     for (size_t i = 0; i < sizeof rings / sizeof rings[0]; i++) {
+        bool paper = rings[i].ring == &r->paper_market || rings[i].ring == &r->paper_repairs ||
+                     rings[i].ring == &r->paper_results;
+        if (paper && (!r->paper || !r->trading)) {
+            continue;
+        }
         if (ring_create((size_t)rings[i].bytes, rings[i].ring) != ST_OK) {
             err_set(err, ST_NOMEM, "no memory for a ring of %lld bytes ([bus] sizes)",
                     (long long)rings[i].bytes);
@@ -183,8 +191,9 @@ void run_destroy(struct run *r)
     for (int s = 0; s < EV_SRC_MAX; s++) {
         ring_destroy(r->to_actor[s]);
     }
-    struct ring *const rings[] = {r->requests,  r->discovered,    r->repairs,
-                                  r->store_net, r->store_gateway, r->store_actor};
+    struct ring *const rings[] = {r->requests,     r->discovered,    r->repairs,
+                                  r->paper_market, r->paper_repairs, r->paper_results,
+                                  r->store_net,    r->store_gateway, r->store_actor};
     for (size_t i = 0; i < sizeof rings / sizeof rings[0]; i++) {
         ring_destroy(rings[i]);
     }

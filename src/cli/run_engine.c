@@ -42,7 +42,8 @@ struct engine_config run_engine_config(const struct run_options *o, bool trading
     c.lag_limit_ms = o->actor.message_age_ms;
     c.mirror = o->features.mirror * PX_CENT;
     c.zero_order_features = o->features.zero_order_features;
-    c.scale_check = trading;
+    /* A paper account's book is the feed's: to compare the two would prove nothing. */
+    c.scale_check = trading && !o->paper.enabled;
     c.orders = orders_config_of(o, session_id);
     c.orders.wants_link = trading;
     return c;
@@ -62,10 +63,11 @@ enum status run_policy_create(const struct run_options *o, struct policy **ret_p
     return policy_create(&c, ret_policy, err);
 }
 
-void run_session_json(const struct config *c, bool trading, uint64_t session_id, struct buf *out)
+void run_session_json(const struct config *c, bool trading, bool paper, uint64_t session_id,
+                      struct buf *out)
 {
-    buf_printf(out, "{\"session_id\":\"%016" PRIx64 "\",\"trading\":%s,\"options\":", session_id,
-               trading ? "true" : "false");
+    buf_printf(out, "{\"session_id\":\"%016" PRIx64 "\",\"trading\":%s,\"paper\":%s,\"options\":",
+               session_id, trading ? "true" : "false", paper ? "true" : "false");
     config_json(c, out);
     buf_char(out, '}');
 }

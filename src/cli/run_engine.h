@@ -18,9 +18,10 @@ enum status run_policy_create(const struct run_options *o, struct policy **ret_p
 
 /*
  * The text of the session row: {"session_id":"16 hex
- * digits","trading":true,"options":{section:{name:value}}}.
+ * digits","trading":true,"paper":false,"options":{section:{name:value}}}.
  */
-void run_session_json(const struct config *c, bool trading, uint64_t session_id, struct buf *out);
+void run_session_json(const struct config *c, bool trading, bool paper, uint64_t session_id,
+                      struct buf *out);
 
 /* Read it back into c's struct. ST_MALFORMED: not such a text; errors of config_set. */
 enum status run_session_read(struct config *c, const char *json, bool *ret_trading,

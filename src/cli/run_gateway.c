@@ -14,6 +14,7 @@
 #include "net/http_client.h"
 #include "net/keys.h"
 #include "net/url.h"
+#include "paper/paper.h"
 
 #define ORDERS_PATH "/portfolio/events/orders"
 
@@ -169,6 +170,9 @@ int run_gateway_build(struct run *r, struct err *err)
     if (!r->trading) {
         return EXIT_DONE;
     }
+    if (r->paper) {
+        return run_paper_build(r, err); /* no gateway and no connection for orders exist */
+    }
     struct run_gateway *g = calloc(1, sizeof *g);
     if (g == NULL) {
         err_set(err, ST_NOMEM, "no memory for the gateway");
@@ -208,6 +212,7 @@ int run_gateway_build(struct run *r, struct err *err)
 
 void run_gateway_destroy(struct run *r)
 {
+    run_paper_destroy(r);
     struct run_gateway *g = r->gateway;
     if (g != NULL) {
         agent_destroy(r->gateway_agent);
@@ -222,6 +227,7 @@ void run_gateway_destroy(struct run *r)
 
 void run_gateway_stop_orders(struct run *r)
 {
+    run_paper_stop_orders(r);
     if (r->gateway != NULL) {
         atomic_store_explicit(&r->gateway->stop_orders, 1, memory_order_release);
         agent_wake(r->gateway_agent);
@@ -230,11 +236,19 @@ void run_gateway_stop_orders(struct run *r)
 
 bool run_gateway_idle(const struct run *r)
 {
+    if (!run_paper_idle(r)) {
+        return false;
+    }
     return r->gateway == NULL || atomic_load_explicit(&r->gateway->open, memory_order_acquire) == 0;
 }
 
 const struct gateway_stats *run_gateway_stats(const struct run *r)
 {
-    static const struct gateway_stats none;
+    static struct gateway_stats none; /* filled by the main thread only, when threads have ended */
+    if (run_paper_account(r) != NULL) {
+        const struct paper_stats *s = paper_stats(run_paper_account(r));
+        none = (struct gateway_stats){.requests = s->requests, .answers = s->answers};
+        memcpy(none.by_outcome, s->by_outcome, sizeof none.by_outcome);
+    }
     return r->gateway != NULL ? gateway_stats(r->gateway->logic) : &none;
 }

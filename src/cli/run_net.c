@@ -23,7 +23,7 @@ struct run_net {
     struct key *key;
     struct signer signer;
     struct ws_loop *loop;
-    struct ws_conn *market_conn, *private_conn; /* private_conn: only when trading */
+    struct ws_conn *market_conn, *private_conn; /* private_conn: when trading, not on paper */
     struct feed *feed;
     struct fill_listener *fills;
     uint8_t *seen_levels; /* per market: 1 the last snapshot had levels, 2 it was empty after such a
@@ -64,7 +64,12 @@ static enum status emit_market(void *self, const struct ev *ev)
 {
     struct run_net *n = self;
     struct run *r = n->r;
-    enum status st = ring_push(r->to_actor[EV_SRC_MARKET], ev, ev->size);
+    enum status st = run_paper_market(r, ev);
+    if (st != ST_OK) {
+        counter_add(&r->monitor.paper_not_taken, 1);
+        return st; /* one market for both: the feed repairs it for both */
+    }
+    st = ring_push(r->to_actor[EV_SRC_MARKET], ev, ev->size);
     if (!r->actor_on_net) {
         /* At once: the rest of a burst is decoded while the actor wakes. Costs one instruction when
          * it is awake. */
@@ -190,14 +195,22 @@ static void private_close(void *self, const char *reason, int http_status, mono_
  * ----------------------------------------------------------------------------------------------------
  */
 
-static int take_rings(struct run_net *n, mono_ns_t now, wall_ns_t wall)
+static int take_repairs(struct run_net *n, struct ring *ring, mono_ns_t now, wall_ns_t wall)
 {
     int did = 0;
-    for (const struct ev_mark *m = ring_peek(n->r->repairs); m != NULL;
-         m = ring_peek(n->r->repairs)) {
+    for (const struct ev_mark *m = ring_peek(ring); m != NULL; m = ring_peek(ring)) {
         feed_repair(n->feed, m->h.mkt, now, wall);
-        ring_pop(n->r->repairs);
+        ring_pop(ring);
         did++;
+    }
+    return did;
+}
+
+static int take_rings(struct run_net *n, mono_ns_t now, wall_ns_t wall)
+{
+    int did = take_repairs(n, n->r->repairs, now, wall);
+    if (n->r->paper_repairs != NULL) {
+        did += take_repairs(n, n->r->paper_repairs, now, wall);
     }
     for (const struct ev_market *m = ring_peek(n->r->discovered); m != NULL;
          m = ring_peek(n->r->discovered)) {
@@ -312,7 +325,7 @@ static enum status build_market_session(struct run_net *n, struct err *err)
 
 static enum status build_private_session(struct run_net *n, struct err *err)
 {
-    if (!n->r->trading) {
+    if (!n->r->trading || n->r->paper) {
         return ST_OK;
     }
     struct feed_config fc = feed_config_of(&n->r->o->feed);

@@ -6,11 +6,18 @@
 
 #include "cli/cli.h"
 #include "cli/run.h"
+#include "paper/paper.h"
 
 static const char *const action_names[ACTION_COUNT] = {"HOLD", "BUY_YES", "SELL_YES", "BUY_NO",
                                                        "SELL_NO"};
 static const char *const verdict_names[VERDICT_MAX] = {"hold", "throttled", "breaker", "refused",
                                                        "kept", "sent",      "error"};
+
+static const char *const queue_names[] = {
+    [PAPER_QUEUE_PESSIMISTIC] = "pessimistic",
+    [PAPER_QUEUE_PROPORTIONAL] = "proportional",
+    [PAPER_QUEUE_TRADE_THROUGH] = "trade_through",
+};
 
 static uint64_t sum(const struct counter *c, int n)
 {
@@ -91,6 +98,23 @@ static void text_account(const struct run *r, struct buf *out)
     buf_printf(out, " if sold now, %" PRIu32 " open positions\n", a->n_held);
 }
 
+static void text_paper(const struct run *r, struct buf *out)
+{
+    const struct paper *p = run_paper_account(r);
+    if (p == NULL) {
+        return;
+    }
+    const struct paper_stats *s = paper_stats(p);
+    buf_printf(out,
+               "  paper      nothing was sent: %" PRIu64 " orders, %" PRIu64 " fills (%" PRIu64
+               " as maker) by the %s queue model; %" PRIu64 " markets settled, %" PRIu64
+               " orders met a stale book, %" PRIu64 " market events not taken; cash ",
+               s->orders, s->fills, s->fills_maker, queue_names[r->o->paper.queue_model],
+               s->settled, s->refused_stale, counter_get(&r->monitor.paper_not_taken));
+    dollars(out, paper_account(p)->cash);
+    buf_char(out, '\n');
+}
+
 void run_summary_text(const struct run *r, double seconds, struct buf *out)
 {
     const struct engine_metrics *m = engine_metrics(r->engine);
@@ -119,6 +143,7 @@ void run_summary_text(const struct run *r, double seconds, struct buf *out)
     buf_char(out, '\n');
     if (r->trading) {
         text_account(r, out);
+        text_paper(r, out);
     }
     text_latency(r, out);
     buf_printf(out, "  policy     %s\n", r->policy_line);
@@ -244,13 +269,58 @@ static void json_orders(const struct run *r, struct buf *out)
                orders_open(engine_orders(r->engine)));
 }
 
+/* The paper account's own books, so that they can be compared with the engine's. */
+static void json_paper(const struct run *r, struct buf *out)
+{
+    const struct paper *p = run_paper_account(r);
+    if (p == NULL) {
+        return;
+    }
+    const struct paper_stats *s = paper_stats(p);
+    const struct match_account *a = paper_account(p);
+    struct match_money m = match_money(paper_match(p));
+    buf_str(out, "\"paper\":{");
+    json_usd(out, "balance", r->o->paper.balance);
+    json_usd(out, "cash", a->cash);
+    json_usd(out, "fees", a->fees);
+    json_usd(out, "reserved", a->reserved);
+    json_usd(out, "others_cash", m.anon_cash);
+    json_usd(out, "collateral", m.collateral);
+    json_usd(out, "cut", m.cut);
+    buf_printf(out,
+               "\"queue_model\":\"%s\",\"orders\":%" PRIu64 ",\"open_orders\":%" PRIu32
+               ",\"fills\":%" PRIu64 ",\"maker_fills\":%" PRIu64 ",\"cancels\":%" PRIu64
+               ",\"closes\":%" PRIu64 ",\"settled\":%" PRIu64 ",\"refused_stale\":%" PRIu64
+               ",\"contradictions\":%" PRIu64 ",\"odd\":%" PRIu64 ",\"not_taken\":%" PRIu64
+               ",\"positions\":[",
+               queue_names[r->o->paper.queue_model], s->orders, a->n_orders, s->fills,
+               s->fills_maker, s->cancels, s->closes, s->settled, s->refused_stale,
+               s->contradictions, s->odd, counter_get(&r->monitor.paper_not_taken));
+    bool first = true;
+    for (uint32_t i = 0; i < a->n_positions; i++) {
+        const char *ticker = NULL;
+        struct match_position pos = paper_position_at(p, i, &ticker);
+        char q[MONEY_TEXT_MAX];
+        qty_format(pos.qty, q);
+        buf_str(out, first ? "{\"market\":" : ",{\"market\":");
+        buf_json_str(out, text_of(ticker));
+        buf_printf(out, ",\"position\":\"%s\",", q);
+        json_usd(out, "cost", pos.cost);
+        json_usd(out, "realized", pos.realized);
+        usd_format(pos.fees, q);
+        buf_printf(out, "\"fees\":\"%s\",\"settled\":%s}", q, pos.settled ? "true" : "false");
+        first = false;
+    }
+    buf_str(out, "]},");
+}
+
 void run_summary_json(const struct run *r, double seconds, const char *outcome, struct buf *out)
 {
     const struct engine_metrics *m = engine_metrics(r->engine);
     buf_str(out, "{\"outcome\":");
     buf_json_str(out, text_of(outcome));
-    buf_printf(out, ",\"seconds\":%.3f,\"trading\":%s,\"policy\":", seconds,
-               r->trading ? "true" : "false");
+    buf_printf(out, ",\"seconds\":%.3f,\"trading\":%s,\"mode\":\"%s\",\"policy\":", seconds,
+               r->trading ? "true" : "false", r->paper ? "paper" : "exchange");
     buf_json_str(out, text_of(r->policy_line));
     buf_printf(out, ",\"session_id\":\"%016" PRIx64 "\",", r->session_id);
     json_feed(r, out);
@@ -279,6 +349,7 @@ void run_summary_json(const struct run *r, double seconds, const char *outcome, 
                counter_get(&r->monitor.markets), counter_get(&r->monitor.markets_closed));
     json_orders(r, out);
     json_account(r, out);
+    json_paper(r, out);
     json_stages(r, out);
     json_markets(r, out);
     if (r->store != NULL) {

@@ -58,17 +58,22 @@ static bool production(const char *url)
     return ends_with(host, "kalshi.com") || ends_with(host, "kalshi.com.");
 }
 
-static enum status check_exchange(const struct exchange_options *e, struct err *err)
+static enum status check_exchange(const struct exchange_options *e, bool paper, struct err *err)
 {
     bool local = strncmp(e->rest_url, "https://", 8) == 0 && strncmp(e->ws_url, "wss://", 6) == 0;
     if (!local) {
         return err_set(err, ST_INVALID,
                        "[exchange] rest_url must begin with https:// and ws_url with wss://");
     }
-    if (!e->live && (production(e->rest_url) || production(e->ws_url))) {
+    if (e->live && paper) {
+        return err_set(err, ST_INVALID,
+                       "[paper] enabled (--paper) and [exchange] live (--live) exclude each other: "
+                       "one sends nothing, the other allows orders that cost real money");
+    }
+    if (!e->live && !paper && (production(e->rest_url) || production(e->ws_url))) {
         return err_set(err, ST_INVALID,
                        "[exchange] rest_url or ws_url is a production host; set [exchange] live = "
-                       "true (--live) if you mean it");
+                       "true (--live) if you mean it, or trade on paper (--paper)");
     }
     if ((e->key_id[0] == '\0') != (e->key_file[0] == '\0')) {
         return err_set(err, ST_INVALID, "[exchange] key_id and key_file go together; %s is not set",
@@ -79,7 +84,7 @@ static enum status check_exchange(const struct exchange_options *e, struct err *
 
 enum status run_options_check(const struct run_options *o, struct err *err)
 {
-    enum status st = check_exchange(&o->exchange, err);
+    enum status st = check_exchange(&o->exchange, o->paper.enabled, err);
     if (st != ST_OK) {
         return st;
     }
@@ -98,6 +103,11 @@ enum status run_options_check(const struct run_options *o, struct err *err)
     }
     if (o->orders.journal[0] == '\0') {
         return err_set(err, ST_INVALID, "[orders] journal is not set, and neither is HOME");
+    }
+    if (o->paper.enabled &&
+        (o->paper.journal[0] == '\0' || strcmp(o->paper.journal, o->orders.journal) == 0)) {
+        return err_set(err, ST_INVALID,
+                       "[paper] journal must be set, and another file than [orders] journal");
     }
     if (o->store.enabled && o->store.path[0] == '\0') {
         return err_set(err, ST_INVALID, "[store] path is not set, and neither is HOME");

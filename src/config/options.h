@@ -109,6 +109,24 @@ struct orders_options {
     int64_t clock_window_ms;
 };
 
+enum fee_kind { FEE_KIND_QUADRATIC, FEE_KIND_QUADRATIC_MAKER };
+enum paper_queue { PAPER_QUEUE_PESSIMISTIC, PAPER_QUEUE_PROPORTIONAL, PAPER_QUEUE_TRADE_THROUGH };
+
+/* [paper] */
+struct paper_options {
+    bool enabled; /* orders are filled in this process; nothing is sent */
+    usd_t balance;
+    int queue_model;      /* enum paper_queue */
+    bool series_fees;     /* ask the exchange for each series' fees */
+    int fee_type;         /* enum fee_kind, where the series' own is not known */
+    usd_t fee_multiplier; /* 1e-6 */
+    int64_t order_latency_ms, answer_latency_ms, private_latency_ms, market_latency_ms, jitter_ms;
+    int64_t seed;
+    int64_t write_tokens;  /* a second; 0: no limit */
+    int64_t settle_poll_s; /* results of closed markets are asked for so often; 0: never */
+    const char *journal;
+};
+
 /* [run] */
 struct run_only_options {
     const char *summary_json;
@@ -126,10 +144,10 @@ struct run_options {
     struct features_options features;
     struct policy_options policy;
     struct orders_options orders;
+    struct paper_options paper;
     struct run_only_options run;
 };
 
-enum fee_kind { FEE_KIND_QUADRATIC, FEE_KIND_QUADRATIC_MAKER };
 enum tier_kind {
     TIER_BASIC,
     TIER_ADVANCED,
@@ -228,7 +246,8 @@ const char *tier_kind_text(int kind);
 /*
  * What one row cannot say: options that need each other. err names them.
  * run: ppo needs a model; reconnect_min <= reconnect_max; key_id and key_file go together; trading
- * on needs a key; production hosts need live. Call after the ready file has filled what it fills.
+ * on needs a key; production hosts need live or paper, which exclude each other. Call after the
+ * ready file has filled what it fills.
  */
 enum status run_options_check(const struct run_options *o, struct err *err) MUST_CHECK;
 enum status sim_options_check(const struct sim_options *o, struct err *err) MUST_CHECK;

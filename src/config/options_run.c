@@ -181,6 +181,41 @@ static const struct config_option rows[] = {
             "An order of unknown outcome is absent only if a read that is current past its "
             "signature's time plus this does not show it."),
 
+    ROW(paper, enabled, OPT_BOOL, "false", "paper",
+        "Paper trading: orders are filled in this process against live market data. Nothing but "
+        "reads of public market data is sent, also to production hosts."),
+    MONEY_ROW(paper, balance, OPT_USD, "10000.000000", 0, USD(1000000000), "dollars", NULL,
+              "Cash at the start. Each paper run begins with a new account."),
+    ENUM_ROW(paper, queue_model, "pessimistic", "pessimistic|proportional|trade_through", NULL,
+             "Where others' cancels leave the queue of a level: pessimistic: behind our order "
+             "first; proportional: everywhere alike; trade_through: only trades move us on."),
+    ROW(paper, series_fees, OPT_BOOL, "true", NULL,
+        "Ask for each series' fee formula (GET /series). Where that fails or is off:"),
+    ENUM_ROW(paper, fee_type, "quadratic", "quadratic|quadratic_with_maker_fees", NULL,
+             "fee formula of series whose own is not known,"),
+    MONEY_ROW(paper, fee_multiplier, OPT_USD, "1.000000", 1, USD(1000), NULL, NULL,
+              "and its multiplier."),
+    INT_ROW(paper, order_latency_ms, "12", 0, 60000, "ms", NULL,
+            "From us to the exchange's engine."),
+    INT_ROW(paper, answer_latency_ms, "12", 0, 60000, "ms", NULL,
+            "From the engine back to us: answers."),
+    INT_ROW(paper, private_latency_ms, "12", 0, 60000, "ms", NULL,
+            "From the engine to us: fills and other private messages."),
+    INT_ROW(paper, market_latency_ms, "12", 0, 60000, "ms", NULL,
+            "From the engine to us: age of market data. An order meets the book that is seen here "
+            "order_latency_ms + market_latency_ms after it left."),
+    INT_ROW(paper, jitter_ms, "6", 0, 60000, "ms", NULL,
+            "Each way of an order, answer or private message takes up to so much longer."),
+    INT_ROW(paper, seed, "1", 0, INT64_MAX, NULL, NULL, "Seed of the jitter."),
+    INT_ROW(paper, write_tokens, "100", 0, 1000000, "tokens/s", NULL,
+            "The exchange's write budget: a create takes 10, a cancel 2. 100: Basic tier. 0: no "
+            "limit."),
+    INT_ROW(paper, settle_poll_s, "10", 0, DAY_S, "s", NULL,
+            "The results of closed markets are asked for so often (GET /markets). 0: never, then "
+            "positions in closed markets stay."),
+    ROW(paper, journal, OPT_PATH, "$XDG_STATE_HOME/deltaflow/paper.journal", NULL,
+        "The order journal of paper runs. Never that of real ones."),
+
     ROW(run, summary_json, OPT_PATH, "", "summary-json",
         "Write the summary of the run to this file."),
     INT_ROW(run, duration_s, "0", 0, 366 * DAY_S, "s", "duration",

@@ -321,8 +321,17 @@ static void perform(struct http_client *hc)
     (void)curl_multi_perform(hc->multi, &running);
 }
 
+static bool public_read(const struct http_req *req)
+{
+    return req->method == HTTP_GET && req->body_len == 0 &&
+           strstr(req->path, "/portfolio") == NULL && strstr(req->path, "/account") == NULL;
+}
+
 enum status http_client_send(struct http_client *hc, const struct http_req *req)
 {
+    if (hc->config.public_reads_only && !public_read(req)) {
+        return ST_DENIED;
+    }
     if (hc->free == NO_TRANSFER || hc->in_flight >= hc->config.in_flight_max) {
         return ST_FULL;
     }

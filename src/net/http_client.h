@@ -23,6 +23,9 @@ struct http_client_config {
     mono_ns_t connect_timeout_ns;
     uint32_t in_flight_max;
     size_t body_max; /* of an answer; a longer one ends as HTTP_CUT */
+    /* Only GETs, and none below /portfolio/ or /account/: any other request is answered ST_DENIED,
+     * and nothing leaves. */
+    bool public_reads_only;
     /* POST path whose signatures are made ahead, NULL: none. */
     const char *stock_path;
     uint32_t stock;
@@ -50,6 +53,7 @@ void http_client_destroy(struct http_client *hc);
 
 /*
  * Take a request and begin to send it. Its texts must live until on_done. ST_FULL: in_flight_max.
+ * ST_DENIED: public_reads_only.
  * Everything else, also a signature that fails (HTTP_NEVER_SENT), comes through on_done of the next
  * http_client_work.
  */

@@ -360,6 +360,13 @@ struct match_position paper_position(const struct paper *p, const char *ticker)
                : (struct match_position){0};
 }
 
+struct match_position paper_position_at(const struct paper *p, uint32_t i, const char **ret_ticker)
+{
+    const struct match_position *pos = match_position_at(p->match, p->account, i);
+    *ret_ticker = p->markets[p->mkt_of[pos->market]].info.ticker;
+    return *pos;
+}
+
 const struct match *paper_match(const struct paper *p)
 {
     return p->match;

@@ -93,6 +93,8 @@ const struct paper_stats *paper_stats(const struct paper *p);
 const struct match_account *paper_account(const struct paper *p);
 /* Zeros for an unknown market. */
 struct match_position paper_position(const struct paper *p, const char *ticker);
+/* The account's i-th position (of its match_account.n_positions), and its ticker. */
+struct match_position paper_position_at(const struct paper *p, uint32_t i, const char **ret_ticker);
 const struct match *paper_match(const struct paper *p); /* for tests */
 
 #endif

@@ -71,6 +71,8 @@ struct rest_market {
     wall_ns_t open_time, close_time;
     int32_t exchange_index;
     qty_t volume_24h;
+    bool has_settlement; /* it is known what a YES pays */
+    px_t settlement_px;
 };
 
 /* A page: rows through on_row (a status other than ST_OK stops and is returned), cursor "" on the

@@ -105,6 +105,7 @@ static void read_market_row(struct reader *r, void *row)
     reader_text(r, "status", REQUIRED, m->status, sizeof m->status);
     reader_text(r, "price_level_structure", OPTIONAL, m->structure, sizeof m->structure);
     reader_text(r, "result", OPTIONAL, m->result, sizeof m->result);
+    m->has_settlement = reader_px(r, "settlement_value_dollars", OPTIONAL, &m->settlement_px);
     m->has_grid = reader_grid(r, "price_ranges", OPTIONAL, &m->grid);
     if (!m->has_grid && r->st == ST_OK) {
         m->has_grid = grid_named(&m->grid, m->structure) == ST_OK;

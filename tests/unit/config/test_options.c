@@ -192,6 +192,29 @@ static void production_is_allowed_with_live_and_demo_without(void **state)
     config_destroy(c);
 }
 
+static void paper_needs_no_live_and_excludes_it_and_has_a_journal_of_its_own(void **state)
+{
+    (void)state;
+    struct run_options o;
+    struct config *c = run_defaults(&o);
+    struct err err = {0};
+    assert_false(o.paper.enabled);
+    assert_int_equal(o.paper.balance, 10000 * USD_ONE);
+    assert_int_equal(o.paper.queue_model, PAPER_QUEUE_PESSIMISTIC);
+    assert_string_equal(o.paper.journal, "/h/.local/state/deltaflow/paper.journal");
+    set(c, "exchange", "rest_url", "https://external-api.kalshi.com/trade-api/v2");
+    set(c, "paper", "enabled", "true");
+    assert_int_equal(run_options_check(&o, &err), ST_OK);
+    set(c, "exchange", "live", "true");
+    assert_int_equal(run_options_check(&o, &err), ST_INVALID);
+    assert_non_null(strstr(err.text, "exclude each other"));
+    set(c, "exchange", "live", "false");
+    set(c, "paper", "journal", o.orders.journal);
+    assert_int_equal(run_options_check(&o, &err), ST_INVALID);
+    assert_non_null(strstr(err.text, "journal"));
+    config_destroy(c);
+}
+
 static void without_home_the_check_says_which_path_is_missing(void **state)
 {
     (void)state;
@@ -295,6 +318,7 @@ int main(void)
         cmocka_unit_test(enum_numbers_and_texts_are_those_of_the_choices),
         cmocka_unit_test(options_that_need_each_other_are_checked),
         cmocka_unit_test(production_is_allowed_with_live_and_demo_without),
+        cmocka_unit_test(paper_needs_no_live_and_excludes_it_and_has_a_journal_of_its_own),
         cmocka_unit_test(without_home_the_check_says_which_path_is_missing),
         cmocka_unit_test(faults_are_split_into_name_time_and_count),
         cmocka_unit_test(help_names_every_flag_and_keeps_to_the_width),
