@@ -137,6 +137,16 @@ static int paper_work(void *self, mono_ns_t now)
     return n;
 }
 
+/* As the gateway does: the engine's estimate of the write bucket begins with it. */
+static void paper_on_start(void *self)
+{
+    struct run_paper *x = self;
+    struct gw_request limits = {.size = sizeof limits, .op = GW_GET_LIMITS, .req_id = UINT64_MAX};
+    if (paper_request(x->account, &limits, clock_mono(), clock_wall()) != ST_OK) {
+        log_warn("paper", "the paper account takes no requests");
+    }
+}
+
 static mono_ns_t paper_due(void *self)
 {
     const struct run_paper *x = self;
@@ -207,6 +217,7 @@ int run_paper_build(struct run *r, struct err *err)
         .name = "paper",
         .self = x,
         .do_work = paper_work,
+        .on_start = paper_on_start,
         .deadline = paper_due,
         .idle = (enum idle_kind)r->o->actor.idle,
         .max_sleep_ns = SLEEP_MAX,

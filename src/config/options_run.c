@@ -188,7 +188,8 @@ static const struct config_option rows[] = {
               "Cash at the start. Each paper run begins with a new account."),
     ENUM_ROW(paper, queue_model, "pessimistic", "pessimistic|proportional|trade_through", NULL,
              "Where others' cancels leave the queue of a level: pessimistic: behind our order "
-             "first; proportional: everywhere alike; trade_through: only trades move us on."),
+             "first; proportional: everywhere alike. trade_through: no queue, filled only when the "
+             "market goes through our price."),
     ROW(paper, series_fees, OPT_BOOL, "true", NULL,
         "Ask for each series' fee formula (GET /series). Where that fails or is off:"),
     ENUM_ROW(paper, fee_type, "quadratic", "quadratic|quadratic_with_maker_fees", NULL,

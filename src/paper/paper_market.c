@@ -74,6 +74,16 @@ static void contradiction(struct paper *p, uint32_t mkt)
     }
 }
 
+/* Size and orders off the new grid go; the next snapshot says what the exchange kept. */
+static void new_grid(struct paper *p, uint32_t mkt)
+{
+    struct pmarket *m = &p->markets[mkt];
+    if (match_set_grid(p->match, m->index, &m->info.grid, p->wall) == ST_OK) {
+        paper_tell(p);
+    }
+    contradiction(p, mkt);
+}
+
 static void on_status(struct paper *p, uint32_t mkt, int32_t before)
 {
     struct pmarket *m = &p->markets[mkt];
@@ -120,9 +130,10 @@ static void on_market(struct paper *p, const struct ev_market *e)
     if (m->index == NO_MARKET) {
         enter(p, mkt);
     } else {
+        struct match_fees fees = fees_of(e);
+        match_set_fees(p->match, m->index, &fees);
         if (!grid_equal(&before.grid, &e->grid) && e->grid.levels > 0) {
-            paper_cancel_orders(p, mkt, MATCH_BECAUSE_GRID);
-            contradiction(p, mkt);
+            new_grid(p, mkt);
         }
     }
     if (before.status != e->status) {

@@ -124,6 +124,9 @@ static uint32_t trades_until_filled(enum match_queue queue)
         rig_trade(&r, 0, SIDE_NO, 40, 1);
         n++;
     }
+    if (n == 40) {
+        rig_trade(&r, 0, SIDE_NO, 39, 1); /* through its price */
+    }
     assert_false(rig_fill(&r, 0)->is_taker);
     assert_int_equal(rig_fill(&r, 0)->fee, 0); /* quadratic: makers pay nothing */
     rig_end(&r);
@@ -136,7 +139,7 @@ static void the_queue_model_says_how_soon_a_resting_order_is_reached(void **stat
     assert_int_equal(trades_until_filled(MATCH_QUEUE_PESSIMISTIC), 11);
     uint32_t proportional = trades_until_filled(MATCH_QUEUE_PROPORTIONAL);
     assert_true(proportional < 11 && proportional > 6);
-    assert_true(trades_until_filled(MATCH_QUEUE_TRADE_THROUGH) >= 11);
+    assert_int_equal(trades_until_filled(MATCH_QUEUE_TRADE_THROUGH), 40);
 }
 
 static void size_that_crosses_a_resting_order_fills_it_as_maker(void **state)

@@ -165,6 +165,34 @@ static void a_status_closes_pauses_and_opens_a_market(void **state)
     rig_end(&r);
 }
 
+static void a_new_grid_and_new_fees_hold_from_then_on(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct paper_config c = rig_config();
+    rig_make(&r, &c);
+    rig_snapshot(&r, 0, "40:10", "55:3");
+    uint64_t rests = rig_ask(&r, rig_create(&r, SIDE_YES, 41, 2));
+    struct ev_market m = {
+        .h = {.size = sizeof m, .type = EV_MARKET, .recv_mono = r.now, .recv_wall = r.now},
+        .ticker = TICKER,
+        .status = MARKET_ACTIVE,
+        .fee_type = FEE_QUADRATIC_MAKER,
+        .fee_mult_micros = 500000};
+    assert_int_equal(grid_named(&m.grid, "deci_cent"), ST_OK);
+    paper_market(r.p, &m.h);
+    assert_int_equal(r.repairs, 1); /* its snapshot is wanted */
+    rig_snapshot(&r, 0, "40:10", "55:3");
+    struct gw_request q = rig_create(&r, SIDE_YES, 41, 1);
+    q.yes_px = 4010;
+    done(&r, rig_ask(&r, q)); /* a price of the new grid */
+    assert_int_equal(done(&r, rig_cancel(&r, done(&r, rests)->order_id))->remaining, 2 * QTY_ONE);
+    q = rig_create(&r, SIDE_YES, 45, 1);
+    done(&r, rig_ask(&r, q));
+    assert_int_equal(rig_fill(&r, 0)->fee, match_fee_ceil(700, 500000, 4500, QTY_ONE));
+    rig_end(&r);
+}
+
 static void settlement_pays_the_winner_and_empties_the_position(void **state)
 {
     (void)state;
@@ -235,6 +263,7 @@ int main(void)
         cmocka_unit_test(an_order_expires_when_its_time_comes),
         cmocka_unit_test(the_snapshot_of_the_close_cancels_what_rests_and_refuses_orders),
         cmocka_unit_test(a_status_closes_pauses_and_opens_a_market),
+        cmocka_unit_test(a_new_grid_and_new_fees_hold_from_then_on),
         cmocka_unit_test(settlement_pays_the_winner_and_empties_the_position),
         cmocka_unit_test(a_scalar_settlement_pays_both_sides),
         cmocka_unit_test(events_that_make_no_sense_are_counted_and_harmless),
