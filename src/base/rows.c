@@ -1,5 +1,6 @@
 #include "base/rows.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static int64_t widen(enum row_kind kind, uint32_t size, const uint8_t *p)
@@ -53,7 +54,33 @@ struct text row_text(const struct row_column *c, const void *row)
         memcpy(&t, p, sizeof t);
         return t.p != NULL ? t : (struct text){"", 0};
     }
+    if (c->kind == ROW_OWNED) {
+        const char *s;
+        memcpy(&s, p, sizeof s);
+        return s != NULL ? text_of(s) : (struct text){NULL, 0};
+    }
+    if (c->kind == ROW_RAW) {
+        return (struct text){(const char *)p, c->size};
+    }
     return (struct text){(const char *)p, strnlen((const char *)p, c->size)};
+}
+
+static enum status set_owned(uint8_t *p, struct text v)
+{
+    char *s = NULL;
+    if (v.p != NULL) {
+        if (memchr(v.p, '\0', v.n) != NULL) {
+            return ST_MALFORMED;
+        }
+        s = malloc(v.n + 1);
+        if (s == NULL) {
+            return ST_NOMEM;
+        }
+        memcpy(s, v.p, v.n);
+        s[v.n] = '\0';
+    }
+    memcpy(p, &s, sizeof s);
+    return ST_OK;
 }
 
 enum status row_set_text(const struct row_column *c, void *row, struct text v)
@@ -62,6 +89,16 @@ enum status row_set_text(const struct row_column *c, void *row, struct text v)
     if (c->kind == ROW_BYTES) {
         memcpy(p, &v, sizeof v);
         return ST_OK;
+    }
+    if (c->kind == ROW_RAW) {
+        if (v.n != c->size) {
+            return ST_LIMIT;
+        }
+        memcpy(p, v.p, v.n);
+        return ST_OK;
+    }
+    if (c->kind == ROW_OWNED) {
+        return set_owned(p, v);
     }
     if (v.n >= c->size) {
         return ST_LIMIT;
@@ -78,8 +115,15 @@ bool row_equal(const struct row_table *t, const void *a, const void *b)
 {
     for (uint32_t i = 0; i < t->n_columns; i++) {
         const struct row_column *c = &t->columns[i];
-        bool text = c->kind == ROW_TEXT || c->kind == ROW_BYTES;
-        if (text ? !text_equal(row_text(c, a), row_text(c, b)) : row_int(c, a) != row_int(c, b)) {
+        if (row_is_number(c)) {
+            if (row_int(c, a) != row_int(c, b)) {
+                return false;
+            }
+            continue;
+        }
+        struct text x = row_text(c, a);
+        struct text y = row_text(c, b);
+        if ((x.p == NULL) != (y.p == NULL) || !text_equal(x, y)) {
             return false;
         }
     }
@@ -92,13 +136,13 @@ void row_digest(const struct row_table *t, uint64_t key, const void *row, struct
     digest_u64(d, key);
     for (uint32_t i = 0; i < t->n_columns; i++) {
         const struct row_column *c = &t->columns[i];
-        if (c->kind == ROW_TEXT || c->kind == ROW_BYTES) {
-            struct text v = row_text(c, row);
-            digest_u64(d, v.n);
-            digest_add(d, v.p, v.n);
-        } else {
+        if (row_is_number(c)) {
             digest_u64(d, (uint64_t)row_int(c, row));
+            continue;
         }
+        struct text v = row_text(c, row);
+        digest_u64(d, v.p != NULL ? v.n : UINT64_MAX);
+        digest_add(d, v.p != NULL ? v.p : "", v.n);
     }
 }
 

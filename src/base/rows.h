@@ -3,7 +3,7 @@
  * digests in tests) and the owner of a struct says in one place what of it is kept.
  *
  * A column is a field of the struct: whole numbers of any width, NUL-terminated text in an array,
- * or bytes that a struct text in the row points to.
+ * bytes that a struct text in the row points to, text that a pointer owns, or an array as it is.
  */
 #ifndef BASE_ROWS_H
 #define BASE_ROWS_H
@@ -18,8 +18,10 @@ enum row_kind {
     ROW_INT,  /* signed, 1, 2, 4 or 8 bytes */
     ROW_UINT, /* unsigned and enums, the same widths */
     ROW_BOOL,
-    ROW_TEXT, /* char array with NUL */
-    ROW_BYTES /* struct text, borrowed */
+    ROW_TEXT,  /* char array with NUL */
+    ROW_BYTES, /* struct text, borrowed */
+    ROW_OWNED, /* char *, NULL or text that the row owns; loaded with malloc() */
+    ROW_RAW    /* the field's own bytes, for arrays of numbers */
 };
 
 struct row_column {
@@ -44,12 +46,17 @@ struct row_table {
         name_, columns_, sizeof(columns_) / sizeof((columns_)[0]), sizeof(struct_)                 \
     }
 
+static inline bool row_is_number(const struct row_column *c)
+{
+    return c->kind == ROW_INT || c->kind == ROW_UINT || c->kind == ROW_BOOL;
+}
+
 /* A number of a row. An unsigned number of 8 bytes comes out as the signed one of the same bits. */
 int64_t row_int(const struct row_column *c, const void *row);
 /* Put it back. ST_RANGE: the field cannot hold it; the row is unchanged. */
 enum status row_set_int(const struct row_column *c, void *row, int64_t v) MUST_CHECK;
-/* Text and bytes; row_set_text copies into an array (ST_LIMIT: too long, ST_MALFORMED: a NUL in
- * it), or borrows. */
+/* Text and bytes; p is NULL for an owned pointer that is. row_set_text copies (ST_LIMIT: too long,
+ * or raw bytes of another length; ST_MALFORMED: a NUL in text; ST_NOMEM), or borrows. */
 struct text row_text(const struct row_column *c, const void *row);
 enum status row_set_text(const struct row_column *c, void *row, struct text v) MUST_CHECK;
 

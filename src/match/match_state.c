@@ -15,11 +15,12 @@
 
 #define BOOK_VERSION  2
 #define ORDER_NUMBERS 24
+#define MATCHED_MAX   100000 /* milliseconds of a window, with room */
 
 static const struct row_column engine_columns[] = {
     ROW_COLUMN(struct match_kept_engine, "next_trade", next_trade, ROW_UINT),
     ROW_COLUMN(struct match_kept_engine, "next_order", next_order, ROW_UINT),
-    ROW_COLUMN(struct match_kept_engine, "next_group", next_group, ROW_UINT),
+    ROW_COLUMN(struct match_kept_engine, "free_group", free_group, ROW_UINT),
     ROW_COLUMN(struct match_kept_engine, "fees", fees, ROW_INT),
     ROW_COLUMN(struct match_kept_engine, "cut", cut, ROW_INT),
     ROW_COLUMN(struct match_kept_engine, "deposits", deposits, ROW_INT),
@@ -59,6 +60,15 @@ static const struct row_column position_columns[] = {
     ROW_COLUMN(struct match_position, "updated", updated, ROW_INT),
     ROW_COLUMN(struct match_position, "settled", settled, ROW_BOOL),
 };
+static const struct row_column group_columns[] = {
+    ROW_COLUMN(struct match_kept_group, "gen", gen, ROW_UINT),
+    ROW_COLUMN(struct match_kept_group, "live", live, ROW_BOOL),
+    ROW_COLUMN(struct match_kept_group, "triggered", triggered, ROW_BOOL),
+    ROW_COLUMN(struct match_kept_group, "account", account, ROW_UINT),
+    ROW_COLUMN(struct match_kept_group, "contracts_limit", limit, ROW_INT),
+    ROW_COLUMN(struct match_kept_group, "next_free", next_free, ROW_UINT),
+    ROW_COLUMN(struct match_kept_group, "matched", matched, ROW_BYTES),
+};
 static const struct row_column book_columns[] = {
     ROW_COLUMN(struct match_kept_book, "levels", levels, ROW_BYTES),
 };
@@ -68,6 +78,7 @@ const struct row_table match_tables[MATCH_T_MAX] = {
     [MATCH_T_ACCOUNTS] = ROW_TABLE("engine_accounts", struct match_kept_account, account_columns),
     [MATCH_T_MARKETS] = ROW_TABLE("engine_markets", struct match_kept_market, market_columns),
     [MATCH_T_POSITIONS] = ROW_TABLE("positions", struct match_position, position_columns),
+    [MATCH_T_GROUPS] = ROW_TABLE("engine_groups", struct match_kept_group, group_columns),
     [MATCH_T_BOOKS] = ROW_TABLE("books", struct match_kept_book, book_columns),
 };
 
@@ -77,6 +88,7 @@ void match_state_engine(const struct match *m, struct match_kept_engine *ret)
 {
     *ret = (struct match_kept_engine){.next_trade = m->next_trade,
                                       .next_order = m->top_gen,
+                                      .free_group = m->free_group,
                                       .fees = m->fees,
                                       .cut = m->cut,
                                       .deposits = m->deposits};
@@ -125,6 +137,33 @@ void match_state_market(const struct match *m, uint32_t market, struct buf *scra
         .access = (int32_t)k->access,
         .anon_pos = k->anon_pos,
     };
+}
+
+uint32_t match_state_groups(const struct match *m)
+{
+    return m->n_groups;
+}
+
+void match_state_group(const struct match *m, uint32_t group, struct buf *scratch,
+                       struct match_kept_group *ret)
+{
+    const struct group *g = &m->groups[group];
+    *ret = (struct match_kept_group){.gen = g->gen, .live = g->live, .next_free = NONE};
+    if (!g->live) {
+        ret->next_free = g->first;
+        return;
+    }
+    buf_clear(scratch);
+    varint_put(scratch, g->n);
+    for (uint32_t i = 0; i < g->n; i++) {
+        const struct matched *x = &g->ring[(g->head + i) % g->cap];
+        varint_put(scratch, x->ms);
+        varint_put(scratch, x->qty);
+    }
+    ret->triggered = g->pub.triggered;
+    ret->account = g->pub.account;
+    ret->limit = g->pub.limit;
+    ret->matched = (struct text){scratch->p, scratch->n};
 }
 
 static void put_order(struct buf *b, const struct slot *s)
@@ -243,6 +282,7 @@ enum status match_load_engine(struct match *m, const struct match_kept_engine *r
     m->fees = row->fees;
     m->cut = row->cut;
     m->deposits = row->deposits;
+    m->free_group = row->free_group;
     return ST_OK;
 }
 
@@ -356,6 +396,75 @@ enum status match_load_position(struct match *m, uint64_t key, const struct matc
     return ST_OK;
 }
 
+static enum status get_matched(struct group *g, struct text bytes)
+{
+    size_t at = 0;
+    int64_t n = 0;
+    if (!varint_get(bytes, &at, &n) || n < 0 || n > MATCHED_MAX) {
+        return ST_MALFORMED;
+    }
+    g->ring = n > 0 ? calloc((size_t)n, sizeof *g->ring) : NULL;
+    if (n > 0 && g->ring == NULL) {
+        return ST_NOMEM;
+    }
+    for (g->cap = (uint32_t)n; g->n < g->cap; g->n++) {
+        struct matched *x = &g->ring[g->n];
+        if (!varint_get(bytes, &at, &x->ms) || !varint_get(bytes, &at, &x->qty) || x->qty <= 0 ||
+            !qty_ok(x->qty) || (g->n > 0 && x->ms <= x[-1].ms)) {
+            return ST_MALFORMED;
+        }
+        g->sum += x->qty;
+    }
+    return at == bytes.n && qty_ok(g->sum) ? ST_OK : ST_MALFORMED;
+}
+
+enum status match_load_group(struct match *m, uint64_t key, const struct match_kept_group *row,
+                             struct err *err)
+{
+    bool sane = !row->live || (row->account != MATCH_ANON && row->account < m->n_accounts &&
+                               row->limit > 0 && row->limit <= QTY_LIMIT);
+    if (key != m->n_groups || !sane) {
+        return err_set(err, ST_MALFORMED, "order group %llu is out of place or range",
+                       (unsigned long long)key);
+    }
+    if (m->n_groups == m->groups_cap) {
+        uint32_t cap = m->groups_cap == 0 ? 16 : m->groups_cap * 2;
+        struct group *grown = realloc(m->groups, cap * sizeof *grown);
+        if (grown == NULL) {
+            return err_set(err, ST_NOMEM, "no memory for order groups");
+        }
+        m->groups = grown;
+        m->groups_cap = cap;
+    }
+    struct group *g = &m->groups[m->n_groups++];
+    *g = (struct group){.gen = row->gen, .live = row->live, .first = NONE, .last = NONE};
+    if (!row->live) {
+        g->first = row->next_free;
+        return ST_OK;
+    }
+    g->pub = (struct match_group){.id = ((uint64_t)row->gen << 32) | (key + 1),
+                                  .account = row->account,
+                                  .limit = row->limit,
+                                  .triggered = row->triggered};
+    m->accounts[m->accounts[row->account].owner].owner_groups++;
+    enum status st = get_matched(g, row->matched);
+    return st == ST_OK ? ST_OK
+                       : err_set(err, st, "order group %llu: what it matched is unreadable",
+                                 (unsigned long long)key);
+}
+
+/* The list of free groups ends, and has only such. */
+static bool free_groups_ok(const struct match *m)
+{
+    uint32_t steps = 0;
+    for (uint32_t i = m->free_group; i != NONE; i = m->groups[i].first) {
+        if (i >= m->n_groups || m->groups[i].live || steps++ > m->n_groups) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Slots up to this one, all free. */
 static enum status slots_reach(struct match *m, uint32_t slot)
 {
@@ -438,7 +547,6 @@ static enum status get_order(struct match *m, uint32_t market, enum side side, p
     s->early_ts = v[21];
     l->anon += v[19];
     reserve_change(m, s->o.account, p, side, s->o.remaining, usd_of(px, s->o.remaining));
-    group_link(m, slot);
     expiry_add(m, slot);
     m->n_open++;
     return ST_OK;
@@ -571,6 +679,7 @@ static enum status link_accounts(struct match *m)
     qsort(b, n, sizeof *b, by_birth);
     for (uint32_t i = 0; i < n; i++) {
         account_link(m, b[i].slot);
+        group_link(m, b[i].slot);
     }
     free(b);
     return ST_OK;
@@ -587,6 +696,9 @@ enum status match_load_end(struct match *m, struct err *err)
             m->slots[i - 1].next = m->free;
             m->free = i - 1;
         }
+    }
+    if (!free_groups_ok(m)) {
+        return err_set(err, ST_MALFORMED, "the list of free order groups is broken");
     }
     const char *why = NULL;
     return match_check(m, &why) ? ST_OK
@@ -611,6 +723,11 @@ void match_state_digest(const struct match *m, struct digest *d)
             row_digest(&match_tables[MATCH_T_POSITIONS], (uint64_t)i << 32 | k,
                        &m->accounts[i].positions[k], d);
         }
+    }
+    for (uint32_t i = 0; i < m->n_groups; i++) {
+        struct match_kept_group g;
+        match_state_group(m, i, &b, &g);
+        row_digest(&match_tables[MATCH_T_GROUPS], i, &g, d);
     }
     for (uint32_t i = 0; i < m->n_markets; i++) {
         struct match_kept_market k;

@@ -30,7 +30,8 @@ enum match_table {
 extern const struct row_table match_tables[MATCH_T_MAX];
 
 struct match_kept_engine {
-    uint64_t next_trade, next_order, next_group; /* above all that were used */
+    uint64_t next_trade, next_order; /* above all that were used */
+    uint32_t free_group;             /* the first group that was deleted and may be one again */
     usd_t fees, cut, deposits;
 };
 struct match_kept_account {
@@ -48,6 +49,14 @@ struct match_kept_market {
     int32_t access;
     qty_t anon_pos;
 };
+struct match_kept_group {
+    uint32_t gen; /* of its id */
+    bool live, triggered;
+    uint32_t account;
+    qty_t limit;
+    uint32_t next_free;  /* of one that is not live */
+    struct text matched; /* encoded; in the buf given to match_state_group() */
+};
 struct match_kept_book {
     struct text levels; /* encoded; in the buf given to match_state_book() */
 };
@@ -60,6 +69,9 @@ void match_state_market(const struct match *m, uint32_t market, struct buf *scra
                         struct match_kept_market *ret);
 void match_state_book(const struct match *m, uint32_t market, struct buf *scratch,
                       struct match_kept_book *ret);
+uint32_t match_state_groups(const struct match *m); /* deleted ones included */
+void match_state_group(const struct match *m, uint32_t group, struct buf *scratch,
+                       struct match_kept_group *ret);
 /* Positions are read with match_position_at(). */
 
 enum status match_load_engine(struct match *m, const struct match_kept_engine *row,
@@ -70,6 +82,8 @@ enum status match_load_market(struct match *m, uint64_t key, const struct match_
                               struct err *err) MUST_CHECK;
 enum status match_load_position(struct match *m, uint64_t key, const struct match_position *row,
                                 struct err *err) MUST_CHECK;
+enum status match_load_group(struct match *m, uint64_t key, const struct match_kept_group *row,
+                             struct err *err) MUST_CHECK;
 enum status match_load_book(struct match *m, uint64_t key, const struct match_kept_book *row,
                             struct err *err) MUST_CHECK;
 /* Joins what belongs together and checks every invariant. */

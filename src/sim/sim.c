@@ -68,7 +68,7 @@ void sim_uuid(const struct sim *sim, const char *kind, uint64_t number, char out
 {
     struct digest d;
     digest_init(&d);
-    digest_u64(&d, sim->config.seed);
+    digest_u64(&d, sim->id_seed);
     /* A new session has new ids, as orders of an earlier one may still be known to a client. */
     digest_u64(&d, (uint64_t)sim->start_wall);
     digest_add(&d, kind, strlen(kind));
@@ -158,6 +158,7 @@ enum status sim_create(const struct sim_config *config, const struct sim_out *ou
     sim->out = *out;
     sim->verifier = *verifier;
     sim->wall = sim->start_wall = wall;
+    sim->id_seed = config->seed;
     sim->now = sim->start = now;
     text_copy(sim->tier, sizeof sim->tier,
               text_of(config->tier_name != NULL ? config->tier_name : "basic"));
@@ -170,6 +171,10 @@ enum status sim_create(const struct sim_config *config, const struct sim_out *ou
     buf_init(&sim->body_yes, (size_t)64 << 20);
     buf_init(&sim->frame, (size_t)64 << 20);
     st = make_tables(sim, err);
+    if (st == ST_OK && config->state != NULL) {
+        st = sim_state_load(sim, config->state, err);
+        sim->restored = true;
+    }
     st = st == ST_OK ? sim_users_start(sim, err) : st;
     if (st == ST_OK && config->n_captures > 0) {
         st = capture_source_create(sim, err);
@@ -203,6 +208,8 @@ void sim_destroy(struct sim *sim)
     idmap_finish(&sim->client_ids);
     sim_users_finish(sim);
     free(sim->orders);
+    free(sim->burned);
+    sim_state_finish(sim);
     free(sim->fills);
     free(sim->settles);
     free(sim->trades);

@@ -14,7 +14,8 @@
 #include "base/timefmt.h"
 
 struct sim;
-struct sim_conn; /* one WebSocket connection */
+struct sim_rows_in; /* sim_state.h */
+struct sim_conn;    /* one WebSocket connection */
 
 /* Headers of section 3.1 as they came; n 0 when absent. */
 struct sim_auth {
@@ -153,6 +154,7 @@ struct sim_config {
     size_t n_keys;
     const struct sim_user *users; /* after those; read by sim_create() only */
     size_t n_users;
+    const struct sim_rows_in *state; /* of an earlier process; NULL: a new exchange */
 };
 struct sim_config sim_config_default(void);
 

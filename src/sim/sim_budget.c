@@ -58,6 +58,21 @@ void budget_start(struct sim *sim, struct user *u)
     }
 }
 
+void budget_restore(struct sim *sim, struct user *u)
+{
+    int64_t read[2];
+    int64_t write[2];
+    struct user was = *u;
+    budget_start(sim, u);
+    if (strcmp(was.tier, sim->tier) != 0 && sim_tier_budget(was.tier, read, write)) {
+        text_copy(u->tier, sizeof u->tier, text_of(was.tier));
+        u->read = (struct bucket){read[0], read[1], read[1] * NS_PER_SEC, sim->now};
+        for (int i = 0; i < SHARDS; i++) {
+            u->write[i] = (struct bucket){write[0], write[1], write[1] * NS_PER_SEC, sim->now};
+        }
+    }
+}
+
 static bool bucket_take(struct bucket *b, int64_t cost, mono_ns_t now)
 {
     int64_t full = b->capacity * NS_PER_SEC;

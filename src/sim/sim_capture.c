@@ -196,6 +196,7 @@ static void play(struct sim *sim)
     c->pending = false;
     c->last = c->item.at;
     sim->count.source_messages++;
+    sim_state_touch(sim, s->market);
     if (c->item.msg.type == WIRE_SNAPSHOT) {
         play_snapshot(sim, s, at);
     } else if (c->item.msg.type == WIRE_TRADE) {

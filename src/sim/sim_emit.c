@@ -167,6 +167,7 @@ void emit_trade(struct sim *sim, const struct strade *t)
     k->last_yes_px = t->yes_px;
     k->last_qty = t->qty;
     k->volume += t->qty;
+    sim_state_touch(sim, t->market);
     sim->trades[sim->n_trades++ % TRADES_KEPT] = *t;
     if (sim->subs_of[CH_TRADE] == 0) {
         return;
@@ -189,6 +190,7 @@ void emit_tickers(struct sim *sim, uint32_t market, wall_ns_t at)
 {
     struct smarket *k = &sim->markets[market];
     k->updated = at;
+    sim_state_touch(sim, market);
     if (sim->subs_of[CH_TICKER] == 0) {
         return;
     }
@@ -378,6 +380,7 @@ static void tell_shuffled(struct sim *sim, const struct match_result *r, const u
 
 static void tell_result(struct sim *sim, enum stage from, enum stage to, wall_ns_t at)
 {
+    sim_state_note(sim);
     struct match_result r = match_result(sim->match);
     uint32_t n[TELL_MAX] = {r.n_deltas,  r.n_trades, r.n_fills,
                             r.n_updates, r.n_fills,  r.n_triggered};

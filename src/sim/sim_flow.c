@@ -51,6 +51,8 @@ struct fmarket {
     uint32_t burst; /* events left in it */
     enum stage stage;
     mono_ns_t next, before; /* of its events */
+    mono_ns_t ends;         /* NS_NEVER: it does not close */
+    bool resumed;           /* it was there before this process */
 };
 
 struct flow_source {
@@ -337,7 +339,7 @@ static void drift(const struct sim *sim, struct fmarket *f, mono_ns_t t)
     double dt = (double)(t - f->before) / 1e9;
     double late = 1;
     mono_ns_t life = sim->config.duration_ns;
-    if (life > 0 && t - sim->flow->start > life / 10 * 9) {
+    if (life > 0 && t > f->ends - life / 10) {
         late = 3; /* what is decided soon is decided faster */
     }
     f->odds += 0.02 * late * sqrt(dt) * normal(&f->rng);
@@ -397,9 +399,8 @@ static void step(struct sim *sim, uint32_t market)
 {
     struct flow_source *s = sim->flow;
     struct fmarket *f = &s->m[market];
-    mono_ns_t life = sim->config.duration_ns;
     wall_ns_t at = wall_of(s, f->next);
-    if (f->stage != STAGE_OPEN || (life > 0 && f->next >= s->start + life)) {
+    if (f->stage != STAGE_OPEN || f->next >= f->ends) {
         end_of_market(sim, f, market, at);
         return;
     }
@@ -408,8 +409,8 @@ static void step(struct sim *sim, uint32_t market)
     double rate = f->rate * (f->burst > 0 ? BURST_SPEED : 1);
     f->burst -= f->burst > 0;
     f->next += pause_of(f, (double)n + (n == 0 ? 0.2 : 0), rate);
-    if (life > 0 && f->next > s->start + life) {
-        f->next = s->start + life;
+    if (f->next > f->ends) {
+        f->next = f->ends;
     }
 }
 
@@ -429,17 +430,73 @@ static enum status add_market(struct sim *sim, uint32_t i, struct err *err)
     if (st != ST_OK) {
         return err_set(err, st, "price structure %s", structure);
     }
+    bool known = sim_find_market(sim, text_of(ticker)) != NO_INDEX;
     st = sim_add_market(sim, ticker, NULL, &grid, structure, false, &market, err);
-    if (st == ST_OK) {
+    if (st == ST_OK && market != i) {
+        return err_set(err, ST_STATE,
+                       "market %s is not number %u in the state: other markets, or another seed, "
+                       "than those that made it",
+                       ticker, i);
+    }
+    sim->flow->m[i].resumed = known;
+    if (st == ST_OK && !known) {
         mono_ns_t life = sim->config.duration_ns;
         sim->markets[market].closes = sim->wall + (life > 0 ? life : 365 * 86400 * NS_PER_SEC);
     }
     return st;
 }
 
+/*
+ * A market of an earlier process goes on from its book: the hidden probability is what the book
+ * says, and what stands in it is the makers', who go on to move it.
+ */
+static void adopt_side(struct sim *sim, struct fmarket *f, uint32_t market, enum side side)
+{
+    size_t n = match_level_count(sim->match, market, side);
+    struct level *lv = calloc(n + 1, sizeof *lv);
+    n = lv != NULL ? match_levels(sim->match, market, side, lv, n) : 0;
+    for (size_t i = n; i > 0 && f->n < QUOTES_MAX; i--) { /* best first */
+        qty_t qty = match_anon_qty(sim->match, market, side, lv[i - 1].px);
+        if (qty > 0) {
+            f->q[f->n++] = (struct quote){side, (uint32_t)(i % MAKERS), lv[i - 1].px, qty};
+        }
+    }
+    free(lv);
+}
+
+static void adopt_market(struct sim *sim, uint32_t market, double rate)
+{
+    struct fmarket *f = &sim->flow->m[market];
+    const struct smarket *k = &sim->markets[market];
+    px_t bid = match_best(sim->match, market, SIDE_YES);
+    px_t no = match_best(sim->match, market, SIDE_NO);
+    px_t mid = bid != 0 && no != 0 ? (bid + PX_ONE - no) / 2 : k->last_yes_px;
+    double p = (double)(mid < 100 ? 100 : mid > 9900 ? 9900 : mid) / (double)PX_ONE;
+    rng_init(&f->rng,
+             (sim->config.seed ^ (uint64_t)sim->wall) * UINT64_C(0x9e3779b97f4a7c15) + market);
+    f->odds = fm_log(p / (1 - p));
+    f->rate = rate;
+    for (uint32_t a = 0; a < MAKERS; a++) {
+        f->seen[a] = p;
+    }
+    adopt_side(sim, f, market, SIDE_YES);
+    adopt_side(sim, f, market, SIDE_NO);
+    f->stage = k->status == M_FINALIZED ? STAGE_SETTLED
+               : k->status < M_CLOSED   ? STAGE_OPEN
+               : f->n > 0               ? STAGE_HALTED
+                                        : STAGE_CLOSED;
+    f->next = f->stage == STAGE_SETTLED ? NS_NEVER : sim->now + pause_of(f, 1, f->rate);
+    sim->flow->settled += f->stage == STAGE_SETTLED ? 1 : 0;
+    f->before = sim->now;
+}
+
 static void open_market(struct sim *sim, uint32_t market, double rate)
 {
     struct fmarket *f = &sim->flow->m[market];
+    if (f->resumed) {
+        adopt_market(sim, market, rate);
+        return;
+    }
     rng_init(&f->rng, sim->config.seed * UINT64_C(0x9e3779b97f4a7c15) + market);
     f->odds = 0.9 * normal(&f->rng);
     f->rate = rate;
@@ -497,10 +554,15 @@ static void start(struct sim *sim)
     s->start = sim->now;
     s->start_wall = sim->wall;
     for (uint32_t i = 0; i < s->n; i++) {
-        s->m[i].next += sim->now - s->m[i].before;
-        s->m[i].before = sim->now;
-        if (sim->config.duration_ns > 0) {
+        struct fmarket *f = &s->m[i];
+        f->next += f->next != NS_NEVER ? sim->now - f->before : 0;
+        f->before = sim->now;
+        f->ends = NS_NEVER;
+        if (sim->config.duration_ns > 0 && !f->resumed) {
             sim->markets[i].closes = sim->wall + sim->config.duration_ns;
+        }
+        if (sim->config.duration_ns > 0) {
+            f->ends = sim->now + (sim->markets[i].closes - sim->wall);
         }
     }
     heap_make(s);

@@ -20,17 +20,19 @@
 #include "base/rng.h"
 #include "match/match.h"
 #include "sim/sim.h"
+#include "sim/sim_state.h"
 
-#define TICKER_MAX    64
-#define UUID_TEXT     37
-#define CLIENT_ID_MAX 65 /* 64 characters: FIX's limit */
-#define NO_INDEX      UINT32_MAX
-#define KEY_ID_MAX    80
-#define SUBACCOUNTS   64
-#define SHARDS        8 /* exchange_index 0 to 7 */
-#define MAX_ACCOUNTS  65536u
-#define STALE_MAX     256     /* canceled orders whose reads may lag at one time */
-#define GROUPS_MAX    100000u /* of a user: sheet 18 */
+#define TICKER_MAX     64
+#define UUID_TEXT      37
+#define CLIENT_ID_MAX  65 /* 64 characters: FIX's limit */
+#define NO_INDEX       UINT32_MAX
+#define KEY_ID_MAX     80
+#define SUBACCOUNTS    64
+#define SHARDS         8 /* exchange_index 0 to 7 */
+#define MAX_ACCOUNTS   65536u
+#define STALE_MAX      256                  /* canceled orders whose reads may lag at one time */
+#define GROUPS_MAX     100000u              /* of a user: sheet 18 */
+#define CLIENT_KEY_MAX (CLIENT_ID_MAX + 16) /* "user:client_order_id" */
 
 #define BACKLOG_MAX      ((size_t)16 << 20)  /* bytes kept for a reader that is behind */
 #define SNAPSHOTS_MAX    ((size_t)256 << 20) /* the same while it is sent snapshots */
@@ -207,7 +209,7 @@ struct sgroup {
 
 /* A transfer between subaccounts, or between shards. state: persisted */
 struct stransfer {
-    char id[UUID_TEXT];
+    char id[UUID_TEXT], client_id[UUID_TEXT];
     uint32_t user;
     uint8_t from, to;             /* subaccounts */
     uint8_t from_shard, to_shard; /* the same for transfers between subaccounts */
@@ -235,6 +237,11 @@ struct ssettle {
     struct match_position before;
     usd_t revenue;
     wall_ns_t at;
+};
+
+/* A client_order_id that was used up without an order: state: persisted */
+struct sburned {
+    char key[CLIENT_KEY_MAX];
 };
 
 struct bucket {
@@ -358,8 +365,11 @@ struct sim {
     struct match_fees fees;
     wall_ns_t wall; /* of the current call */
     mono_ns_t now;
-    wall_ns_t start_wall;
+    wall_ns_t start_wall; /* of the first process that served this state: part of all ids */
+    uint64_t id_seed;     /* its seed, the same */
     mono_ns_t start;
+    struct kept *kept; /* sim_state.c; NULL: nobody keeps the state */
+    bool restored;     /* it began with the state of an earlier process */
 
     struct smarket *markets; /* index = the engine's */
     uint32_t n_markets, markets_cap;
@@ -402,6 +412,8 @@ struct sim {
     struct idmap transfer_ids; /* "user:client_transfer_id", never removed */
     struct sdeposit *deposits;
     uint32_t n_deposits, deposits_cap;
+    struct sburned *burned;
+    uint32_t n_burned, burned_cap;
     struct sfill *fills;
     uint32_t n_fills, fills_cap;
     struct ssettle *settles;
@@ -477,7 +489,18 @@ enum status sim_open_shard(struct sim *sim, uint32_t user, int64_t subaccount, u
 enum status sim_deposit(struct sim *sim, uint32_t user, int64_t subaccount,
                         usd_t amount) MUST_CHECK;
 void budget_start(struct sim *sim, struct user *u); /* sim_budget.c */
+/* The same for a user of an earlier process: his tier stays, the buckets start full. */
+void budget_restore(struct sim *sim, struct user *u);
 bool sim_owns(const struct sim *sim, uint32_t user, uint32_t account);
+
+/* --- sim_state.c --- */
+/* A market, or what the engine holds of it, changed otherwise than by the engine's last result. */
+void sim_state_touch(struct sim *sim, uint32_t market);
+void sim_state_note(struct sim *sim); /* the engine's last result changed something */
+void sim_state_tell(struct sim *sim); /* what changed must be saved before the answer leaves */
+void sim_state_finish(struct sim *sim);
+enum status sim_state_load(struct sim *sim, const struct sim_rows_in *from,
+                           struct err *err) MUST_CHECK;
 
 /* --- sim_json.c: a writer that knows where commas belong --- */
 struct jw {

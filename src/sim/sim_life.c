@@ -143,6 +143,7 @@ static void due_clear(struct sim *sim, uint32_t market)
     }
     sim->n_due--;
     k->heap_at = NO_INDEX;
+    k->due = 0;
     if (i != last) {
         sift(sim, i);
     }
@@ -160,6 +161,18 @@ static void due_set(struct sim *sim, uint32_t market, enum life_step step, wall_
         k->heap_at = sim->n_due++;
     }
     sift(sim, k->heap_at);
+}
+
+/* The heap follows from the markets: due is 0 where nothing is. */
+void life_restore(struct sim *sim)
+{
+    for (uint32_t i = 0; i < sim->n_markets; i++) {
+        struct smarket *k = &sim->markets[i];
+        k->heap_at = NO_INDEX;
+        if (k->due != 0) {
+            due_set(sim, i, (enum life_step)k->step, k->due);
+        }
+    }
 }
 
 static bool due_is(const struct smarket *k, enum life_step step)

@@ -47,6 +47,8 @@ void sim_markets_finish(struct sim *sim);
 /* A duration of the schedule, shortened by config.time_scale. */
 mono_ns_t sim_scaled(const struct sim *sim, mono_ns_t duration);
 enum life_step { LIFE_OPEN, LIFE_CLOSE, LIFE_SWEEP, LIFE_SNAPSHOT, LIFE_SETTLE };
+/* Markets came from an earlier process: what the clock will do is put in order. */
+void life_restore(struct sim *sim);
 /* The clock opens and closes the market from now on. */
 void life_follow(struct sim *sim, uint32_t market);
 /* The same for one that is listed while running: lifecycle subscribers are told. */

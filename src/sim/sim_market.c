@@ -280,6 +280,11 @@ enum status sim_add_market(struct sim *sim, const char *ticker, const char *id,
                            const struct grid *grid, const char *structure, bool recorded,
                            uint32_t *ret_market, struct err *err)
 {
+    uint32_t there = sim_find_market(sim, text_of(ticker));
+    if (sim->restored && there != NO_INDEX) { /* of an earlier process: it goes on as it was */
+        *ret_market = there;
+        return ST_OK;
+    }
     struct market_spec spec = {
         .ticker = ticker, .id = id, .grid = grid, .structure = structure, .recorded = recorded};
     return sim_new_market(sim, &spec, ret_market, err);

@@ -97,8 +97,19 @@ static bool client_id_used(const struct sim *sim, uint32_t user, const char *cli
 static bool client_id_take(struct sim *sim, uint32_t user, const char *client_id, uint32_t order)
 {
     struct client_key k;
-    return client_id[0] == '\0' ||
-           idmap_put(&sim->client_ids, client_key(user, client_id, &k), order) == ST_OK;
+    if (client_id[0] == '\0') {
+        return true;
+    }
+    struct text key = client_key(user, client_id, &k);
+    if (order == ID_USED_UP) { /* no order tells of it after a restart */
+        if (!sim_grow((void **)&sim->burned, sim->n_burned, &sim->burned_cap,
+                      sizeof *sim->burned)) {
+            return false;
+        }
+        sim->burned[sim->n_burned] = (struct sburned){0};
+        text_copy(sim->burned[sim->n_burned++].key, CLIENT_KEY_MAX, key);
+    }
+    return idmap_put(&sim->client_ids, key, order) == ST_OK;
 }
 
 /* --- POST /portfolio/events/orders --- */

@@ -156,6 +156,7 @@ static struct refusal move(struct call *c, const struct stransfer *t, const char
     *row = *t;
     row->user = c->user;
     row->at = sim->wall;
+    text_copy(row->client_id, sizeof row->client_id, text_of(client_id));
     sim_uuid(sim, "transfer", sim->n_transfers, row->id);
     if (client_id[0] != '\0' &&
         idmap_put(&sim->transfer_ids, text_of(key), sim->n_transfers) != ST_OK) {

@@ -223,6 +223,17 @@ enum status sim_deposit(struct sim *sim, uint32_t user, int64_t subaccount, usd_
     return ST_OK;
 }
 
+/* He came with the state of an earlier process, and goes on with what he has. */
+static bool known(const struct sim *sim, const char *const *key_ids, size_t n)
+{
+    for (size_t i = 0; sim->restored && i < n; i++) {
+        if (sim_find_key(sim, text_of(key_ids[i])) != NO_INDEX) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Each id of key_ids is a user of its own; then the users of the list. */
 enum status sim_users_start(struct sim *sim, struct err *err)
 {
@@ -230,10 +241,14 @@ enum status sim_users_start(struct sim *sim, struct err *err)
     uint32_t user = 0;
     enum status st = ST_OK;
     for (size_t i = 0; st == ST_OK && i < c->n_keys; i++) {
-        st = sim_add_user(sim, &(struct sim_user){&c->key_ids[i], 1, -1}, &user, err);
+        if (!known(sim, &c->key_ids[i], 1)) {
+            st = sim_add_user(sim, &(struct sim_user){&c->key_ids[i], 1, -1}, &user, err);
+        }
     }
     for (size_t i = 0; st == ST_OK && i < c->n_users; i++) {
-        st = sim_add_user(sim, &c->users[i], &user, err);
+        if (!known(sim, c->users[i].key_ids, c->users[i].n_keys)) {
+            st = sim_add_user(sim, &c->users[i], &user, err);
+        }
     }
     return st;
 }
