@@ -366,6 +366,10 @@ static int build(struct exchange *x, struct err *err)
     sc.port = (int)x->o->port;
     sc.cert_file = x->ca.server_cert;
     sc.key_file = x->ca.server_key;
+    sc.ping_ns = x->o->rules.ping_interval_ms * NS_PER_MS;
+    sc.ping_when_idle = x->o->rules.ping_when_idle;
+    sc.pong_timeout_ns = x->o->rules.pong_timeout_ms * NS_PER_MS;
+    sc.deflate = x->o->rules.deflate;
     if (server_create(&sc, &x->server, err) != ST_OK) {
         return EXIT_UNREACHABLE;
     }

@@ -33,15 +33,19 @@ struct server_config {
     const char *address; /* numeric address or interface */
     int port;            /* 0: the system chooses */
     const char *cert_file, *key_file;
-    size_t queue_bytes; /* of each WebSocket connection */
-    size_t frame_max;   /* of a client's message */
-    size_t body_max;    /* of a request */
-    mono_ns_t ping_ns;  /* ping with the body "heartbeat"; 0: none */
+    size_t queue_bytes;        /* of each WebSocket connection */
+    size_t frame_max;          /* of a client's message */
+    size_t body_max;           /* of a request */
+    mono_ns_t ping_ns;         /* ping with the body "heartbeat"; 0: none */
+    bool ping_when_idle;       /* not to connections that were sent data meanwhile */
+    mono_ns_t pong_timeout_ns; /* a connection without pongs for so long is closed; 0: never */
+    bool deflate;              /* agree to permessage-deflate */
 };
 struct server_config server_config_default(void);
 
 struct server_stats {
-    uint64_t requests, dropped, delayed, upgrades, refused, frames_out, bytes_out, frames_in, full;
+    uint64_t requests, dropped, delayed, upgrades, refused, frames_out, bytes_out, frames_in, full,
+        cut, pongless, deflated;
     uint32_t connections; /* WebSocket connections open now */
 };
 
