@@ -314,6 +314,7 @@ static struct sim_rules rules_of(const struct rules_options *o)
         .grain_cent = o->grain_cent,
         .self_per_subaccount = o->self_per_subaccount,
         .close = o->close,
+        .user_data_lag_ms = o->user_data_lag_ms,
         .inactive_shut = o->inactive_shut,
     };
 }
@@ -345,6 +346,9 @@ struct sim_config sim_config_of(const struct sim_options *o)
     c.read_capacity = tiers[o->tier].read * tiers[o->tier].read_s;
     c.write_capacity = tiers[o->tier].write * tiers[o->tier].write_s;
     c.time_scale = o->time_scale;
+    c.exchange_hours = o->hours == HOURS_EXCHANGE;
+    c.live_window_ns = o->live_window_s * NS_PER_SEC;
+    c.order_window_ns = o->order_window_s * NS_PER_SEC;
     c.wait_for_client = o->wait_for_client;
     return c;
 }

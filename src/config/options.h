@@ -148,6 +148,10 @@ struct run_options {
     struct run_only_options run;
 };
 
+enum hours_kind {
+    HOURS_ALWAYS,
+    HOURS_EXCHANGE,
+};
 enum tier_kind {
     TIER_BASIC,
     TIER_ADVANCED,
@@ -197,6 +201,7 @@ struct rules_options {
     bool grain_cent;
     bool self_per_subaccount;
     int close;
+    int64_t user_data_lag_ms;
     bool inactive_shut;
 };
 
@@ -224,6 +229,9 @@ struct sim_options {
     int tier;             /* enum tier_kind; the text is tier_kind_text() */
     int64_t users;
     double time_scale;
+    int hours;              /* enum hours_kind */
+    int64_t live_window_s;  /* after it settled markets and trades are historical */
+    int64_t order_window_s; /* the same for finished orders */
     bool calibration, json; /* print the report instead of serving; as JSON */
     bool wait_for_client;
     const char *dump;          /* state as JSON, written at the end */

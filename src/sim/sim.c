@@ -39,6 +39,8 @@ struct sim_config sim_config_default(void)
         .fee_type = "quadratic",
         .fee_mult_micros = 1000000,
         .time_scale = 1,
+        .live_window_ns = 90 * 86400 * NS_PER_SEC,
+        .order_window_ns = 14 * 86400 * NS_PER_SEC,
         .tier_name = "basic", /* capacities of June 2026: one second */
         .read_rate = 200,
         .read_capacity = 200,
@@ -240,6 +242,7 @@ void sim_tick(struct sim *sim, wall_ns_t wall, mono_ns_t now)
 {
     sim_set_time(sim, wall, now);
     link_tick(sim);
+    hours_tick(sim);
     fee_changes_tick(sim);
     life_tick(sim);
     if (source_paused(sim)) {
@@ -258,7 +261,7 @@ mono_ns_t sim_deadline(const struct sim *sim)
                     : sim->capture != NULL ? capture_source_deadline(sim)
                     : sim->flow != NULL    ? flow_source_deadline(sim)
                                            : NS_NEVER;
-    const wall_ns_t by_clock[] = {match_next_expiry(sim->match), life_next(sim),
+    const wall_ns_t by_clock[] = {match_next_expiry(sim->match), life_next(sim), hours_next(sim),
                                   fee_changes_next(sim)};
     for (size_t i = 0; i < sizeof by_clock / sizeof by_clock[0]; i++) {
         wall_ns_t t = by_clock[i];

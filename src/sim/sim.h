@@ -111,6 +111,7 @@ struct sim_rules {
     bool grain_cent;          /* fees round to whole cents: accounts of other than direct members */
     bool self_per_subaccount; /* self-trade prevention looks at the subaccount, not the user */
     int close;                /* enum rule_close */
+    int64_t user_data_lag_ms; /* user_data_timestamp lags so much; at least stale_read_ms */
     bool inactive_shut;       /* a deactivated market refuses cancels too */
 };
 struct sim_rules sim_rules_default(void);
@@ -148,8 +149,11 @@ struct sim_config {
     uint32_t exchange_index; /* the shard that markets are on, 0 to 7 */
     const char *tier_name;
     int64_t read_rate, read_capacity, write_rate, write_capacity;
-    double time_scale;    /* the schedule of markets and scenarios runs so many times as fast */
-    bool wait_for_client; /* the source starts when the first orderbook subscription arrives */
+    double time_scale;        /* the schedule of markets and scenarios runs so many times as fast */
+    bool exchange_hours;      /* trading pauses Thursdays 03:00 to 05:00 Eastern Time */
+    mono_ns_t live_window_ns; /* markets settled and trades made before it are historical */
+    mono_ns_t order_window_ns; /* the same for finished orders */
+    bool wait_for_client;      /* the source starts when the first orderbook subscription arrives */
     const char *const *key_ids; /* one user each */
     size_t n_keys;
     const struct sim_user *users; /* after those; read by sim_create() only */

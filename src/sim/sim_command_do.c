@@ -451,12 +451,38 @@ static const struct param pause_params[] = {
      "exchange_estimated_resume_time, from now; the pause then ends by itself."},
     END};
 
+static enum status add_window(const struct call *c, wall_ns_t start, wall_ns_t end, struct err *err)
+{
+    bool exchange = strcmp(call_text(c, "kind"), "exchange") == 0;
+    enum status st = hours_add_window(c->sim, start, end, exchange);
+    return st == ST_OK ? ST_OK : err_set(err, st, "no memory for a pause");
+}
+
 static enum status do_pause(const struct call *c, struct err *err)
 {
-    (void)err;
-    bool exchange = strcmp(call_text(c, "kind"), "exchange") == 0;
-    life_pause(c->sim, true, exchange, call_when(c, "resume_in", "resume_time"), c->sim->wall);
+    struct sim *sim = c->sim;
+    if (call_has(c, "resume_in")) {
+        wall_ns_t end = call_when(c, "resume_in", "resume_time");
+        return end > sim->wall ? add_window(c, sim->wall, end, err) : ST_OK;
+    }
+    life_pause(sim, true, strcmp(call_text(c, "kind"), "exchange") == 0, 0, sim->wall);
     return ST_OK;
+}
+
+static const struct param maintenance_params[] = {
+    {"kind", PT_TEXT, true, "trading,exchange", "What stands still, as of pause."},
+    {"in", PT_DURATION, true, NULL, "It begins so long from now."},
+    {"for", PT_DURATION, true, NULL, "It lasts so long."},
+    END};
+
+static enum status do_maintenance(const struct call *c, struct err *err)
+{
+    wall_ns_t start = effect_time(c);
+    wall_ns_t end = start + sim_scaled(c->sim, call_duration(c, "for", 0));
+    if (end <= start) {
+        return err_set(err, ST_INVALID, "maintenance: key 'for' must be above 0");
+    }
+    return add_window(c, start, end, err);
 }
 
 static const struct param no_params[] = {END};
@@ -464,6 +490,7 @@ static const struct param no_params[] = {END};
 static enum status do_resume(const struct call *c, struct err *err)
 {
     (void)err;
+    hours_end_windows(c->sim);
     life_pause(c->sim, false, false, 0, c->sim->wall);
     return ST_OK;
 }
@@ -563,6 +590,8 @@ const struct action sim_actions[] = {
      do_price_structure},
     {"metadata", "Another strike or title.", metadata_params, false, do_metadata},
     {"pause", "A trading pause, or of the whole exchange.", pause_params, false, do_pause},
+    {"maintenance", "Announce a pause; the schedule shows it.", maintenance_params, false,
+     do_maintenance},
     {"resume", "End the pause.", no_params, false, do_resume},
     {"order", "An order of nobody's: rests or takes.", order_params, false, do_order},
     {"fault", "Cause a fault.", fault_params, true, do_fault},

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sim/sim_int.h"
+#include "sim/sim_read.h"
 
 /* --- one message to one subscription --- */
 
@@ -168,6 +168,7 @@ void emit_trade(struct sim *sim, const struct strade *t)
     k->last_qty = t->qty;
     k->volume += t->qty;
     sim_state_touch(sim, t->market);
+    candle_trade(sim, t->market, t->yes_px, t->qty, t->at);
     sim->trades[sim->n_trades++ % TRADES_KEPT] = *t;
     if (sim->subs_of[CH_TRADE] == 0) {
         return;
@@ -189,8 +190,8 @@ void emit_ticker(struct sim *sim, struct sub *s, uint32_t market)
 void emit_tickers(struct sim *sim, uint32_t market, wall_ns_t at)
 {
     struct smarket *k = &sim->markets[market];
-    k->updated = at;
     sim_state_touch(sim, market);
+    candle_quote(sim, market, at);
     if (sim->subs_of[CH_TICKER] == 0) {
         return;
     }

@@ -144,6 +144,12 @@ struct fee_change { /* state: persisted */
     bool done;
 };
 
+/* A maintenance window: trading pauses in it, or everything. */
+struct window { /* state: persisted */
+    wall_ns_t start, end;
+    bool exchange;
+};
+
 struct candles; /* sim_candle.c */
 
 struct smarket { /* state: persisted */
@@ -387,6 +393,10 @@ struct sim {
     bool trading_paused;  /* cancels work, creates and amends do not */
     bool exchange_paused; /* nothing works */
     wall_ns_t resume_at;  /* exchange_estimated_resume_time; 0: not said */
+    struct window *windows;
+    uint32_t n_windows, windows_cap;
+    wall_ns_t hours_next; /* when the calendar may change something; 0: look now */
+    bool by_hours_trading, by_hours_exchange; /* paused by the calendar */
 
     struct user *users;
     uint32_t n_users, users_cap;

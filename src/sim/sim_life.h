@@ -76,6 +76,17 @@ enum status life_structure(struct sim *sim, uint32_t market, const char *structu
 void life_pause(struct sim *sim, bool trading, bool exchange, wall_ns_t resume_at, wall_ns_t at);
 const char *result_text(const struct smarket *k); /* yes, no, scalar; "" before determination */
 
+/* --- sim_hours.c --- */
+void hours_tick(struct sim *sim);
+wall_ns_t hours_next(const struct sim *sim); /* NS_NEVER: nothing will change */
+/* Announce a maintenance window. ST_NOMEM. */
+enum status hours_add_window(struct sim *sim, wall_ns_t start, wall_ns_t end,
+                             bool exchange) MUST_CHECK;
+/* Windows that are under way end now. */
+void hours_end_windows(struct sim *sim);
+/* The calendar year, in Eastern Time, that now lies in. */
+void hours_year(wall_ns_t now, wall_ns_t *ret_from, wall_ns_t *ret_to);
+
 /* --- sim_fees.c --- */
 /* What holds for a market now: its event's override, else its series' fees. */
 const struct fee_rule *sim_fee_rule(const struct sim *sim, uint32_t market);

@@ -181,7 +181,7 @@ void tell_event(struct sim *sim, uint32_t event)
     e->told = true;
     struct jw w = begin(sim);
     jw_str(&w, "event_ticker", e->ticker);
-    jw_int(&w, "exchange_index", 0);
+    jw_int(&w, "exchange_index", sim->config.exchange_index);
     jw_str(&w, "title", text_or(e->text[ET_TITLE], e->ticker));
     jw_str(&w, "subtitle", text_or(e->text[ET_SUB_TITLE], ""));
     jw_str(&w, "collateral_return_type", e->collateral_return);

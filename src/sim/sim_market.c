@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sim/sim_life.h"
+#include "sim/sim_read.h"
 
 #define YEAR_NS (365 * 86400 * NS_PER_SEC)
 
@@ -45,6 +45,7 @@ void sim_markets_finish(struct sim *sim)
 {
     for (uint32_t i = 0; i < sim->n_markets; i++) {
         texts_free(sim->markets[i].text, MT_MAX);
+        candles_destroy(sim->markets[i].candles);
     }
     for (uint32_t i = 0; i < sim->n_events; i++) {
         texts_free(sim->events[i].text, ET_MAX);
@@ -57,6 +58,7 @@ void sim_markets_finish(struct sim *sim)
     free(sim->series);
     free(sim->fee_changes);
     free(sim->due);
+    free(sim->windows);
     idmap_finish(&sim->by_ticker);
     idmap_finish(&sim->by_market_id);
     idmap_finish(&sim->by_event);

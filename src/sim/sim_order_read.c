@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/sim_read.h"
 #include "sim/sim_rest.h"
 
 static const char *const order_status[] = {
@@ -90,12 +91,12 @@ static const struct match_order *as_read(const struct sim *sim, const struct sor
 
 wall_ns_t orders_cutoff(const struct sim *sim)
 {
-    return sim->wall - (wall_ns_t)14 * 86400 * NS_PER_SEC;
+    return cutoff_orders(sim);
 }
 
 wall_ns_t records_cutoff(const struct sim *sim)
 {
-    return sim->wall - (wall_ns_t)90 * 86400 * NS_PER_SEC;
+    return cutoff_trades(sim);
 }
 
 static bool is_old(const struct sim *sim, const struct match_order *o)
