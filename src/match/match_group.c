@@ -181,9 +181,10 @@ void group_matched(struct match *m, uint64_t id, qty_t qty, wall_ns_t now)
 
 void groups_run(struct match *m, wall_ns_t now)
 {
-    while (m->n_tripped > 0) {
-        cancel_orders(m, &m->groups[m->tripped[--m->n_tripped]], now);
+    for (uint32_t i = 0; i < m->n_tripped; i++) {
+        cancel_orders(m, &m->groups[m->tripped[i]], now);
     }
+    m->n_tripped = 0;
 }
 
 qty_t match_group_matched(const struct match *m, uint64_t group, wall_ns_t now)
