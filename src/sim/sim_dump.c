@@ -149,6 +149,7 @@ static void dump_counters(const struct sim *sim, struct jw *w)
     jw_int(w, "clamped", (int64_t)c->clamped);
     jw_int(w, "overflows", (int64_t)c->overflows);
     jw_int(w, "trades", (int64_t)sim->n_trades);
+    sim_dump_requests(sim, w);
     jw_open(w, "faults", '{');
     for (int i = 0; i < SIM_FAULT_MAX; i++) {
         jw_int(w, sim_fault_name((enum sim_fault)i), (int64_t)c->faults[i]);

@@ -297,17 +297,18 @@ void sim_http(struct sim *sim, const struct sim_http_req *req, wall_ns_t wall, m
               struct sim_http_resp *r)
 {
     sim_set_time(sim, wall, now);
-    sim->count.http_requests++;
     r->delay_ns = 0;
     r->drop = false;
     r->cut = false;
     reply_json(r, 200);
     size_t root = strlen(ROOT);
     if (!has_prefix(req->path, ROOT "/")) {
+        sim_count_request(sim, req, TEXT(""));
         reply_unknown_route(r);
         return;
     }
     struct text rest = {req->path.p + root, req->path.n - root};
+    sim_count_request(sim, req, rest);
     struct call c = {.sim = sim, .req = req, .r = r};
     c.route = find_route(req->method, rest, &c.id);
     bool get = text_equal(req->method, TEXT("GET"));

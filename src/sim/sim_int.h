@@ -352,10 +352,14 @@ struct fault_state {
     mono_ns_t until;
 };
 
+#define COUNT_METHODS 5
+#define COUNT_FOLDERS 10
 struct counters {
     uint64_t http_requests, ws_frames_in, ws_frames_out, source_messages, overflows, clamped,
         source_errors;
     uint64_t faults[SIM_FAULT_MAX];
+    uint64_t requests[COUNT_METHODS][COUNT_FOLDERS]; /* their names: sim_count.c */
+    uint64_t subscribed[CH_MAX];                     /* subscriptions ever made */
 };
 
 struct capture_source;
@@ -636,6 +640,11 @@ void msg_ticker(struct sim *sim, struct buf *b, uint32_t market);
 void msg_fill(struct sim *sim, struct buf *b, const struct match_fill *f, wall_ns_t at);
 void msg_order(struct sim *sim, struct buf *b, const struct sorder *so);
 void msg_position(struct sim *sim, struct buf *b, uint32_t account, uint32_t market);
+
+/* --- sim_count.c --- */
+/* rest: the path below the root of the API. */
+void sim_count_request(struct sim *sim, const struct sim_http_req *req, struct text rest);
+void sim_dump_requests(const struct sim *sim, struct jw *w);
 
 /* --- sim_http.c --- */
 void reply_nested(struct sim_http_resp *r, int status, const char *code, const char *details);

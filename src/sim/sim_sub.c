@@ -307,6 +307,7 @@ struct sub *sub_create(struct sim *sim, struct sim_conn *c, enum channel channel
     c->subs[c->n_subs++] = s;
     *s = (struct sub){.conn = c, .sid = ++c->next_sid, .channel = channel};
     sim->subs_of[channel]++;
+    sim->count.subscribed[channel]++;
     if (!indexed(s)) {
         list_add(&sim->listeners[channel], s);
     }
