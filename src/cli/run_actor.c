@@ -186,6 +186,10 @@ static int begin_paper(struct run *r, struct err *err)
         text_copy(rec.reason, sizeof rec.reason, TEXT("a new paper account"));
         st = journal_append(r->journal, &rec);
     }
+    if (r->unsettled.n > 0) {
+        log_info("run", "orders of an earlier paper run ended with its account count=%u",
+                 r->unsettled.n);
+    }
     recovery_finish(&r->unsettled);
     if (st != ST_OK) {
         err_set(err, ST_IO, "the paper journal %s cannot be written", r->o->paper.journal);

@@ -321,15 +321,28 @@ static void perform(struct http_client *hc)
     (void)curl_multi_perform(hc->multi, &running);
 }
 
-static bool public_read(const struct http_req *req)
+/* Names what may be asked for, not what may not: a new private route is refused from the start. */
+static bool public_read(const struct http_client *hc, const struct http_req *req)
 {
-    return req->method == HTTP_GET && req->body_len == 0 &&
-           strstr(req->path, "/portfolio") == NULL && strstr(req->path, "/account") == NULL;
+    static const char *const folders[] = {"/markets", "/events", "/series", "/exchange"};
+    size_t base = strlen(hc->url.path);
+    if (req->method != HTTP_GET || req->body_len != 0 ||
+        strncmp(req->path, hc->url.path, base) != 0 || strstr(req->path, "..") != NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
+        const char *rest = req->path + base;
+        size_t n = strlen(folders[i]);
+        if (strncmp(rest, folders[i], n) == 0 && (rest[n] == '\0' || rest[n] == '/')) {
+            return true;
+        }
+    }
+    return false;
 }
 
 enum status http_client_send(struct http_client *hc, const struct http_req *req)
 {
-    if (hc->config.public_reads_only && !public_read(req)) {
+    if (hc->config.public_reads_only && !public_read(hc, req)) {
         return ST_DENIED;
     }
     if (hc->free == NO_TRANSFER || hc->in_flight >= hc->config.in_flight_max) {

@@ -23,8 +23,8 @@ struct http_client_config {
     mono_ns_t connect_timeout_ns;
     uint32_t in_flight_max;
     size_t body_max; /* of an answer; a longer one ends as HTTP_CUT */
-    /* Only GETs, and none below /portfolio/ or /account/: any other request is answered ST_DENIED,
-     * and nothing leaves. */
+    /* Only GETs of markets, events, series and the exchange, below the path of url: any other
+     * request is answered ST_DENIED, and nothing leaves. */
     bool public_reads_only;
     /* POST path whose signatures are made ahead, NULL: none. */
     const char *stock_path;

@@ -430,6 +430,60 @@ static void destroy_drops_what_is_under_way(void **state)
     assert_int_equal(r.n, 0);
 }
 
+static void a_client_for_public_reads_sends_nothing_else(void **state)
+{
+    (void)state;
+    static const struct {
+        enum http_method method;
+        const char *path;
+    } refused[] = {
+        {HTTP_POST, ORDERS},
+        {HTTP_POST, "/trade-api/v2/markets"},
+        {HTTP_DELETE, ORDERS "/1"},
+        {HTTP_PUT, "/trade-api/v2/markets"},
+        {HTTP_GET, "/trade-api/v2/portfolio/balance"},
+        {HTTP_GET, "/trade-api/v2/portfolio/orders"},
+        {HTTP_GET, "/trade-api/v2/account/limits"},
+        {HTTP_GET, "/trade-api/v2/marketsmore"},
+        {HTTP_GET, "/trade-api/v2/markets/../portfolio/balance"},
+        {HTTP_GET, "/markets"},
+        {HTTP_GET, "/trade-api/v2"},
+    };
+    struct result r;
+    struct http_client *hc = NULL;
+    struct err err = {ST_OK, ""};
+    struct http_client_config c = http_client_config_default();
+    char url[200];
+    snprintf(url, sizeof url, "%s", fix.url);
+    if (strstr(url, "/trade-api") == NULL) {
+        snprintf(url, sizeof url, "%s/trade-api/v2", fix.url);
+    }
+    c.url = url;
+    c.ca_file = fix.ca.ca_cert;
+    c.public_reads_only = true;
+    memset(&r, 0, sizeof r);
+    assert_int_equal(http_client_create(&c, on_done, &r, &hc, &err), ST_OK);
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        struct http_req req = request(refused[i].method, refused[i].path);
+        assert_int_equal(http_client_send(hc, &req), ST_DENIED);
+    }
+    struct http_req body = request(HTTP_GET, "/trade-api/v2/markets");
+    body.body = "{}";
+    body.body_len = 2;
+    assert_int_equal(http_client_send(hc, &body), ST_DENIED);
+    assert_int_equal(http_client_stats(hc)->sent, 0);
+    assert_int_equal(http_client_in_flight(hc), 0);
+    static const char *const taken[] = {
+        "/trade-api/v2/markets", "/trade-api/v2/markets/A/orderbook", "/trade-api/v2/series/KXA",
+        "/trade-api/v2/exchange/status", "/trade-api/v2/events/A"};
+    for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++) {
+        struct http_req req = request(HTTP_GET, taken[i]);
+        one(hc, &r, &req);
+        assert_string_equal(fix.last.path, taken[i]);
+    }
+    http_client_destroy(hc);
+}
+
 static void ca_file_that_is_missing_is_named(void **state)
 {
     (void)state;
@@ -494,6 +548,7 @@ int main(void)
         cmocka_unit_test(many_requests_at_once_are_each_answered_once),
         cmocka_unit_test(warming_opens_the_connection_that_a_request_uses),
         cmocka_unit_test(destroy_drops_what_is_under_way),
+        cmocka_unit_test(a_client_for_public_reads_sends_nothing_else),
         cmocka_unit_test(ca_file_that_is_missing_is_named),
         cmocka_unit_test(port_in_use_is_a_clear_error),
     };

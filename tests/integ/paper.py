@@ -1,0 +1,386 @@
+#!/usr/bin/env python3
+"""paper.py DELTAFLOW REPLAY SCENARIO - `deltaflow run --paper` over real sockets against `deltaflow sim`.
+
+Proves that nothing leaves for the exchange: by the simulator's own counts (which a run without --paper makes move), and by
+what a relay between the two saw on the wire while the paper account traded. Then that the paper account's books add up, and
+that the recorded session gives the same decisions and orders again, bit for bit.
+"""
+import json
+import os
+import re
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from decimal import Decimal
+
+root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(root, "tests"))
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import replayed
+import schema
+
+binary, replayer, scenario = sys.argv[1:4]
+shared = os.environ.get("DELTAFLOW_SHARED") or "../shared"
+must_have = bool(os.environ.get("DELTAFLOW_SHARED"))
+slow = max(1.0, float(os.environ.get("TEST_SLOW", "1")))  # sanitizers
+
+passed = 0
+failed = 0
+PRIVATE = ("fill", "user_orders", "market_positions", "order_group_updates")
+
+
+def check(claim, ok, detail=""):
+    global passed, failed
+    passed += bool(ok)
+    failed += not ok
+    print(("ok      " if ok else "FAILED  ") + claim + ("" if ok else f": {detail}"), flush=True)
+
+
+def shared_file(name):
+    path = os.path.join(shared, name)
+    if os.path.exists(path):
+        return path
+    if must_have:
+        sys.exit(f"FAILED: DELTAFLOW_SHARED is set, but {path} is not there")
+    print(f"skipped: shared data {path} is not here")
+    sys.exit(77)
+
+
+class Relay:
+    """Passes TCP on to the simulator, and notes when the client sent how much. TLS goes through untouched."""
+
+    def __init__(self, port):
+        self.to = port
+        self.sent = []  # (monotonic time, bytes), of all connections
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            client, _ = self.listener.accept()
+            server = socket.create_connection(("127.0.0.1", self.to))
+            for s in (client, server):
+                s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            threading.Thread(target=self.copy, args=(client, server, True), daemon=True).start()
+            threading.Thread(target=self.copy, args=(server, client, False), daemon=True).start()
+
+    def copy(self, a, b, up):
+        try:
+            while data := a.recv(1 << 16):
+                if up:
+                    self.sent.append((time.monotonic(), len(data)))
+                b.sendall(data)
+        except OSError:
+            pass
+        for s in (a, b):
+            try:
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def between(self, begin, end):
+        return sum(n for t, n in self.sent if begin <= t <= end)
+
+
+def remote_ports(pid):
+    """TCP peers of a process: from its descriptors and the kernel's table."""
+    inodes = set()
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            name = os.readlink(f"/proc/{pid}/fd/{fd}")
+        except OSError:
+            continue
+        if name.startswith("socket:["):
+            inodes.add(name[8:-1])
+    ports = set()
+    for table in ("tcp", "tcp6"):
+        for line in open(f"/proc/{pid}/net/{table}").readlines()[1:]:
+            f = line.split()
+            if f[9] in inodes and int(f[2].split(":")[1], 16) != 0:
+                ports.add(int(f[2].split(":")[1], 16))
+    return ports
+
+
+def threads(pid):
+    return {open(f"/proc/{pid}/task/{t}/comm").read().strip() for t in os.listdir(f"/proc/{pid}/task")}
+
+
+class Paper:
+    def __init__(self, folder, sim_args, run_args, run_seconds, paper=True, relayed=False):
+        self.folder = folder
+        p = lambda name: os.path.join(folder, name)
+        self.env = dict(os.environ, HOME=folder, XDG_CONFIG_HOME=p("config"), XDG_STATE_HOME=p("state"), XDG_DATA_HOME=p("data"))
+        logs = [open(p(n), "w") for n in ("sim.log", "run.log")]
+        self.ready = p("ready.json")
+        self.sim = subprocess.Popen([binary, "sim", "--ready-file", self.ready, "--state-dir", p("sim"), "--dump", p("dump.json"),
+                                     *sim_args], stdout=logs[0], stderr=logs[0], env=self.env)
+        self.relay = None
+        self.ports, self.threads = set(), set()
+        try:
+            self.wait_ready()
+            if relayed:
+                self.through_relay()
+            command = [binary, "run", "--exchange", self.ready, "--store-path", p("run.db"), "--orders-journal", p("real.journal"),
+                       "--paper-journal", p("paper.journal"), "--run-summary-json", p("summary.json"),
+                       "--run-duration-s", str(run_seconds), *(["--paper"] if paper else []), *run_args]
+            self.begun = time.monotonic()
+            self.run = subprocess.Popen(command, stdout=logs[1], stderr=logs[1], env=self.env)
+            while self.run.poll() is None and time.monotonic() - self.begun < 300:
+                self.look()
+                time.sleep(0.25)
+            self.run.kill()
+            self.run.wait()
+        finally:
+            self.sim.send_signal(signal.SIGTERM)
+            try:
+                self.sim.wait(60)
+            except subprocess.TimeoutExpired:
+                self.sim.kill()
+                self.sim.wait()
+        self.log = open(p("run.log")).read()
+        if self.run.returncode != 0 or self.sim.returncode != 0:
+            print(open(p("sim.log")).read()[-4000:], self.log[-6000:])
+        check("run and sim end with exit status 0", (self.run.returncode, self.sim.returncode) == (0, 0),
+              (self.run.returncode, self.sim.returncode))
+        if failed:
+            sys.exit(1)
+        self.summary = json.load(open(p("summary.json")))
+        self.dump = json.load(open(p("dump.json")))
+        self.db = p("run.db")
+        self.con = sqlite3.connect(self.db)
+        for name, value in (("run-summary", self.summary), ("sim-dump", self.dump)):
+            wrong = schema.check(value, os.path.join(root, f"docs/schemas/{name}.json"))
+            check(f"{name} fits its schema", not wrong, wrong[:5])
+
+    def look(self):
+        try:
+            self.ports |= remote_ports(self.run.pid)
+            self.threads |= threads(self.run.pid)
+        except OSError:
+            pass  # it has ended
+
+    def wait_ready(self):
+        end = time.time() + 60
+        while not os.path.exists(self.ready):
+            if self.sim.poll() is not None or time.time() > end:
+                sys.exit("the simulator does not get ready: " + open(os.path.join(self.folder, "sim.log")).read())
+            time.sleep(0.02)
+
+    def through_relay(self):
+        ready = json.load(open(self.ready))
+        port = int(ready["rest_url"].split(":")[2].split("/")[0])
+        self.relay = Relay(port)
+        for key in ("rest_url", "ws_url"):
+            ready[key] = ready[key].replace(f":{port}/", f":{self.relay.port}/")
+        self.ready = os.path.join(self.folder, "relayed.json")
+        json.dump(ready, open(self.ready, "w"))
+
+    def q(self, sql):
+        return self.con.execute(sql).fetchall()
+
+
+def amount(v):
+    return Decimal(v).quantize(Decimal("0.000001"))
+
+
+def check_nothing_was_sent(r):
+    c = r.dump["counters"]
+    for method in ("POST", "PUT", "DELETE", "other"):
+        check(f"the exchange saw no {method}", sum(c["requests"][method].values()) == 0, c["requests"][method])
+    asked = {k: n for k, n in c["requests"]["GET"].items() if n > 0}
+    check("and no GET but of markets, events, series and the exchange", set(asked) <= {"markets", "events", "series", "exchange"}, asked)
+    check("some of these were asked for", sum(asked.values()) > 0, asked)
+    private = {k: c["subscriptions"][k] for k in PRIVATE}
+    check("no private channel was ever subscribed", not any(private.values()), private)
+    check("the books were", c["subscriptions"]["orderbook_delta"] > 0, c["subscriptions"])
+    check("the exchange has no order and no fill", not r.dump["orders"] and not r.dump["fills"], (r.dump["orders"][:1], r.dump["fills"][:1]))
+    check("the user's cash there is untouched", all(amount(a["cash"]) == 10000 and not a["positions"] for a in r.dump["accounts"]), r.dump["accounts"])
+    check("the process has a thread for the paper account and none for the gateway", "paper" in r.threads and "gateway" not in r.threads, r.threads)
+    check("the real journal was not made", not os.path.exists(os.path.join(r.folder, "real.journal")))
+
+
+def cash_of_fills(r, start):
+    """The account again, from the stored fills alone: positions net, YES and NO together give a dollar back."""
+    cash, positions, fees = Decimal(start), {}, Decimal(0)
+    for ticker, outcome, px, count, fee in r.q("select ticker, outcome, yes_price, count, fee from fills"):
+        n = Decimal(count)
+        own = Decimal(px) if outcome == "yes" else 1 - Decimal(px)
+        position = positions.get(ticker, Decimal(0))
+        held = max(Decimal(0), -position if outcome == "yes" else position)
+        closes = min(n, held)
+        cash += closes * (1 - own) - (n - closes) * own - Decimal(fee)
+        fees += Decimal(fee)
+        positions[ticker] = position + (n if outcome == "yes" else -n)
+    return cash, {k: v for k, v in positions.items() if v != 0}, fees
+
+
+def check_books_add_up(r, settled=False):
+    s, a, p = r.summary, r.summary["account"], r.summary["paper"]
+    check("the summary says paper", s["mode"] == "paper" and s["trading"], s["mode"])
+    check("the log says paper", "trading=paper" in r.log)
+    check("the text summary says that nothing was sent", "nothing was sent" in r.log)
+    row = json.loads(r.q("select config from session")[0][0])
+    check("the session row says paper", row["paper"] is True and row["options"]["paper"]["enabled"] is True, row.get("paper"))
+    check(f"{p['fills']} fills, {p['maker_fills']} of them as maker", p["fills"] > 0 and s["fills"] == p["fills"], (s["fills"], p))
+    check("nothing rests and nothing is reserved", p["open_orders"] == 0 and amount(p["reserved"]) == 0 and amount(a["cash_reserved"]) == 0, p)
+    check("the engine's cash is the paper account's to 1e-6 USD", amount(a["cash_total"]) == amount(p["cash"]), (a["cash_total"], p["cash"]))
+    total = sum(amount(p[k]) for k in ("cash", "others_cash", "collateral", "fees", "cut"))
+    check("money is conserved: all of it together is the balance at the start", total == amount(p["balance"]), (total, p))
+    ours = {x["market"]: (Decimal(x["position"]), amount(x["cost"])) for x in a["positions"]}
+    theirs = {x["market"]: (Decimal(x["position"]), amount(x["cost"])) for x in p["positions"] if Decimal(x["position"]) != 0}
+    check("positions and their cost are too", ours == theirs, (ours, theirs))
+    rows = r.q("select trade_id || order_id from fills")
+    check("each fill is counted once", len(rows) == len(set(rows)) == p["fills"], (len(rows), p["fills"]))
+    check("every id of an order says paper", not r.q("select order_id from fills where order_id not like 'paper-%'"))
+    d = s["order_detail"]
+    check("no unknown outcome, no fee that the engine expected otherwise", d["unknown"] == 0 and d["fee_drifts"] == 0 and d["table_errors"] == 0, d)
+    check("no market event was lost on the way to the account, none made no sense", p["not_taken"] == 0 and p["odd"] == 0, p)
+    check("each order has ended", not r.q("select client_id, state from orders where state not in ('filled','cancelled','expired','rejected')"))
+    if settled:
+        return
+    check("no drift, nothing was set right from a read", d["drifts"] == 0 and not r.q("select 1 from reconciliations where adopted"), d)
+    cash, positions, fees = cash_of_fills(r, p["balance"])
+    check("the stored fills alone give the same cash, fees and positions", (cash, fees) == (amount(p["cash"]), amount(p["fees"])) and
+          positions == {k: v[0] for k, v in theirs.items()}, (cash, p["cash"], fees, p["fees"]))
+    books = {m["market"]: m for m in r.dump["markets"]}
+    wrong = [m["market"] for m in s["markets"] if (m["yes"], m["no"]) != (books[m["market"]]["yes"], books[m["market"]]["no"])]
+    check("the books that the policy saw are the exchange's", not wrong, wrong)
+
+
+def check_replay(r):
+    wrong, line = replayed.compare(replayer, r.db)
+    check("the recorded session gives the same decisions and orders, bit for bit", not wrong, wrong)
+    print("        " + line)
+
+
+GENERATED = ["--markets", "6", "--rate", "800", "--fee-type", "quadratic_with_maker_fees"]
+RANDOM = ["--policy-kind", "random", "--orders-pricing", "mid"]
+
+
+def generated(folder):
+    """Everything at once, through a relay: what the process sent while it traded is less than one order."""
+    r = Paper(folder, [*GENERATED, "--seed", "21", "--pause-after", "12"], [*RANDOM, "--policy-seed", "5"], 16, relayed=True)
+    check_nothing_was_sent(r)
+    check("all connections of the process went to the exchange's address", r.ports == {r.relay.port}, (r.ports, r.relay.port))
+    begin, end = r.begun + 3, r.begun + 11
+    orders = r.q("select count(*) from orders")[0][0]
+    sent = r.relay.between(begin, end)
+    check(f"in 8 s of trading ({orders} orders in all) {sent} bytes were sent, less than the head of one order", sent < 200 and orders > 20, (sent, orders))
+    check("the relay saw the start", r.relay.between(r.begun, begin) > 1000)
+    check_books_add_up(r)
+    check_replay(r)
+
+
+def control(folder):
+    """The same run without --paper: the counts and the relay notice orders, so the proof above can fail."""
+    r = Paper(folder, [*GENERATED, "--seed", "21", "--pause-after", "8"], [*RANDOM, "--policy-seed", "5"], 10, paper=False, relayed=True)
+    c = r.dump["counters"]
+    check("without --paper the counts see orders", c["requests"]["POST"]["portfolio"] > 0, c["requests"])
+    check("and private reads", c["requests"]["GET"]["portfolio"] > 0, c["requests"])
+    check("and private subscriptions", all(c["subscriptions"][k] > 0 for k in ("fill", "user_orders", "market_positions")), c["subscriptions"])
+    check("and the relay sees them leave", r.relay.between(r.begun + 3, r.begun + 7) > 2000)
+    check("the summary says that orders went to the exchange", r.summary["mode"] == "exchange" and "paper" not in r.summary)
+    check("no paper journal was made", not os.path.exists(os.path.join(folder, "paper.journal")))
+    check("the thread is the gateway's", "gateway" in r.threads and "paper" not in r.threads, r.threads)
+
+
+def own_thread(folder):
+    """The actor on its own thread, passive prices, the other queue model, no latency: also under the thread sanitizer."""
+    r = Paper(folder, [*GENERATED, "--seed", "22", "--pause-after", "8"],
+              ["--policy-kind", "random", "--policy-seed", "6", "--actor-thread", "own", "--orders-pricing", "passive", "--orders-allow-short",
+               "--orders-count", "2.50", "--paper-queue-model", "proportional", "--paper-jitter-ms", "0", "--paper-order-latency-ms", "0",
+               "--paper-answer-latency-ms", "0", "--paper-private-latency-ms", "0", "--paper-market-latency-ms", "0",
+               "--paper-write-tokens", "0"], 11)
+    check_nothing_was_sent(r)
+    check_books_add_up(r)
+    check("resting orders were filled", r.summary["paper"]["maker_fills"] > 0, r.summary["paper"])
+    check_replay(r)
+
+
+def faults(folder):
+    """Gaps, cuts and unreadable frames: stale books execute nothing, and it all still adds up."""
+    args = [a for f in ("seq_gap@3", "cut@5", "malformed@7", "seq_gap@9") for a in ("--fault", f)]
+    r = Paper(folder, [*GENERATED, "--seed", "23", "--pause-after", "14", *args], [*RANDOM, "--policy-seed", "7"], 18)
+    check_nothing_was_sent(r)
+    check("the gap was seen and the connection came back", r.summary["gaps"] > 0 and r.summary["reconnects"] + r.dump["counters"]["faults"]["cut"] > 0)
+    check_books_add_up(r)
+    check_replay(r)
+
+
+def crash(folder):
+    """Killed while orders rest: the next paper run begins anew and does not wait for what can never be settled."""
+    p = lambda name: os.path.join(folder, name)
+    env = dict(os.environ, HOME=folder, XDG_STATE_HOME=p("state"))
+    log = open(p("sim.log"), "w")
+    sim = subprocess.Popen([binary, "sim", "--ready-file", p("ready.json"), "--state-dir", p("sim"), "--dump", p("dump.json"), *GENERATED,
+                            "--seed", "24"], stdout=log, stderr=log, env=env)
+    try:
+        end = time.time() + 60
+        while not os.path.exists(p("ready.json")) and time.time() < end:
+            time.sleep(0.02)
+        command = [binary, "run", "--paper", "--exchange", p("ready.json"), "--store-path", p("run.db"), "--paper-journal", p("paper.journal"),
+                   "--run-summary-json", p("summary.json"), "--policy-kind", "random", "--orders-pricing", "passive", "--policy-seed", "8"]
+        with open(p("run.log"), "w") as log2:
+            first = subprocess.Popen(command, stdout=log2, stderr=log2, env=env)
+            time.sleep(5 * slow)
+            first.kill()
+            first.wait()
+            begun = time.monotonic()
+            second = subprocess.run([*command, "--run-duration-s", "6"], stdout=log2, stderr=log2, env=env, timeout=200)
+    finally:
+        sim.send_signal(signal.SIGTERM)
+        sim.wait(60)
+    text = open(p("run.log")).read()
+    check("the second run ends with exit status 0", second.returncode == 0, text[-3000:])
+    check("the first run was killed with open orders, and the second found them in the journal",
+          re.search(r"orders of an earlier paper run ended with its account count=[1-9]", text) is not None, text[-2000:])
+    s = json.load(open(p("summary.json")))
+    check("the second traded within its 6 s", s["paper"]["orders"] > 0 and time.monotonic() - begun < 60 * slow, s["paper"])
+    check("with a new account", amount(s["paper"]["balance"]) == 10000 and s["order_detail"]["resolved_absent"] == 0, s["order_detail"])
+    dump = json.load(open(p("dump.json")))
+    check("and nothing was ever sent", sum(dump["counters"]["requests"]["POST"].values()) + sum(dump["counters"]["requests"]["DELETE"].values()) == 0)
+
+
+def refused(folder):
+    """--paper and --live together are refused before anything is opened."""
+    env = dict(os.environ, HOME=folder)
+    base = [binary, "run", "--paper", "--key-id", "x", "--key-file", "/nowhere", "--markets", "KXA"]
+    both = subprocess.run([*base, "--live"], capture_output=True, text=True, env=env, timeout=60)
+    check("--paper --live is refused", both.returncode == 5 and "exclude each other" in both.stderr, (both.returncode, both.stderr))
+    same = subprocess.run([*base, "--orders-journal", "/j", "--paper-journal", "/j"], capture_output=True, text=True, env=env, timeout=60)
+    check("one journal for both is refused", same.returncode == 5 and "journal" in same.stderr, (same.returncode, same.stderr))
+    out = subprocess.run([binary, "run", "--help"], capture_output=True, text=True, env=env, timeout=60).stdout
+    check("--help says what --paper never does", "No order, no private read" in out)
+
+
+def capture(folder):
+    """A recorded market to its close: what rests is canceled, the result is read, positions are paid."""
+    path = shared_file("data/kalshi/ws/gold15m/KXGOLD15M-26AUG101900-00.jsonl.zst")
+    r = Paper(folder, ["--capture", path, "--speed", "150"], [*RANDOM, "--policy-seed", "9", "--paper-settle-poll-s", "1"], int(18 * slow))
+    check_nothing_was_sent(r)
+    check_books_add_up(r, settled=True)
+    p = r.summary["paper"]
+    check("the market was closed and settled on paper", p["closes"] == 1 and p["settled"] == 1, p)
+    check("no position is left, on either side", not r.summary["account"]["positions"] and all(x["settled"] and Decimal(x["position"]) == 0 for x in p["positions"]), p["positions"])
+    cash, positions, fees = cash_of_fills(r, p["balance"])
+    value = {m["market"]: m.get("status") for m in r.dump["markets"]}
+    paid = amount(p["cash"]) - cash
+    held = sum(positions.values(), Decimal(0))
+    check(f"the settlement paid {paid} for a position of {held}", paid in ((max(held, Decimal(0)), max(-held, Decimal(0)))), (paid, positions, value))
+    check_replay(r)
+
+
+with tempfile.TemporaryDirectory(prefix="deltaflow-") as folder:
+    keep = os.environ.get("TEST_KEEP")
+    if keep:
+        folder = keep
+        os.makedirs(folder, exist_ok=True)
+    {f.__name__: f for f in (generated, control, own_thread, faults, crash, refused, capture)}[scenario](folder)
+print(f"{passed} passed, {failed} failed")
+sys.exit(1 if failed else 0)
