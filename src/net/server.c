@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <malloc.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,11 +15,13 @@
 #include "base/clock.h"
 #include "net/server_int.h"
 
+#define TRIM_NS (5 * NS_PER_SEC)
+
 struct server_config server_config_default(void)
 {
     return (struct server_config){
         .address = "127.0.0.1",
-        .queue_bytes = (size_t)16 << 20,
+        .queue_bytes = (size_t)4 << 20,
         .frame_max = (size_t)64 << 20,
         .body_max = (size_t)4 << 20,
         .ping_ns = 10 * NS_PER_SEC,
@@ -244,9 +247,20 @@ void server_serve(struct server *server, const struct server_app *app)
     server->serving = true;
 }
 
+/* What queues held when readers were behind goes back to the system, now and then. */
+static void trim(struct server *s, mono_ns_t now)
+{
+    if (s->trim_due && now - s->trimmed > TRIM_NS) {
+        s->trim_due = false;
+        s->trimmed = now;
+        malloc_trim(0);
+    }
+}
+
 void server_work(struct server *server, mono_ns_t max_wait)
 {
     mono_ns_t now = clock_mono();
+    trim(server, now);
     mono_ns_t until = max_wait >= NS_NEVER - now ? NS_NEVER : now + max_wait;
     if (server->serving) {
         server->app.tick(server->app.self, clock_wall(), now);

@@ -46,6 +46,8 @@ struct server {
     struct server_app app;
     bool serving;
     struct lws_wait wait;
+    bool trim_due; /* a queue was long, and is empty */
+    mono_ns_t trimmed;
     struct server_stats stats;
 };
 

@@ -13,6 +13,7 @@
 
 #define WRITE_BYTES    ((size_t)64 << 10)  /* of one write */
 #define TURN_BYTES     ((size_t)256 << 10) /* of one connection, then the others get theirs */
+#define LONG_BYTES     ((size_t)1 << 20)   /* a queue that held so much was long */
 #define HEARTBEAT      "heartbeat"
 #define HEARTBEAT_SIZE 9
 
@@ -253,6 +254,10 @@ int ws_writable(struct lws *wsi, struct server *s)
     p->sent = p->queue.messages > 0 ? clock_mono() : p->sent;
     if ((p->deflate ? write_deflated(wsi, s, p) : write_batches(wsi, s, p)) != 0) {
         return -1;
+    }
+    if (p->queue.messages == 0 && p->queue.high > LONG_BYTES) {
+        s->trim_due = true;
+        p->queue.high = 0;
     }
     if (p->part.n > 0 && p->queue.messages == 0) {
         return write_part(wsi, p);
