@@ -183,5 +183,9 @@ bool market_event(struct engine *e, const struct ev *ev)
         return apply_delta(e, m, (const struct ev_delta *)ev);
     }
     m->trades++;
+    const struct ev_trade *t = (const struct ev_trade *)ev;
+    if (t->block == 0) {
+        orders_trade(e->orders, ev->mkt, t->yes_px);
+    }
     return true;
 }

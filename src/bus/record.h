@@ -73,6 +73,8 @@ struct rec_decision {
     uint64_t order_number; /* VERDICT_SENT: the order, 0 otherwise */
     uint64_t obs_hash;     /* hash64 of obs */
     char check[REASON_MAX];
+    int64_t risk_value,
+        risk_limit; /* of a check of the risk gate that refused (orders/risk.h), else 0 */
     float logits[ACTION_COUNT];
     float probs[ACTION_COUNT];
     float obs[OBS_SIZE];

@@ -366,9 +366,17 @@ static int run_with(const struct config *c, const struct run_options *o)
         return cli_fail("run", EXIT_FAILED,
                         "the system gives no random numbers for the session's id");
     }
-    struct buf session;
+    struct buf session, selftest;
     buf_init(&session, 64u << 20);
-    run_session_json(c, r->trading, r->paper, r->session_id, &session);
+    buf_init(&selftest, 1 << 16);
+    if (r->trading && run_risk_selftest(o, &selftest, &err) != ST_OK) {
+        buf_finish(&selftest);
+        free(r);
+        return cli_fail("run", EXIT_CONFIG, "%s", err.text);
+    }
+    run_session_json(c, r->trading, r->paper, r->session_id, r->trading ? selftest.p : NULL,
+                     &session);
+    buf_finish(&selftest);
     r->config_json = session.p;
 
     /* Threads inherit the mask, so that only sigtimedwait sees these. */

@@ -5,6 +5,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+struct risk_limits run_risk_limits(const struct run_options *ro)
+{
+    const struct risk_options *r = &ro->risk;
+    return (struct risk_limits){
+        .order_qty_max = r->max_order_count,
+        .collar_mid = r->collar_mid,
+        .collar_trade = r->collar_trade,
+        .position_max = r->max_position_count,
+        .exposure_max = r->max_gross_usd,
+        .open_orders_max = (uint32_t)r->max_open_orders,
+        .cash_floor = r->min_cash_usd,
+        .loss_max = r->max_loss_usd,
+        .loss_day_max = r->max_loss_day_usd,
+        .drawdown_max = r->max_drawdown_usd,
+        .fills_per_s = (uint32_t)r->max_fills_per_s,
+        .orders_per_s = (uint32_t)r->max_orders_per_s,
+        .duplicate = r->duplicate_ms * NS_PER_MS,
+    };
+}
+
 static struct orders_config orders_config_of(const struct run_options *ro, uint64_t session_id)
 {
     const struct orders_options *o = &ro->orders;
@@ -22,11 +42,7 @@ static struct orders_config orders_config_of(const struct run_options *ro, uint6
     c.position_read_delay = o->position_read_delay_ms * NS_PER_MS;
     c.clock_window_ms = o->clock_window_ms;
     c.drift_halt_qty = o->drift_halt_count;
-    c.limits.order_qty_max = o->max_order_count;
-    c.limits.position_max = o->max_position_count;
-    c.limits.exposure_max = o->max_gross_usd;
-    c.limits.open_orders_max = (uint32_t)o->max_open_orders;
-    c.limits.cash_floor = o->min_cash_usd;
+    c.limits = run_risk_limits(ro);
     return c;
 }
 
@@ -64,12 +80,35 @@ enum status run_policy_create(const struct run_options *o, struct policy **ret_p
 }
 
 void run_session_json(const struct config *c, bool trading, bool paper, uint64_t session_id,
-                      struct buf *out)
+                      const char *selftest, struct buf *out)
 {
     buf_printf(out, "{\"session_id\":\"%016" PRIx64 "\",\"trading\":%s,\"paper\":%s,\"options\":",
                session_id, trading ? "true" : "false", paper ? "true" : "false");
     config_json(c, out);
+    if (selftest != NULL) {
+        buf_printf(out, ",\"risk_selftest\":%s", selftest);
+    }
     buf_char(out, '}');
+}
+
+enum status run_risk_selftest(const struct run_options *o, struct buf *ret_json, struct err *err)
+{
+    struct risk_limits limits = run_risk_limits(o);
+    enum risk_check_id failed = RISK_MAX;
+    if (!risk_selftest(&limits, &failed)) {
+        return err_set(err, ST_INVALID,
+                       "self-test of the risk gate: with the limits of [risk] %s%s, so nothing is "
+                       "traded",
+                       failed == RISK_PASS ? "not even a harmless order passes"
+                                           : "this check does not trip: ",
+                       risk_name(failed));
+    }
+    buf_str(ret_json, "{\"passed\":true,\"tripped\":[");
+    for (uint32_t i = 0; i < RISK_MAX; i++) {
+        buf_printf(ret_json, "%s\"%s\"", i == 0 ? "" : ",", risk_name((enum risk_check_id)i));
+    }
+    buf_str(ret_json, "]}");
+    return ST_OK;
 }
 
 /* The text that config_set takes, of a value as config_json writes it. */

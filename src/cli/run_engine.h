@@ -9,6 +9,7 @@
 #include "config/options.h"
 #include "policy/policy.h"
 
+struct risk_limits run_risk_limits(const struct run_options *o);
 /* Without orders of earlier runs (orders.unsettled). */
 struct engine_config run_engine_config(const struct run_options *o, bool trading,
                                        uint64_t session_id);
@@ -21,7 +22,12 @@ enum status run_policy_create(const struct run_options *o, struct policy **ret_p
  * digits","trading":true,"paper":false,"options":{section:{name:value}}}.
  */
 void run_session_json(const struct config *c, bool trading, bool paper, uint64_t session_id,
-                      struct buf *out);
+                      const char *selftest, struct buf *out);
+
+/* Trip every check of the risk gate with these limits. The result as JSON, for the session row.
+ * ST_INVALID: a check did not trip, and no trading may begin. */
+enum status run_risk_selftest(const struct run_options *o, struct buf *ret_json,
+                              struct err *err) MUST_CHECK;
 
 /* Read it back into c's struct. ST_MALFORMED: not such a text; errors of config_set. */
 enum status run_session_read(struct config *c, const char *json, bool *ret_trading,

@@ -98,8 +98,8 @@ enum status run_options_check(const struct run_options *o, struct err *err)
         return err_set(err, ST_INVALID,
                        "[orders] trading = on needs [exchange] key_id and key_file");
     }
-    if (o->orders.count > o->orders.max_order_count) {
-        return err_set(err, ST_INVALID, "[orders] count is greater than max_order_count");
+    if (o->orders.count > o->risk.max_order_count) {
+        return err_set(err, ST_INVALID, "[orders] count is greater than [risk] max_order_count");
     }
     if (o->orders.journal[0] == '\0') {
         return err_set(err, ST_INVALID, "[orders] journal is not set, and neither is HOME");

@@ -99,12 +99,7 @@ struct orders_options {
     int64_t position_read_delay_ms;
     px_t replace_distance; /* a resting order further off its price than this is replaced */
     const char *journal;
-    qty_t max_order_count;
-    qty_t max_position_count; /* of each market */
-    int64_t max_open_orders;
     bool release_halt;      /* let go the halt that the journal holds */
-    usd_t max_gross_usd;    /* worst case of all positions and open orders */
-    usd_t min_cash_usd;     /* never spent */
     qty_t drift_halt_count; /* a position drift above it halts the market */
     int64_t clock_window_ms;
 };
@@ -127,6 +122,19 @@ struct paper_options {
     const char *journal;
 };
 
+/* [risk]: limits of the risk gate */
+struct risk_options {
+    qty_t max_order_count;
+    px_t collar_mid, collar_trade;
+    qty_t max_position_count; /* of each market */
+    usd_t max_gross_usd;      /* worst case of all positions and open orders */
+    int64_t max_open_orders;
+    usd_t min_cash_usd; /* never spent */
+    usd_t max_loss_usd, max_loss_day_usd, max_drawdown_usd;
+    int64_t max_fills_per_s, max_orders_per_s;
+    int64_t duplicate_ms;
+};
+
 /* [run] */
 struct run_only_options {
     const char *summary_json;
@@ -144,6 +152,7 @@ struct run_options {
     struct features_options features;
     struct policy_options policy;
     struct orders_options orders;
+    struct risk_options risk;
     struct paper_options paper;
     struct run_only_options run;
 };

@@ -75,8 +75,40 @@ static bool blocked(struct orders *o, uint32_t h, enum side outcome, bool is_buy
     return true;
 }
 
-static enum risk_check_id gate(struct orders *o, uint32_t h, enum side outcome, px_t yes_px,
-                               qty_t qty, const struct orders_view *view)
+/* Would it match an open order of ours? */
+static bool crosses_own(const struct orders *o, uint32_t h, enum side outcome, px_t yes_px)
+{
+    for (uint32_t i = o->lots[h].first; i != NONE; i = o->slots[i].next) {
+        const struct order *ord = &o->slots[i];
+        px_t off = outcome == SIDE_YES ? yes_px - ord->yes_px : ord->yes_px - yes_px;
+        if (order_state_open(ord->state) && ord->outcome != outcome && off >= 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool same_as_before(const struct orders *o, uint32_t h, enum side outcome, px_t yes_px,
+                           qty_t qty)
+{
+    const struct lot *lot = &o->lots[h];
+    return lot->sent_any && lot->sent_outcome == outcome && lot->sent_px == yes_px &&
+           lot->sent_qty == qty && o->mono - lot->sent_at < o->config.limits.duplicate;
+}
+
+static void trade_range(const struct lot *lot, px_t *ret_low, px_t *ret_high)
+{
+    uint32_t n = lot->n_trades < TRADES_SEEN ? lot->n_trades : TRADES_SEEN;
+    *ret_low = n > 0 ? lot->trades[0] : 0;
+    *ret_high = *ret_low;
+    for (uint32_t i = 1; i < n; i++) {
+        *ret_low = lot->trades[i] < *ret_low ? lot->trades[i] : *ret_low;
+        *ret_high = lot->trades[i] > *ret_high ? lot->trades[i] : *ret_high;
+    }
+}
+
+static struct risk_refusal gate(struct orders *o, uint32_t h, enum side outcome, px_t yes_px,
+                                qty_t qty, const struct orders_view *view)
 {
     const struct account *a = &o->account;
     struct risk_view v = {
@@ -95,9 +127,19 @@ static enum risk_check_id gate(struct orders *o, uint32_t h, enum side outcome, 
         .exposure = a->cost + a->cash_reserved,
         .cash_free = account_free(a),
         .open_orders = o->n_open,
-        .tokens = budget_tokens(&o->budget, o->mono),
-        .tokens_needed = budget_needed(&o->budget, o->n_open),
+        .loss = worth_loss(&o->worth),
+        .loss_day = worth_loss_day(&o->worth),
+        .drawdown = worth_drawdown(&o->worth),
+        .fills_lately = rate_lately(&o->fills_rate, o->mono),
+        .orders_lately = rate_lately(&o->orders_rate, o->mono),
+        .tokens_short = budget_needed(&o->budget, o->n_open) - budget_tokens(&o->budget, o->mono),
+        .duplicate = same_as_before(o, h, outcome, yes_px, qty),
+        .self_cross = crosses_own(o, h, outcome, yes_px),
     };
+    if (v.market_ok) {
+        v.mid2 = book_best(view->book, SIDE_YES) + book_ask(view->book, SIDE_YES);
+    }
+    trade_range(&o->lots[h], &v.trade_low, &v.trade_high);
     v.needed = lot_reserve(o, h, outcome, yes_px, qty, &v.open_same_side);
     v.added = v.needed;
     return risk_gate(&o->config.limits, &v, &o->risk);
@@ -156,8 +198,16 @@ static struct orders_result place(struct orders *o, uint32_t h, enum side outcom
     budget_spend(&o->budget, BUDGET_CREATE, o->mono);
     ord->create_due = true;
     o->stats.sent++;
+    rate_add(&o->orders_rate, o->mono);
+    struct lot *lot = &o->lots[h];
+    lot->sent_any = true;
+    lot->sent_outcome = outcome;
+    lot->sent_px = yes_px;
+    lot->sent_qty = qty;
+    lot->sent_at = o->mono;
     order_event(o, slot, OE_SENT, "");
-    return (struct orders_result){VERDICT_SENT, "", ord->number};
+    return (struct orders_result){
+        .verdict = VERDICT_SENT, .check = "", .order_number = ord->number};
 }
 
 struct orders_result orders_intend(struct orders *o, uint32_t mkt, enum action action,
@@ -184,9 +234,13 @@ struct orders_result orders_intend(struct orders *o, uint32_t mkt, enum action a
             return result(VERDICT_REFUSED, "nothing_held");
         }
     }
-    enum risk_check_id check = gate(o, h, outcome, yes_px, qty, view);
-    if (check != RISK_PASS) {
-        return result(VERDICT_REFUSED, risk_name(check));
+    watch_worth(o);
+    struct risk_refusal no = gate(o, h, outcome, yes_px, qty, view);
+    if (no.check != RISK_PASS) {
+        ret = result(VERDICT_REFUSED, risk_name(no.check));
+        ret.value = no.value;
+        ret.limit = no.limit;
+        return ret;
     }
     return place(o, h, outcome, is_buy, yes_px, qty, view->frame_mono);
 }

@@ -153,6 +153,7 @@ bool fill_take(struct orders *o, const struct ev_fill *f, enum ev_source via)
     if (orders_ready(o)) {
         account_fill(&o->account, h, (enum side)f->outcome, f->yes_px, f->qty, f->fee);
         record_fill(o, h, f, slot != NONE ? o->slots[slot].number : 0, via);
+        rate_add(&o->fills_rate, o->mono);
     } else if (o->start.stage >= START_ACCOUNT) {
         o->start.dirty = true; /* is it in the account that was read, or not? Read it again. */
     }
@@ -161,6 +162,7 @@ bool fill_take(struct orders *o, const struct ev_fill *f, enum ev_source via)
     lot->fill_ms = f->h.ts_ms > lot->fill_ms ? f->h.ts_ms : lot->fill_ms;
     lot->changes++;
     o->changes++;
+    watch_worth(o);
     if (slot != NONE) {
         fill_order(o, slot, f);
     } else {

@@ -44,6 +44,7 @@ static bool config_ok(const struct orders_config *c)
            c->order_qty > 0 && c->order_qty <= QTY_LIMIT && c->replace_distance >= 0 &&
            c->position_read_delay >= 0 && c->back_off_min > 0 &&
            c->back_off_max >= c->back_off_min && c->sweep > 0 && c->clock_window_ms >= 0 &&
+           c->limits.fills_per_s <= RISK_RATE_MAX && c->limits.orders_per_s <= RISK_RATE_MAX &&
            c->drift_halt_qty >= 0 && c->n_unsettled <= c->orders_max / 2 &&
            memchr(c->group_id, 0, sizeof c->group_id) != NULL;
 }
@@ -57,7 +58,9 @@ static enum status tables_create(struct orders *o)
         idtab_init(&o->by_client, c->orders_max) != ST_OK ||
         idtab_init(&o->by_order, c->orders_max) != ST_OK ||
         idtab_init(&o->trades, c->trades_max) != ST_OK ||
-        timers_init(&o->timers, c->orders_max + lots + 3) != ST_OK) {
+        timers_init(&o->timers, c->orders_max + lots + 3) != ST_OK ||
+        rate_init(&o->fills_rate, c->limits.fills_per_s + 1) != ST_OK ||
+        rate_init(&o->orders_rate, c->limits.orders_per_s + 1) != ST_OK) {
         return ST_NOMEM;
     }
     o->lots = calloc(lots, sizeof *o->lots);
@@ -170,6 +173,8 @@ void orders_destroy(struct orders *o)
     idtab_finish(&o->by_order);
     idtab_finish(&o->trades);
     timers_finish(&o->timers);
+    rate_finish(&o->fills_rate);
+    rate_finish(&o->orders_rate);
     free(o->lots);
     free(o->mkt_lot);
     free(o->slots);
@@ -239,8 +244,43 @@ enum status orders_market(struct orders *o, uint32_t mkt, const struct ev_market
 void orders_book(struct orders *o, uint32_t mkt, const struct book *book)
 {
     uint32_t h = o->mkt_lot[mkt];
-    if (h != NONE) {
-        account_mark(&o->account, h, book_best(book, SIDE_YES), book_best(book, SIDE_NO));
+    if (h == NONE) {
+        return;
+    }
+    const struct holding *p = &o->account.holdings[h];
+    bool first = p->position != 0 && p->mid2 == 0;
+    usd_t before = account_pv_mid(&o->account);
+    account_mark(&o->account, h, book_best(book, SIDE_YES), book_best(book, SIDE_NO));
+    if (first && p->mid2 != 0) { /* until now it stood there at its cost */
+        worth_shift(&o->worth, account_pv_mid(&o->account) - before);
+    }
+    if (p->position != 0) {
+        watch_worth(o);
+    }
+}
+
+void watch_worth(struct orders *o)
+{
+    if (!orders_ready(o) || o->worth_version == o->account.version + 1) {
+        return;
+    }
+    o->worth_version = o->account.version + 1;
+    worth_set(&o->worth, account_pv_mid(&o->account), o->wall);
+    const struct risk_limits *l = &o->config.limits;
+    const char *why = worth_loss(&o->worth) > l->loss_max           ? "loss limit"
+                      : worth_loss_day(&o->worth) > l->loss_day_max ? "loss limit of the day"
+                      : worth_drawdown(&o->worth) > l->drawdown_max ? "drawdown limit"
+                                                                    : NULL;
+    if (why != NULL && !o->halted) {
+        orders_halt(o, why, false);
+    }
+}
+
+void orders_trade(struct orders *o, uint32_t mkt, px_t yes_px)
+{
+    uint32_t h = orders_holding(o, mkt);
+    if (h != NONE && yes_px > 0 && yes_px < PX_ONE) {
+        o->lots[h].trades[o->lots[h].n_trades++ % TRADES_SEEN] = yes_px;
     }
 }
 

@@ -106,6 +106,9 @@ enum status orders_market(struct orders *o, uint32_t mkt, const struct ev_market
 /* Its book changed: values the position. Cheap when there is none. */
 void orders_book(struct orders *o, uint32_t mkt, const struct book *book);
 
+/* A public trade of the market. */
+void orders_trade(struct orders *o, uint32_t mkt, px_t yes_px);
+
 void orders_fill(struct orders *o, const struct ev_fill *fill, enum ev_source via);
 void orders_user_order(struct orders *o, const struct ev_user_order *row);
 void orders_position(struct orders *o, const struct ev_position *row);
@@ -130,6 +133,7 @@ struct orders_view {
 struct orders_result {
     enum verdict verdict; /* REFUSED, KEPT, SENT, ERROR */
     const char *check;    /* name of the check or the error, "" when sent; constant text */
+    int64_t value, limit; /* of a check of the risk gate, in its unit (risk.h); else 0 */
     uint64_t order_number;
 };
 /* Carry out an action other than HOLD. */

@@ -15,6 +15,7 @@
 #include "orders/fees.h"
 #include "orders/orders.h"
 #include "orders/timers.h"
+#include "orders/watch.h"
 
 #define NONE UINT32_MAX
 
@@ -55,6 +56,8 @@ enum lot_stage {
     LOT_CONFIRM  /* a second position read, to be compared with the first */
 };
 
+#define TRADES_SEEN 8
+
 /* What orders keep of one market, beside account's holding of the same index. */
 struct lot {
     uint32_t first; /* live orders, NONE: none */
@@ -75,6 +78,14 @@ struct lot {
     wall_ns_t first_wall;
     uint64_t swept; /* number of the last sweep that showed it */
     char reason[REASON_MAX];
+    px_t trades[TRADES_SEEN]; /* YES prices of the last public trades, a ring */
+    uint32_t n_trades;        /* ever */
+    /* the last order that left, for the check of duplicates */
+    bool sent_any;
+    enum side sent_outcome;
+    px_t sent_px;
+    qty_t sent_qty;
+    mono_ns_t sent_at;
 };
 
 enum purpose {
@@ -175,6 +186,9 @@ struct orders {
     uint32_t cash_tries;
     uint32_t auth_row;
     struct budget budget;
+    struct worth worth;
+    uint64_t worth_version; /* of the account when it was set, plus 1 */
+    struct rate fills_rate, orders_rate;
     bool link_up; /* of the private session */
 
     bool stopped, halted, keep;
@@ -224,6 +238,8 @@ usd_t lot_reserve(const struct orders *o, uint32_t h, enum side outcome, px_t ye
                   qty_t *closeable);
 void record_account(struct orders *o, uint32_t h);
 enum status journal_order(struct orders *o, const struct order *ord, enum journal_type type);
+/* Value the account; what was lost beyond a limit halts everything. */
+void watch_worth(struct orders *o);
 void say_outcome(struct orders *o, uint32_t h, bool ok);
 
 /* news.c */

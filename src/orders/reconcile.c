@@ -363,6 +363,7 @@ void cash_answer(struct orders *o, const struct ev_answer *a)
         o->sinks.record(o->sinks.self, &r.h);
     }
     if (twice) {
+        worth_shift(&o->worth, a->balance - o->account.cash_total);
         account_set_cash(&o->account, a->balance);
     }
     o->cash_differs = !same && !twice;

@@ -110,6 +110,7 @@ static void finish(struct orders *o)
             record_account(o, h);
         }
     }
+    watch_worth(o);
     o->version++;
     if (o->sinks.ask_again != NULL) {
         o->sinks.ask_again(o->sinks.self, MKT_ALL);

@@ -144,6 +144,8 @@ static const struct field decision[] = {
     I64(rec_decision, order_number),
     I64(rec_decision, obs_hash),
     F(rec_decision, "check_name", FIELD_TEXT, check),
+    I64(rec_decision, risk_value),
+    I64(rec_decision, risk_limit),
     BYTES(rec_decision, logits),
     BYTES(rec_decision, probs),
     BYTES(rec_decision, obs),

@@ -29,6 +29,26 @@ static enum status run_sql(sqlite3 *db, const char *sql, const char *what, struc
     return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK ? ST_OK : sql_error(db, what, err);
 }
 
+/* The first column of the first row; ST_NOT_FOUND: no row. */
+static enum status one_int(sqlite3 *db, const char *sql, int64_t *ret, struct err *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    if (sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) != SQLITE_OK) {
+        return sql_error(db, "reading the schema", err);
+    }
+    int rc = sqlite3_step(stmt);
+    enum status st = ST_OK;
+    if (rc == SQLITE_ROW && sqlite3_column_type(stmt, 0) != SQLITE_NULL) {
+        *ret = sqlite3_column_int64(stmt, 0);
+    } else if (rc == SQLITE_ROW || rc == SQLITE_DONE) {
+        st = ST_NOT_FOUND;
+    } else {
+        st = sql_error(db, "reading the schema", err);
+    }
+    sqlite3_finalize(stmt);
+    return st;
+}
+
 /* --- version 1 --- */
 
 static const char *column_type(enum field_kind kind)
@@ -193,30 +213,28 @@ static enum status to_version_1(sqlite3 *db, struct err *err)
     return st;
 }
 
-static enum status (*const steps[])(sqlite3 *db, struct err *err) = {to_version_1};
+/* --- version 2: the numbers of a refusal by the risk gate --- */
+
+static enum status to_version_2(sqlite3 *db, struct err *err)
+{
+    int64_t there = 0;
+    enum status st = one_int(db,
+                             "SELECT count(*) FROM pragma_table_info('decision')"
+                             " WHERE name='risk_value'",
+                             &there, err);
+    if (st != ST_OK || there != 0) { /* made with today's layout */
+        return st;
+    }
+    return run_sql(db,
+                   "ALTER TABLE decision ADD COLUMN risk_value INTEGER NOT NULL DEFAULT 0;"
+                   "ALTER TABLE decision ADD COLUMN risk_limit INTEGER NOT NULL DEFAULT 0;",
+                   "bringing the table of decisions forward", err);
+}
+
+static enum status (*const steps[])(sqlite3 *db, struct err *err) = {to_version_1, to_version_2};
 _Static_assert(sizeof steps / sizeof steps[0] == STORE_SCHEMA_VERSION, "a step to each version");
 
 /* --- versions --- */
-
-/* The first column of the first row; ST_NOT_FOUND: no row. */
-static enum status one_int(sqlite3 *db, const char *sql, int64_t *ret, struct err *err)
-{
-    sqlite3_stmt *stmt = NULL;
-    if (sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) != SQLITE_OK) {
-        return sql_error(db, "reading the schema", err);
-    }
-    int rc = sqlite3_step(stmt);
-    enum status st = ST_OK;
-    if (rc == SQLITE_ROW && sqlite3_column_type(stmt, 0) != SQLITE_NULL) {
-        *ret = sqlite3_column_int64(stmt, 0);
-    } else if (rc == SQLITE_ROW || rc == SQLITE_DONE) {
-        st = ST_NOT_FOUND;
-    } else {
-        st = sql_error(db, "reading the schema", err);
-    }
-    sqlite3_finalize(stmt);
-    return st;
-}
 
 enum status schema_version(sqlite3 *db, int *ret_version, struct err *err)
 {

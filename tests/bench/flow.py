@@ -77,7 +77,7 @@ def live(sim_args, run_args, seconds):
                     sys.exit("the simulator ended")
             subprocess.run([binary, "run", "--exchange", p("ready"), "--store-path", p("db"), "--orders-journal", p("journal"),
                             "--run-summary-json", p("summary"), "--run-duration-s", str(seconds), "--run-log-level", "error",
-                            "--orders-max-gross-usd", "1000000", *run_args],
+                            "--risk-max-gross-usd", "1000000", *run_args],
                            check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         finally:
             sim.terminate()

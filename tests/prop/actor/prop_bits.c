@@ -15,7 +15,7 @@
 
 /* Of golden_world(): made by gcc, debug. A change of records, features, rules or of the tiny
  * exchange changes it; then it is to be written anew, on purpose. */
-#define GOLDEN "2cca8b88830cb778e137feb03f276ba4"
+#define GOLDEN "08e2884d3e05b12d5324e00df3288d69"
 
 static struct world_config golden_world(enum world_policy policy)
 {

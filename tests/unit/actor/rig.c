@@ -63,6 +63,7 @@ struct engine_config rig_config(void)
     c.orders.session_id = UINT64_C(0x0123456789abcdef);
     c.orders.from_config = true;
     c.orders.cash_start = 100 * USD_ONE;
+    c.orders.limits.duplicate = 0;
     return c;
 }
 

@@ -29,7 +29,8 @@ struct rig {
     float obs[OBS_SIZE];
 };
 
-/* Defaults: account from the config with 100 USD, 10 contracts an order, no throttle. */
+/* Defaults: account from the config with 100 USD, 10 contracts an order, no throttle, and the same
+ * order may follow at once. */
 struct engine_config rig_config(void);
 void rig_start(struct rig *r, const struct engine_config *config);
 /* The market "M" at index 0, YES bid .40 x 100, NO bid .55 x 100 (YES ask .45), and a turn. */

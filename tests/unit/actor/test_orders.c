@@ -822,6 +822,143 @@ static void the_exchange_s_own_limits_count(void **state)
     rig_finish(&r);
 }
 
+/* The order is refused by that check, with these numbers, and nothing left for the gateway. */
+static void refused(struct rig *r, enum action action, const char *check, int64_t value,
+                    int64_t limit)
+{
+    uint32_t before = r->n_req;
+    rig_act(r, action);
+    expect(r, VERDICT_REFUSED, check);
+    assert_int_equal(r->decision.risk_value, value);
+    assert_int_equal(r->decision.risk_limit, limit);
+    assert_int_equal(r->n_req, before);
+}
+
+static void reject_last(struct rig *r)
+{
+    struct ev_answer a = rig_answer_to(&r->req[r->n_req - 1], GW_REJECTED);
+    rig_answer(r, &a);
+}
+
+static void the_same_order_a_moment_later_is_refused(void **state)
+{
+    (void)state;
+    struct engine_config c = rig_config();
+    c.orders.limits.duplicate = 100 * RIG_MS;
+    struct rig r;
+    rig_start(&r, &c);
+    rig_open(&r);
+    rig_act(&r, ACT_BUY_YES);
+    reject_last(&r);
+    refused(&r, ACT_BUY_YES, "duplicate_intent", 1, 0);
+    rig_book(&r, 4000, 5400); /* another price is another order */
+    rig_act(&r, ACT_BUY_YES);
+    assert_int_equal(r.decision.verdict, VERDICT_SENT);
+    reject_last(&r);
+    rig_wait(&r, 100 * RIG_MS);
+    rig_act(&r, ACT_BUY_YES);
+    assert_int_equal(r.decision.verdict, VERDICT_SENT);
+    rig_finish(&r);
+}
+
+static void trade(struct rig *r, px_t yes_px)
+{
+    struct ev_trade t = {.yes_px = yes_px, .qty = QTY_ONE};
+    rig_event(r, &t.h, EV_TRADE, EV_SRC_MARKET, sizeof t);
+}
+
+static void a_price_far_from_the_mid_or_from_the_last_trades_is_refused(void **state)
+{
+    (void)state;
+    struct engine_config c = rig_config();
+    c.orders.limits.collar_mid = 500;
+    c.orders.limits.collar_trade = 300;
+    struct rig r;
+    rig_start(&r, &c);
+    rig_open(&r);
+    rig_book(&r, 3000, 5500); /* .30 to .45: the ask is .075 over the mid */
+    refused(&r, ACT_BUY_YES, "collar_mid", 750, 500);
+    rig_book(&r, 4400, 5500);
+    trade(&r, 4100);
+    refused(&r, ACT_BUY_YES, "collar_trade", 400, 300);
+    trade(&r, 4200); /* the best of the last trades counts */
+    rig_act(&r, ACT_BUY_YES);
+    assert_int_equal(r.decision.verdict, VERDICT_SENT);
+    rig_finish(&r);
+}
+
+static void a_loss_beyond_its_limit_halts_and_cancels_until_a_person_resumes(void **state)
+{
+    (void)state;
+    struct engine_config c = rig_config();
+    c.orders.limits.loss_max = 2 * USD_ONE;
+    c.orders.allow_short = true;
+    struct rig r;
+    rig_start(&r, &c);
+    rig_open(&r);
+    hold_ten(&r); /* ten YES at .45, mid .425 */
+    while (rig_request(&r) != NULL) {
+    }
+    struct gw_request q = resting(&r);
+    rig_fill(&r, "t2", "o1", q.client_id, SIDE_YES, 4500, QTY_ONE, 0);
+    rig_book(&r, 2000, 7500); /* mid .225: ten lose two dollars and more */
+    const char *why = NULL;
+    assert_true(engine_halted(r.engine, &why));
+    assert_string_equal(why, "loss limit");
+    assert_int_equal(r.journal.type, JOURNAL_HALT);
+    bool cancelled = false;
+    for (uint32_t i = 0; i < r.n_req; i++) {
+        cancelled = cancelled || r.req[i].op == GW_CANCEL;
+    }
+    assert_true(cancelled);
+    rig_book(&r, 4000, 5500); /* better times change nothing */
+    assert_true(engine_halted(r.engine, NULL));
+    rig_finish(&r);
+}
+
+static void a_position_that_is_valued_for_the_first_time_is_no_loss(void **state)
+{
+    (void)state;
+    struct engine_config c = rig_config();
+    c.orders.limits.loss_max = USD_ONE;
+    struct rig r;
+    rig_start(&r, &c);
+    struct ev_market m = {
+        .ticker = "M", .grid = grid_cents(), .status = MARKET_ACTIVE, .fee_mult_micros = 1000000};
+    rig_event(&r, &m.h, EV_MARKET, EV_SRC_MARKET, sizeof m);
+    rig_fill(&r, "t0", "by hand", "", SIDE_YES, 9000, TEN, 0);
+    rig_book(&r, 1000, 8500); /* worth .125 each now, but that was before our time */
+    assert_false(engine_halted(r.engine, NULL));
+    rig_book(&r, 100, 9700); /* and now more than a dollar is lost */
+    assert_true(engine_halted(r.engine, NULL));
+    rig_finish(&r);
+}
+
+static void too_many_fills_or_orders_within_a_second_are_refused(void **state)
+{
+    (void)state;
+    struct engine_config c = rig_config();
+    c.orders.limits.fills_per_s = 1;
+    c.orders.limits.orders_per_s = 2;
+    struct rig r;
+    rig_start(&r, &c);
+    rig_open(&r);
+    for (int i = 0; i < 2; i++) {
+        rig_act(&r, ACT_BUY_YES);
+        assert_int_equal(r.decision.verdict, VERDICT_SENT);
+        reject_last(&r);
+    }
+    refused(&r, ACT_BUY_YES, "orders_per_second", 3, 2);
+    rig_wait(&r, NS_PER_SEC);
+    rig_fill(&r, "t1", "by hand", "", SIDE_YES, 4500, QTY_ONE, 0);
+    rig_act(&r, ACT_BUY_YES);
+    assert_int_equal(r.decision.verdict, VERDICT_SENT);
+    reject_last(&r);
+    rig_fill(&r, "t2", "by hand", "", SIDE_YES, 4500, QTY_ONE, 0);
+    refused(&r, ACT_BUY_YES, "fills_per_second", 2, 1);
+    rig_finish(&r);
+}
+
 static void client_ids_look_like_uuids_and_differ(void **state)
 {
     (void)state;
@@ -874,6 +1011,11 @@ int main(void)
         cmocka_unit_test(
             an_order_that_the_write_bucket_would_hold_up_is_refused_before_it_is_journalled),
         cmocka_unit_test(the_exchange_s_own_limits_count),
+        cmocka_unit_test(the_same_order_a_moment_later_is_refused),
+        cmocka_unit_test(a_price_far_from_the_mid_or_from_the_last_trades_is_refused),
+        cmocka_unit_test(a_loss_beyond_its_limit_halts_and_cancels_until_a_person_resumes),
+        cmocka_unit_test(a_position_that_is_valued_for_the_first_time_is_no_loss),
+        cmocka_unit_test(too_many_fills_or_orders_within_a_second_are_refused),
         cmocka_unit_test(client_ids_look_like_uuids_and_differ),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -153,7 +153,7 @@ static void options_that_need_each_other_are_checked(void **state)
         {"exchange", "key_file", "/k", NULL, NULL, NULL, "key_id is not set"},
         {"orders", "trading", "on", NULL, NULL, NULL, "needs [exchange] key_id"},
         {"feed", "reconnect_min_ms", "600", "feed", "reconnect_max_ms", "500", "greater"},
-        {"orders", "count", "10.01", "orders", "max_order_count", "10", "max_order_count"},
+        {"orders", "count", "10.01", "risk", "max_order_count", "10", "max_order_count"},
         {"exchange", "rest_url", "http://127.0.0.1/x", NULL, NULL, NULL, "https://"},
         {"exchange", "rest_url", "https://api.elections.kalshi.com/trade-api/v2", NULL, NULL, NULL,
          "production"},

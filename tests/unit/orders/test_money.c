@@ -13,6 +13,7 @@
 #include "orders/fees.h"
 #include "orders/risk.h"
 #include "orders/timers.h"
+#include "orders/watch.h"
 
 /* --- fees --- */
 
@@ -200,8 +201,6 @@ static struct risk_view good(const struct grid *grid)
     return (struct risk_view){
         .ready = true,
         .private_link = true,
-        .tokens = 30,
-        .tokens_needed = 30,
         .market_ok = true,
         .grid = grid,
         .yes_px = 5000,
@@ -213,79 +212,27 @@ static struct risk_view good(const struct grid *grid)
     };
 }
 
-/* One view for each check, broken in that way only. */
-static struct risk_view broken(enum risk_check_id id, const struct grid *grid,
-                               const struct risk_limits *l)
-{
-    struct risk_view v = good(grid);
-    switch (id) {
-    case RISK_READY:
-        v.ready = false;
-        break;
-    case RISK_PRIVATE_LINK:
-        v.private_link = false;
-        break;
-    case RISK_HALTED:
-        v.halted = true;
-        break;
-    case RISK_MARKET_HALTED:
-        v.market_halted = true;
-        break;
-    case RISK_MARKET_STATE:
-        v.market_ok = false;
-        break;
-    case RISK_LAGGING:
-        v.lagging = true;
-        break;
-    case RISK_SCALE:
-        v.unchecked = true;
-        break;
-    case RISK_PRICE:
-        v.yes_px = 5050;
-        break;
-    case RISK_ORDER_SIZE:
-        v.qty = l->order_qty_max + 1;
-        break;
-    case RISK_POSITION:
-        v.position = l->position_max - v.qty;
-        v.open_same_side = 1;
-        break;
-    case RISK_EXPOSURE:
-        v.exposure = l->exposure_max - v.added + 1;
-        break;
-    case RISK_OPEN_ORDERS:
-        v.open_orders = l->open_orders_max;
-        break;
-    case RISK_CASH:
-        v.cash_free--;
-        break;
-    case RISK_TOKENS:
-        v.tokens--;
-        break;
-    case RISK_MAX:
-        break;
-    }
-    return v;
-}
-
-static void each_check_refuses_alone_and_names_itself(void **state)
+static void a_refusal_names_its_check_and_both_numbers(void **state)
 {
     (void)state;
     struct grid grid = grid_cents();
     struct risk_limits l = risk_limits_default();
     struct risk_stats st = {0};
     struct risk_view v = good(&grid);
-    assert_int_equal(risk_gate(&l, &v, &st), RISK_PASS);
-    for (uint32_t i = 0; i < RISK_MAX; i++) {
-        v = broken((enum risk_check_id)i, &grid, &l);
-        assert_int_equal(risk_gate(&l, &v, &st), i);
-        assert_int_equal(st.refused[i], 1);
-        assert_true(strlen(risk_name((enum risk_check_id)i)) > 3);
-    }
+    assert_int_equal(risk_gate(&l, &v, &st).check, RISK_PASS);
     assert_int_equal(st.passed, 1);
+    v.position = 500 * QTY_ONE;
+    struct risk_refusal r = risk_gate(&l, &v, &st);
+    assert_int_equal(r.check, RISK_POSITION);
+    assert_int_equal(st.refused[RISK_POSITION], 1);
+    struct buf text;
+    buf_init(&text, 200);
+    risk_text(&r, &text);
+    assert_string_equal(text.p, "position_limit: 510.00 contracts, limit 500.00");
+    buf_finish(&text);
 }
 
-static void at_the_limit_is_allowed(void **state)
+static void at_the_limit_is_allowed_and_one_more_is_not(void **state)
 {
     (void)state;
     struct grid grid = grid_cents();
@@ -296,7 +243,34 @@ static void at_the_limit_is_allowed(void **state)
     v.position = l.position_max - v.qty;
     v.exposure = l.exposure_max - v.added;
     v.open_orders = l.open_orders_max - 1;
-    assert_int_equal(risk_gate(&l, &v, &st), RISK_PASS);
+    v.mid2 = 2 * (v.yes_px - l.collar_mid);
+    v.trade_high = v.yes_px - l.collar_trade;
+    v.loss = l.loss_max;
+    v.loss_day = l.loss_day_max;
+    v.drawdown = l.drawdown_max;
+    v.fills_lately = l.fills_per_s;
+    v.orders_lately = l.orders_per_s - 1;
+    assert_int_equal(risk_gate(&l, &v, &st).check, RISK_PASS);
+    v.mid2--; /* half a tick of the mid counts */
+    assert_int_equal(risk_gate(&l, &v, &st).check, RISK_COLLAR_MID);
+}
+
+static void the_collars_only_refuse_prices_that_are_worse(void **state)
+{
+    (void)state;
+    struct grid grid = grid_cents();
+    struct risk_limits l = risk_limits_default();
+    struct risk_stats st = {0};
+    struct risk_view v = good(&grid);
+    v.yes_px = 500; /* a bid far below everything waits; it gives nothing away */
+    v.mid2 = 2 * 9000;
+    v.trade_low = 8900;
+    v.trade_high = 9100;
+    assert_int_equal(risk_gate(&l, &v, &st).check, RISK_PASS);
+    v.outcome = SIDE_NO; /* but selling YES there does */
+    assert_int_equal(risk_gate(&l, &v, &st).check, RISK_COLLAR_MID);
+    v.mid2 = 0;
+    assert_int_equal(risk_gate(&l, &v, &st).check, RISK_COLLAR_TRADE);
 }
 
 static void a_position_over_its_limit_may_be_reduced(void **state)
@@ -307,9 +281,86 @@ static void a_position_over_its_limit_may_be_reduced(void **state)
     struct risk_stats st = {0};
     struct risk_view v = good(&grid);
     v.position = 2 * l.position_max;
-    assert_int_equal(risk_gate(&l, &v, &st), RISK_POSITION);
+    assert_int_equal(risk_gate(&l, &v, &st).check, RISK_POSITION);
     v.outcome = SIDE_NO;
-    assert_int_equal(risk_gate(&l, &v, &st), RISK_PASS);
+    assert_int_equal(risk_gate(&l, &v, &st).check, RISK_PASS);
+}
+
+static void the_self_test_trips_each_check_with_any_limits(void **state)
+{
+    (void)state;
+    struct risk_limits l = risk_limits_default();
+    enum risk_check_id failed = RISK_MAX;
+    assert_true(risk_selftest(&l, &failed));
+    l = (struct risk_limits){.order_qty_max = 1, .open_orders_max = 1, .orders_per_s = 1};
+    assert_true(risk_selftest(&l, &failed)); /* the tightest */
+    l = (struct risk_limits){
+        .order_qty_max = QTY_LIMIT,
+        .collar_mid = PX_ONE,
+        .collar_trade = PX_ONE,
+        .position_max = QTY_LIMIT,
+        .exposure_max = INT64_C(1000000000) * USD_ONE,
+        .open_orders_max = 100000,
+        .cash_floor = INT64_C(1000000000) * USD_ONE,
+        .loss_max = INT64_C(1000000000) * USD_ONE,
+        .loss_day_max = INT64_C(1000000000) * USD_ONE,
+        .drawdown_max = INT64_C(1000000000) * USD_ONE,
+        .fills_per_s = RISK_RATE_MAX,
+        .orders_per_s = RISK_RATE_MAX,
+        .duplicate = 3600 * NS_PER_SEC,
+    };
+    assert_true(risk_selftest(&l, &failed)); /* the widest */
+    l = risk_limits_default();
+    l.order_qty_max = 0; /* nothing could ever pass */
+    assert_false(risk_selftest(&l, &failed));
+    assert_int_equal(failed, RISK_PASS);
+    l = risk_limits_default();
+    l.drawdown_max = -1;
+    assert_false(risk_selftest(&l, &failed));
+}
+
+/* --- what is watched over time --- */
+
+static void loss_day_and_drawdown_have_marks_of_their_own(void **state)
+{
+    (void)state;
+    struct worth w = {0};
+    const wall_ns_t day = 86400 * NS_PER_SEC;
+    assert_int_equal(worth_loss(&w), 0);
+    worth_set(&w, 100, 10 * day);
+    worth_set(&w, 130, 10 * day + 1);
+    worth_set(&w, 90, 10 * day + 2);
+    assert_int_equal(worth_loss(&w), 10);
+    assert_int_equal(worth_loss_day(&w), 10);
+    assert_int_equal(worth_drawdown(&w), 40);
+    worth_set(&w, 80, 11 * day); /* a new day begins with what was known last */
+    assert_int_equal(worth_loss_day(&w), 10);
+    assert_int_equal(worth_loss(&w), 20);
+    worth_set(&w, 85, 10 * day); /* a clock that goes back starts none */
+    assert_int_equal(worth_loss_day(&w), 5);
+    worth_shift(&w, 1000); /* money from outside is no gain */
+    assert_int_equal(worth_loss(&w), 15);
+    assert_int_equal(worth_drawdown(&w), 45);
+    worth_set(&w, 1200, 11 * day);
+    assert_int_equal(worth_loss(&w) + worth_loss_day(&w) + worth_drawdown(&w), 0);
+}
+
+static void a_rate_counts_the_last_second(void **state)
+{
+    (void)state;
+    struct rate r;
+    assert_int_equal(rate_init(&r, 4), ST_OK);
+    assert_int_equal(rate_lately(&r, 0), 0);
+    rate_add(&r, 0);
+    rate_add(&r, NS_PER_SEC / 2);
+    assert_int_equal(rate_lately(&r, NS_PER_SEC - 1), 2);
+    assert_int_equal(rate_lately(&r, NS_PER_SEC), 1);
+    for (int i = 0; i < 9; i++) {
+        rate_add(&r, NS_PER_SEC);
+    }
+    assert_int_equal(rate_lately(&r, NS_PER_SEC), 4); /* as many as it holds */
+    assert_int_equal(rate_lately(&r, 3 * NS_PER_SEC), 0);
+    rate_finish(&r);
 }
 
 /* --- timers and ids, against slow models --- */
@@ -400,8 +451,12 @@ int main(void)
         cmocka_unit_test(a_no_position_is_valued_at_its_own_mid_and_bid),
         cmocka_unit_test(recosting_moves_realized_by_the_same_amount),
         cmocka_unit_test(tickers_beyond_the_room_are_refused),
-        cmocka_unit_test(each_check_refuses_alone_and_names_itself),
-        cmocka_unit_test(at_the_limit_is_allowed),
+        cmocka_unit_test(a_refusal_names_its_check_and_both_numbers),
+        cmocka_unit_test(at_the_limit_is_allowed_and_one_more_is_not),
+        cmocka_unit_test(the_collars_only_refuse_prices_that_are_worse),
+        cmocka_unit_test(the_self_test_trips_each_check_with_any_limits),
+        cmocka_unit_test(loss_day_and_drawdown_have_marks_of_their_own),
+        cmocka_unit_test(a_rate_counts_the_last_second),
         cmocka_unit_test(a_position_over_its_limit_may_be_reduced),
         cmocka_unit_test(timers_come_in_order_of_time_and_number),
         cmocka_unit_test(ids_are_found_until_they_are_removed),
