@@ -569,9 +569,11 @@ static struct refusal do_amend(struct call *c, const struct amend *a, struct sor
     if (st != ST_OK) {
         return v == MATCH_ACCEPTED ? (struct refusal){404, "not_found", NULL} : of_verdict(v);
     }
-    if (a->new_client_id[0] != '\0') { /* told with the change, so before it */
+    /* Told with the change, so set before it. The old one stays used up. */
+    if (a->new_client_id[0] != '\0' && strcmp(a->new_client_id, o->client_id) != 0) {
+        bool kept = client_id_take(sim, c->user, o->client_id, ID_USED_UP);
         text_copy(o->client_id, sizeof o->client_id, text_of(a->new_client_id));
-        if (!client_id_take(sim, c->user, o->client_id, (uint32_t)(o - sim->orders))) {
+        if (!client_id_take(sim, c->user, o->client_id, (uint32_t)(o - sim->orders)) || !kept) {
             return of_verdict(MATCH_VERDICT_MAX);
         }
     }

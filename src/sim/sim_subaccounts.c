@@ -144,6 +144,10 @@ static struct refusal move(struct call *c, const struct stransfer *t, const char
     if (t->from == t->to && t->from_shard == t->to_shard) {
         return (struct refusal){400, "invalid_parameters", "source and destination are the same"};
     }
+    const struct match_account *a = match_account(sim->match, from);
+    if (a->cash - a->reserved < t->amount) { /* before an account is opened for it */
+        return (struct refusal){400, "insufficient_balance", NULL};
+    }
     if (!sim_grow((void **)&sim->transfers, sim->n_transfers, &sim->transfers_cap,
                   sizeof *sim->transfers) ||
         sim_open_shard(sim, c->user, t->to, t->to_shard, &to) != ST_OK) {

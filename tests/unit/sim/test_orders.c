@@ -658,6 +658,8 @@ static void an_amend_may_give_a_new_client_order_id_that_is_not_used(void **stat
     assert_string_equal(fix_text(f.body, "client_order_id"), "c2");
     assert_code(&f, place(&f, KEY_A, "c2", "bid", "1.00", "0.2000", GTC, ""), 409,
                 "order_already_exists");
+    assert_code(&f, place(&f, KEY_A, "c1", "bid", "1.00", "0.2000", GTC, ""), 409,
+                "order_already_exists"); /* the old one stays used up */
     fix_end(&f);
 }
 
