@@ -136,7 +136,7 @@ static qty_t read_limit(struct body *b)
         return 0;
     }
     if (text[0] != '\0') {
-        if (qty_parse(text, strlen(text), &fine) != ST_OK || fine <= 0 || fine > LIMIT_MAX) {
+        if (qty_parse(text, strlen(text), &fine) != ST_OK || fine < QTY_ONE || fine > LIMIT_MAX) {
             body_missing(b, "contracts_limit_fp", "fixed_point_count");
         } else if (whole && fine != limit) {
             body_missing(b, "contracts_limit_fp", "eqfield");

@@ -12,6 +12,10 @@ import { Signer } from "./sign.mjs";
 const START_MS = 60_000;
 const STOP_MS = 60_000;
 
+// A test that failed before it could stop its exchange leaves none behind, and does not keep node from ending.
+const alive = new Set();
+process.on("exit", () => alive.forEach((child) => child.kill("SIGKILL")));
+
 export class Exchange {
   /** options: array of command line arguments; scenario: object written to a file; users: how many. */
   static async start({ args = [], more = [], scenario = null, capture = null, users = 2 } = {}) {
@@ -37,7 +41,10 @@ export class Exchange {
     for (const stream of [x.process.stdout, x.process.stderr]) {
       stream.on("data", (chunk) => (x.log = (x.log + chunk).slice(-100_000)));
     }
+    alive.add(x.process);
     x.ended = new Promise((done) => x.process.on("close", (code, signal) => done(signal ?? code)));
+    x.ended.then(() => alive.delete(x.process));
+    [x.process, x.process.stdout, x.process.stderr].forEach((h) => h.unref());
     let over = false;
     x.ended.then(() => (over = true));
     for (const from = Date.now(); !existsSync(file("ready.json")); await sleep(20)) {
@@ -65,6 +72,7 @@ export class Exchange {
 
   /** Ends it; throws when it did not end well. Returns its final state. */
   async stop() {
+    [this.process, this.process.stdout, this.process.stderr].forEach((h) => h.ref());
     this.process.kill("SIGTERM");
     const code = await Promise.race([this.ended, sleep(STOP_MS, "timeout", { ref: false })]);
     if (code !== 0) {

@@ -25,10 +25,10 @@ export class Judge {
       seen: 0,
     }));
     // Routes of products that the simulator does not have: section 7.2, unknown routes give 404 with plain text.
-    for (const name of Object.keys(JSON.parse(readFileSync(join(here, "not_served.json"), "utf8")))) {
+    for (const [name, { status = 404 }] of Object.entries(JSON.parse(readFileSync(join(here, "not_served.json"), "utf8")))) {
       const op = name.split(".")[1];
       const id = op[0].toUpperCase() + op.slice(1);
-      const match = [pattern(`http ${id} 404 / error of the shape *`), pattern(`http ${id} 404 / status is not in the specification`)];
+      const match = [pattern(`http ${id} ${status} / error of the shape *`), pattern(`http ${id} ${status} / status is not in the specification`)];
       this.deviations.push({ id: `not-served ${name}`, match, seen: 0, seen_in: [] });
     }
     this.unknown = new Map();

@@ -172,5 +172,8 @@ export function shape(answer) {
   if (Object.keys(b).length === 1 && only(b.error, ["code", "message"], ["details"])) {
     return "nested";
   }
+  if (Object.keys(b).length === 1 && only(b.error, ["code", "message", "service"], ["details"])) {
+    return "nested with service";
+  }
   return "unknown";
 }
