@@ -25,6 +25,7 @@ extern char **environ;
 static const char usage[] =
     "usage: deltaflow sim [--capture FILE... [--speed K] | --markets N --seed S --rate R] "
     "[options]\n"
+    "       deltaflow sim --scenario FILE [--markets 0] [--time-scale K] [options]\n"
     "       deltaflow sim --calibration CAPTURE... [--json]\n"
     "\n"
     "A Kalshi-compatible exchange on this machine: REST and WebSocket over TLS on one port, signed "
@@ -39,10 +40,13 @@ static const char usage[] =
     "  deltaflow sim --calibration window.jsonl.zst     recorded and generated flow side by side\n"
     "  deltaflow sim --fault cut@5 --fault http_429@8*3 ...   faults, in seconds after the first "
     "connection\n"
+    "  deltaflow sim --markets 0 --scenario examples/scenario.json    what happens when, from a "
+    "file\n"
     "  deltaflow sim --fault lag@10:for=5:delay_ms=250 ...     with keys, see docs/SIMULATOR.md\n"
     "\n"
     "Stops on SIGINT or SIGTERM. exit status: 0 done, 1 failed while running, 2 usage, 4 recording "
-    "refused,\n"
+    "or "
+    "scenario refused,\n"
     "5 configuration, 6 address or port cannot be used.\n";
 
 #define FAULTS_MAX 256
@@ -105,6 +109,18 @@ static void app_ws_writable(void *self, struct sim_conn *conn, wall_ns_t wall, m
     sim_ws_writable(x->sim, conn, wall, now);
 }
 
+static void log_steps(struct exchange *x)
+{
+    struct sim_step step;
+    while (sim_next_step(x->sim, &step)) {
+        if (step.error == NULL) {
+            log_info("sim", "scenario action=%u do=%s", step.number, step.name);
+        } else {
+            log_warn("sim", "scenario action=%u do=%s: %s", step.number, step.name, step.error);
+        }
+    }
+}
+
 static void app_tick(void *self, wall_ns_t wall, mono_ns_t now)
 {
     struct exchange *x = self;
@@ -117,6 +133,7 @@ static void app_tick(void *self, wall_ns_t wall, mono_ns_t now)
         }
     }
     sim_tick(x->sim, wall, now);
+    log_steps(x);
 }
 
 static mono_ns_t app_deadline(void *self)
@@ -353,6 +370,22 @@ struct sim_config sim_config_of(const struct sim_options *o)
     return c;
 }
 
+static enum status load_scenario(struct exchange *x, struct err *err)
+{
+    if (x->o->scenario[0] == '\0') {
+        return ST_OK;
+    }
+    struct buf text;
+    buf_init(&text, 64u << 20);
+    enum status st = file_read(x->o->scenario, &text, err);
+    if (st == ST_OK) {
+        struct text whole = {text.n > 0 ? text.p : "", text.n};
+        st = sim_load_scenario(x->sim, x->o->scenario, whole, err);
+    }
+    buf_finish(&text);
+    return st;
+}
+
 static int build(struct exchange *x, struct err *err)
 {
     enum status st = plan_faults(x, err);
@@ -385,6 +418,9 @@ static int build(struct exchange *x, struct err *err)
     st = sim_create(&c, &out, &face, clock_wall(), clock_mono(), &x->sim, err);
     if (st != ST_OK) {
         return st == ST_NOMEM ? EXIT_FAILED : c.n_captures > 0 ? EXIT_REFUSED : EXIT_CONFIG;
+    }
+    if (load_scenario(x, err) != ST_OK) {
+        return err->st == ST_NOMEM ? EXIT_FAILED : EXIT_REFUSED;
     }
     const struct server_app app = {
         x,        app_http,    app_ws_open, app_ws_frame, app_ws_close, app_ws_writable,
@@ -429,7 +465,7 @@ static int write_dump(const struct exchange *x, struct err *err)
 static void serve(struct exchange *x)
 {
     bool told = false;
-    while (!stop_signal) {
+    while (!stop_signal && !sim_stopping(x->sim)) {
         server_work(x->server, 100 * NS_PER_MS);
         if (sim_finished(x->sim) && !told) {
             told = true;
@@ -488,6 +524,8 @@ static int handle_asides(const struct config *c, const struct config_args *args,
         buf_str(&out, usage);
         buf_char(&out, '\n');
         config_help(&sim_option_table, &out);
+        buf_str(&out, "\nactions of scenarios (keys: docs/SIMULATOR.md):\n");
+        sim_command_help(&out);
     } else if (strcmp(args->print, "markdown") == 0) {
         config_markdown(&sim_option_table, &out);
     } else {

@@ -237,6 +237,7 @@ struct sim_options {
     usd_t fee_multiplier; /* 1e-6: 1.000000 is one */
     int tier;             /* enum tier_kind; the text is tier_kind_text() */
     int64_t users;
+    const char *scenario; /* JSON file; "": none */
     double time_scale;
     int hours;              /* enum hours_kind */
     int64_t live_window_s;  /* after it settled markets and trades are historical */

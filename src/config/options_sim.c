@@ -63,6 +63,10 @@ static const struct config_option rows[] = {
      .choices = "basic|advanced|expert|premier|paragon|prime|prestige", .alias = "tier"},
     {ROW(users, OPT_INT, "1", "Number of users, each with a key and an account."), .min = 1,
      .max = 1000, .unit = "users", .alias = "users"},
+    {ROW(scenario, OPT_PATH, "",
+         "JSON file of what happens when: listings, pauses, faults, closes, settlement "
+         "(docs/schemas/scenario.json). Times count from the start of the flow."),
+     .alias = "scenario"},
     {ROW(time_scale, OPT_FLOAT, "1",
          "The schedule of markets and scenarios runs so many times as fast: times until an action, "
          "an opening, a close, a settlement."),

@@ -215,6 +215,7 @@ void sim_destroy(struct sim *sim)
     free(sim->fills);
     free(sim->settles);
     free(sim->trades);
+    scenario_destroy(sim->scenario);
     subs_finish(sim);
     buf_finish(&sim->body);
     buf_finish(&sim->body_yes);
@@ -238,7 +239,7 @@ static bool source_paused(struct sim *sim)
     return sim->paused;
 }
 
-void sim_tick(struct sim *sim, wall_ns_t wall, mono_ns_t now)
+static void advance(struct sim *sim, wall_ns_t wall, mono_ns_t now)
 {
     sim_set_time(sim, wall, now);
     link_tick(sim);
@@ -255,6 +256,20 @@ void sim_tick(struct sim *sim, wall_ns_t wall, mono_ns_t now)
     }
 }
 
+void sim_tick(struct sim *sim, wall_ns_t wall, mono_ns_t now)
+{
+    mono_ns_t due = scenario_due(sim, now);
+    for (uint32_t i = 0; i < TICK_MESSAGES && due <= now; i++) {
+        mono_ns_t t = due > sim->now ? due : sim->now; /* never back */
+        t = t < now ? t : now;
+        advance(sim, wall - (now - t), t);
+        scenario_step(sim, wall - (now - t), t);
+        due = scenario_due(sim, now);
+    }
+    advance(sim, wall, now);
+    sim->scenario_due = due;
+}
+
 mono_ns_t sim_deadline(const struct sim *sim)
 {
     mono_ns_t due = sim->paused            ? NS_NEVER
@@ -268,12 +283,17 @@ mono_ns_t sim_deadline(const struct sim *sim)
         mono_ns_t at = t != NS_NEVER ? sim->now + (t > sim->wall ? t - sim->wall : 0) : NS_NEVER;
         due = at < due ? at : due;
     }
+    due = sim->scenario_due < due ? sim->scenario_due : due;
     return sim->link_due < due ? sim->link_due : due;
 }
 
 bool sim_finished(const struct sim *sim)
 {
-    return sim->finished || sim->paused;
+    if (sim->scenario != NULL && (!scenario_done(sim) || life_ending(sim))) {
+        return false;
+    }
+    bool source = sim->capture != NULL || sim->flow != NULL;
+    return source ? sim->finished || sim->paused : sim->scenario != NULL;
 }
 
 const char *sim_market(const struct sim *sim, size_t i)

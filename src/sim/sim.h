@@ -221,8 +221,26 @@ const char *sim_market(const struct sim *sim, size_t i);
 struct json_t;
 enum status sim_command(struct sim *sim, const struct json_t *action, wall_ns_t wall, mono_ns_t now,
                         struct buf *ret_reply, struct err *err) MUST_CHECK;
-/* The actions and their keys as text, for --help. */
+/* The actions as text, for --help. */
 void sim_command_help(struct buf *out);
+/* The JSON Schema of an action, or of a scenario. */
+void sim_command_schema(struct buf *out, bool scenario);
+/*
+ * A list of actions with times (docs/schemas/scenario.json), checked whole: ST_MALFORMED (not JSON,
+ * with its line) or ST_INVALID with err that names name, the action's number, key and reason; the
+ * simulator is unchanged. Markets that a source or an earlier action has made can be named. Times
+ * count from the start of the flow; without a flow from the next tick.
+ */
+enum status sim_load_scenario(struct sim *sim, const char *name, struct text text,
+                              struct err *err) MUST_CHECK;
+/* Actions of the scenario that were done since the last call, one a call; false: no more. */
+struct sim_step {
+    uint32_t number; /* in the file, from 1 */
+    const char *name;
+    const char *error; /* NULL: done; else why it was not possible. Both live as long as the sim */
+};
+bool sim_next_step(struct sim *sim, struct sim_step *ret_step);
+
 /* An action asked the program to end. */
 bool sim_stopping(const struct sim *sim);
 

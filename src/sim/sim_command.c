@@ -1,7 +1,7 @@
 /*
  * sim_command.c - actions: their table of parameters, the checks, the dispatch.
  */
-#include "sim/sim_command.h"
+#include "sim/sim_act.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -111,6 +111,7 @@ static const char *wrong(const struct param *p, const json_t *j)
     case PT_SERIES:
     case PT_EVENT:
     case PT_MARKET:
+    case PT_TICKER:
         return s != NULL && ticker_valid(s) ? NULL : "a ticker";
     case PT_TEXT:
         if (s != NULL && is_choice(s, p->choices)) {
@@ -155,13 +156,36 @@ static const char *wrong(const struct param *p, const json_t *j)
 
 /* --- checking --- */
 
+static const struct action *const tables[] = {act_list, act_life, act_exchange};
+
+const struct action *action_first(void)
+{
+    return tables[0];
+}
+
+const struct action *action_next(const struct action *a)
+{
+    size_t t = 0;
+    if (a[1].name != NULL) {
+        return a + 1;
+    }
+    for (bool found = false; !found; t++) { /* the table that a is the last row of */
+        const struct action *row = tables[t];
+        while (row->name != NULL && row != a) {
+            row++;
+        }
+        found = row == a;
+    }
+    return t < sizeof tables / sizeof tables[0] ? tables[t] : NULL;
+}
+
 static const struct action *action_find(const char *name)
 {
-    const struct action *a = sim_actions;
-    while (a->name != NULL && strcmp(a->name, name) != 0) {
-        a++;
+    const struct action *a = action_first();
+    while (a != NULL && strcmp(a->name, name) != 0) {
+        a = action_next(a);
     }
-    return a->name != NULL ? a : NULL;
+    return a;
 }
 
 static const struct param *param_find(const struct action *a, const char *key)
@@ -239,6 +263,7 @@ enum status action_check(const json_t *action, const char *extra, const struct n
         }
     }
     enum status st = check_keys(a, action, extra, world, err);
+    st = st == ST_OK && a->check != NULL ? a->check(action, err) : st;
     if (st == ST_OK && ret_action != NULL) {
         *ret_action = a;
     }
@@ -309,21 +334,14 @@ wall_ns_t call_when(const struct call *c, const char *in, const char *time)
     return call_has(c, in) ? c->sim->wall + sim_scaled(c->sim, call_duration(c, in, 0)) : 0;
 }
 
+wall_ns_t call_after(const struct call *c, const char *key)
+{
+    return c->sim->wall + sim_scaled(c->sim, call_duration(c, key, 0));
+}
+
 uint32_t call_market(const struct call *c)
 {
     return sim_find_market(c->sim, text_of(call_text(c, "market")));
-}
-
-/* --- help --- */
-
-void sim_command_help(struct buf *out)
-{
-    for (const struct action *a = sim_actions; a->name != NULL; a++) {
-        buf_printf(out, "  %-16s %s\n", a->name, a->help);
-        for (const struct param *p = a->params; p->name != NULL; p++) {
-            buf_printf(out, "    %-26s %s%s\n", p->name, p->required ? "(required) " : "", p->help);
-        }
-    }
 }
 
 bool sim_stopping(const struct sim *sim)

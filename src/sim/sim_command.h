@@ -2,7 +2,7 @@
  * sim_command.h - actions: one JSON object {"do":NAME, ...} is one thing that happens at the
  * exchange. A scenario file is a list of them with times, the admin socket takes one a line.
  *
- *   sim_command.c     the table, checks, dispatch      sim_command_do.c  what the actions do
+ *   sim_command.c     the table, checks, dispatch      sim_act_*.c  what the actions do
  */
 #ifndef SIM_SIM_COMMAND_H
 #define SIM_SIM_COMMAND_H
@@ -18,7 +18,8 @@ enum param_type {
     PT_EVENT,
     PT_MARKET,
     PT_NAMES_MAX,
-    PT_TEXT = PT_NAMES_MAX,
+    PT_TICKER = PT_NAMES_MAX, /* made when it is missing */
+    PT_TEXT,
     PT_BOOL,
     PT_INT,      /* from 0 */
     PT_NUMBER,   /* any JSON number */
@@ -53,10 +54,15 @@ struct call {
 struct action {
     const char *name, *help;
     const struct param *params; /* ends with name NULL */
-    bool open;                  /* the function checks its keys itself */
+    bool open;                  /* check looks at the keys that params do not name */
+    /* What params cannot say, before the action's time; NULL: nothing. */
+    enum status (*check)(const json_t *action, struct err *err);
     enum status (*run)(const struct call *c, struct err *err);
 };
-extern const struct action sim_actions[]; /* ends with name NULL */
+
+/* The rows of the table, one after the other; NULL past the last. */
+const struct action *action_first(void);
+const struct action *action_next(const struct action *a);
 
 /* Where names are looked up: the exchange, or what a scenario will have made by then. */
 struct name_world {
@@ -84,6 +90,8 @@ usd_t call_money(const struct call *c, const char *key, usd_t otherwise);
 int64_t call_factor(const struct call *c, const char *key, int64_t otherwise); /* 1e-6 */
 /* "X_in" (shortened by the time scale) or "X_time"; 0 when neither is there. */
 wall_ns_t call_when(const struct call *c, const char *in, const char *time);
+/* So long from now, shortened by the time scale. */
+wall_ns_t call_after(const struct call *c, const char *key);
 uint32_t call_market(const struct call *c); /* of the key "market" */
 
 /* ST_INVALID. Nanoseconds of a PT_DURATION. */

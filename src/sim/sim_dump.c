@@ -146,6 +146,7 @@ static void dump_counters(const struct sim *sim, struct jw *w)
     jw_int(w, "ws_frames_out", (int64_t)c->ws_frames_out);
     jw_int(w, "source_messages", (int64_t)c->source_messages);
     jw_int(w, "source_errors", (int64_t)c->source_errors);
+    jw_int(w, "scenario_errors", (int64_t)c->scenario_errors);
     jw_int(w, "clamped", (int64_t)c->clamped);
     jw_int(w, "overflows", (int64_t)c->overflows);
     jw_int(w, "trades", (int64_t)sim->n_trades);

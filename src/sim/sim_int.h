@@ -356,7 +356,7 @@ struct fault_state {
 #define COUNT_FOLDERS 10
 struct counters {
     uint64_t http_requests, ws_frames_in, ws_frames_out, source_messages, overflows, clamped,
-        source_errors;
+        source_errors, scenario_errors;
     uint64_t faults[SIM_FAULT_MAX];
     uint64_t requests[COUNT_METHODS][COUNT_FOLDERS]; /* their names: sim_count.c */
     uint64_t subscribed[CH_MAX];                     /* subscriptions ever made */
@@ -452,7 +452,9 @@ struct sim {
     struct capture_source *capture;
     struct flow_source *flow;
     bool finished;
-    bool stop; /* the action "stop" came */
+    struct scenario *scenario; /* NULL: none */
+    mono_ns_t scenario_due;    /* its next action, as of the last tick; 0: not looked yet */
+    bool stop;                 /* the action "stop" came */
 
     struct fault_state faults[SIM_FAULT_MAX];
     mono_ns_t frame_faults_until; /* some fault on frames lasts until then */

@@ -547,6 +547,17 @@ void life_tick(struct sim *sim)
     }
 }
 
+bool life_ending(const struct sim *sim)
+{
+    for (uint32_t i = 0; i < sim->n_due; i++) {
+        int step = sim->markets[sim->due[i]].step;
+        if (step == LIFE_SWEEP || step == LIFE_SNAPSHOT || step == LIFE_SETTLE) {
+            return true;
+        }
+    }
+    return false;
+}
+
 wall_ns_t life_next(const struct sim *sim)
 {
     return sim->n_due > 0 ? sim->markets[sim->due[0]].due : NS_NEVER;

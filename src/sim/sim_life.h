@@ -38,6 +38,8 @@ enum status sim_new_event(struct sim *sim, const char *ticker, const char *serie
                           uint32_t *ret_event, struct err *err) MUST_CHECK;
 uint32_t sim_find_event(const struct sim *sim, struct text ticker);  /* NO_INDEX */
 uint32_t sim_find_series(const struct sim *sim, struct text ticker); /* NO_INDEX */
+/* The part of a ticker before its first, or last, '-'. */
+void ticker_part(const char *ticker, bool last, char out[TICKER_MAX]);
 bool ticker_valid(const char *s); /* [A-Za-z0-9._-]+, shorter than TICKER_MAX */
 /* Replace an owned text; s NULL: none. False without memory: unchanged. */
 bool text_set(char **slot, const char *s);
@@ -55,6 +57,8 @@ void life_follow(struct sim *sim, uint32_t market);
 void life_list(struct sim *sim, uint32_t market);
 /* The clock's steps up to sim->wall, each at its own time. */
 void life_tick(struct sim *sim);
+/* Some market is between its close and its settlement, and the clock will go on with it. */
+bool life_ending(const struct sim *sim);
 wall_ns_t life_next(const struct sim *sim); /* NS_NEVER: nothing is due */
 /* ST_STATE with err: not possible in the market's status. */
 enum status life_activate(struct sim *sim, uint32_t market, wall_ns_t at,
@@ -75,6 +79,14 @@ enum status life_structure(struct sim *sim, uint32_t market, const char *structu
                            const struct grid *grid, wall_ns_t at, struct err *err) MUST_CHECK;
 void life_pause(struct sim *sim, bool trading, bool exchange, wall_ns_t resume_at, wall_ns_t at);
 const char *result_text(const struct smarket *k); /* yes, no, scalar; "" before determination */
+
+/* --- sim_scenario.c --- */
+struct scenario;
+void scenario_destroy(struct scenario *s); /* NULL is fine */
+/* When the next action is due; NS_NEVER: none. Starts the scenario when it may start. */
+mono_ns_t scenario_due(struct sim *sim, mono_ns_t now);
+void scenario_step(struct sim *sim, wall_ns_t wall, mono_ns_t now); /* the action that is due */
+bool scenario_done(const struct sim *sim);
 
 /* --- sim_hours.c --- */
 void hours_tick(struct sim *sim);

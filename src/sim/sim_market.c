@@ -126,8 +126,7 @@ enum status sim_new_series(struct sim *sim, const char *ticker, uint32_t *ret_se
     return ST_OK;
 }
 
-/* The part of a ticker before the first, or the last, '-'. */
-static void ticker_part(const char *ticker, bool last, char out[TICKER_MAX])
+void ticker_part(const char *ticker, bool last, char out[TICKER_MAX])
 {
     const char *dash = last ? strrchr(ticker, '-') : strchr(ticker, '-');
     size_t n = dash != NULL && dash != ticker ? (size_t)(dash - ticker) : strlen(ticker);

@@ -86,10 +86,38 @@ static void a_wrong_action_is_refused_with_its_place(void **state)
     fix_end(&f);
 }
 
+/* The file of a schema is what the table says. */
+static void schema_is(const char *path, bool scenario)
+{
+    struct buf out = {.max = 1 << 20};
+    sim_command_schema(&out, scenario);
+    json_t *j = json_loadb(out.p, out.n, JSON_REJECT_DUPLICATES, NULL);
+    assert_non_null(j);
+    json_decref(j);
+    FILE *f = fopen(path, "r");
+    assert_non_null(f);
+    char *file = calloc(1, out.n + 2);
+    size_t n = fread(file, 1, out.n + 1, f);
+    fclose(f);
+    if (n != out.n || memcmp(file, out.p, n) != 0) {
+        fail_msg("%s is out of date; make it anew with the target sim_schemas", path);
+    }
+    free(file);
+    buf_finish(&out);
+}
+
+static void the_schemas_are_what_the_table_of_actions_says(void **state)
+{
+    (void)state;
+    schema_is("docs/schemas/sim-action.json", false);
+    schema_is("docs/schemas/scenario.json", true);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_market_can_be_listed_while_running),
+        cmocka_unit_test(the_schemas_are_what_the_table_of_actions_says),
         cmocka_unit_test(a_wrong_action_is_refused_with_its_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
