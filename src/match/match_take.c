@@ -268,7 +268,7 @@ static void trial_level(struct match *m, struct trial_run *r, const struct mleve
         }
         trial_anon(m, r, px, piece);
         piece = 0;
-        if (!trial_over(r)) {
+        if (!trial_over(r) && !group_trial_tripped(m, m->slots[i].o.group)) {
             trial_order(m, r, &m->slots[i].o);
         }
     }
