@@ -144,7 +144,7 @@ void queue_unlink(struct match *m, struct mlevel *l, uint32_t slot)
         next->gap += s->gap;
         if (s->early != 0 && next->early != 0 && next->early_ts == s->early_ts) {
             next->early += s->early;
-        } else if (s->early != 0) {
+        } else if (s->early != 0 && (next->early == 0 || next->early_ts < s->early_ts)) {
             next->early = s->early;
             next->early_ts = s->early_ts;
         }

@@ -71,7 +71,7 @@ static void rec_add(struct match *m, uint32_t market, enum side side, int32_t in
     qty_t hit = hit_crossed(m, market, side_other(side), px - trade_through(m), qty, now);
     struct mlevel *l = level_make(m, market, side, index);
     ensure(l != NULL);
-    if (trade_through(m) && locks(m, market, side, px)) {
+    if (hit < qty && trade_through(m) && locks(m, market, side, px)) {
         l->taken += hit;
         withhold(m, market, side, index, qty - hit);
         return;
@@ -211,7 +211,7 @@ static void rebase_cross(struct match *m, uint32_t market, enum side side, wall_
         }
         px_t px = grid_px(grid, i);
         qty_t hit = hit_crossed(m, market, side, px - trade_through(m), l->anon, now);
-        if (trade_through(m) && locks(m, market, other, px)) {
+        if (hit < l->anon && trade_through(m) && locks(m, market, other, px)) {
             withhold(m, market, other, i, l->anon - hit);
             queue_remove(m, l, l->anon, 0, m->config.queue);
             l->taken += hit;

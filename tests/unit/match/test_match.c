@@ -272,6 +272,93 @@ static void a_snapshot_rebases_and_fills_what_it_crosses(void **state)
     match_destroy(f.m);
 }
 
+static void a_proportional_cancel_comes_from_everywhere(void **state)
+{
+    (void)state;
+    struct fix f =
+        fix_with((struct match_config){.queue = MATCH_QUEUE_PROPORTIONAL}, "quadratic", true);
+    struct level y = {4000, 30 * QTY_ONE};
+    assert_int_equal(match_rec_snapshot(f.m, f.market, &y, 1, NULL, 0, 1), ST_OK);
+    uint64_t id = place(&f, req(&f, f.a, SIDE_YES, 40, 5));
+    assert_int_equal(match_rec_delta(f.m, f.market, SIDE_YES, 4000, 10 * QTY_ONE, 5, 5), ST_OK);
+    assert_int_equal(match_rec_delta(f.m, f.market, SIDE_YES, 4000, -8 * QTY_ONE, 6, 6), ST_OK);
+    assert_int_equal(match_queue_ahead(f.m, id), 24 * QTY_ONE); /* 30 less 8 times 30 of 40 */
+    fix_end(&f);
+}
+
+/* --- trade-through only --- */
+
+static struct fix through_make(void)
+{
+    struct fix f =
+        fix_with((struct match_config){.queue = MATCH_QUEUE_TRADE_THROUGH}, "quadratic", true);
+    struct level y = {4000, 10 * QTY_ONE};
+    struct level n = {5000, 10 * QTY_ONE};
+    assert_int_equal(match_rec_snapshot(f.m, f.market, &y, 1, &n, 1, 1), ST_OK);
+    return f;
+}
+
+static void a_trade_at_the_price_fills_nothing_one_through_it_does(void **state)
+{
+    (void)state;
+    struct fix f = through_make();
+    uint64_t at = place(&f, req(&f, f.a, SIDE_YES, 40, 5));
+    uint64_t over = place(&f, req(&f, f.a, SIDE_YES, 41, 5));
+    match_rec_trade(f.m, f.market, SIDE_YES, 4100, 50 * QTY_ONE, 5, 5);
+    assert_int_equal(match_result(f.m).n_fills, 0);
+    match_rec_trade(f.m, f.market, SIDE_YES, 4000, 30 * QTY_ONE, 6, 6);
+    assert_int_equal(match_result(f.m).n_fills, 1);
+    assert_null(match_order_get(f.m, over));
+    assert_int_equal(match_order_get(f.m, at)->filled, 0);
+    assert_int_equal(match_queue_ahead(f.m, at), 0); /* the queue goes on all the same */
+    match_rec_trade(f.m, f.market, SIDE_YES, 3900, 2 * QTY_ONE, 7, 7);
+    assert_int_equal(match_order_get(f.m, at)->filled, 2 * QTY_ONE);
+    fix_end(&f);
+}
+
+static void recorded_size_at_the_price_is_withheld_until_the_order_goes(void **state)
+{
+    (void)state;
+    struct fix f = through_make();
+    uint64_t id = place(&f, req(&f, f.a, SIDE_YES, 45, 5));
+    assert_int_equal(match_rec_delta(f.m, f.market, SIDE_NO, 5500, 8 * QTY_ONE, 5, 5), ST_OK);
+    assert_int_equal(match_result(f.m).n_deltas, 0);
+    assert_int_equal(match_result(f.m).n_fills, 0);
+    assert_int_equal(match_best(f.m, f.market, SIDE_NO), 5000);
+    /* The recording removes some of it: nothing to be seen. */
+    assert_int_equal(match_rec_delta(f.m, f.market, SIDE_NO, 5500, -QTY_ONE, 6, 6), ST_OK);
+    assert_int_equal(match_result(f.m).n_deltas, 0);
+    qty_t reduced = 0;
+    assert_int_equal(match_cancel(f.m, id, MATCH_BECAUSE_USER, ++f.now, &reduced), ST_OK);
+    struct match_result r = match_result(f.m);
+    assert_int_equal(r.n_deltas, 2);
+    assert_int_equal(r.deltas[1].side, SIDE_NO);
+    assert_int_equal(r.deltas[1].qty, 7 * QTY_ONE);
+    assert_int_equal(match_best(f.m, f.market, SIDE_NO), 5500);
+    fix_end(&f);
+}
+
+static void a_better_price_takes_what_is_withheld_and_size_through_the_price_fills(void **state)
+{
+    (void)state;
+    struct fix f = through_make();
+    uint64_t id = place(&f, req(&f, f.a, SIDE_YES, 45, 5));
+    assert_int_equal(match_rec_delta(f.m, f.market, SIDE_NO, 5500, 8 * QTY_ONE, 5, 5), ST_OK);
+    struct match_request better = req(&f, f.b, SIDE_YES, 46, 3);
+    better.tif = MATCH_FOK;
+    place(&f, better);
+    assert_int_equal(match_result(f.m).fills[0].yes_px, 4500);
+    assert_int_equal(match_result(f.m).n_deltas, 0);
+    assert_int_equal(match_rec_delta(f.m, f.market, SIDE_NO, 5600, 2 * QTY_ONE, 6, 6), ST_OK);
+    assert_int_equal(match_order_get(f.m, id)->filled, 2 * QTY_ONE);
+    assert_int_equal(match_rec_delta(f.m, f.market, SIDE_NO, 5600, 4 * QTY_ONE, 7, 7), ST_OK);
+    assert_null(match_order_get(f.m, id));
+    /* Its going shows the 5 that are left at 55 beside the 1 left at 56. */
+    assert_int_equal(match_level_qty(f.m, f.market, SIDE_NO, 5500), 5 * QTY_ONE);
+    assert_int_equal(match_level_qty(f.m, f.market, SIDE_NO, 5600), QTY_ONE);
+    fix_end(&f);
+}
+
 static void a_close_empties_the_book_without_deltas(void **state)
 {
     (void)state;
@@ -304,6 +391,10 @@ int main(void)
         cmocka_unit_test(recorded_size_that_crosses_a_user_fills_it),
         cmocka_unit_test(a_trade_through_fills_better_users_first),
         cmocka_unit_test(a_snapshot_rebases_and_fills_what_it_crosses),
+        cmocka_unit_test(a_proportional_cancel_comes_from_everywhere),
+        cmocka_unit_test(a_trade_at_the_price_fills_nothing_one_through_it_does),
+        cmocka_unit_test(recorded_size_at_the_price_is_withheld_until_the_order_goes),
+        cmocka_unit_test(a_better_price_takes_what_is_withheld_and_size_through_the_price_fills),
         cmocka_unit_test(a_close_empties_the_book_without_deltas),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
