@@ -179,6 +179,8 @@ void sim_dump(const struct sim *sim, struct buf *out)
     jw_usd(&w, "anonymous_cash", m.anon_cash);
     jw_usd(&w, "collateral", m.collateral);
     jw_usd(&w, "fees", m.fees);
+    jw_usd(&w, "cut", m.cut);
+    jw_usd(&w, "deposits", m.deposits);
     jw_close(&w, '}');
     dump_counters(sim, &w);
     jw_bool(&w, "finished", sim->finished);

@@ -2,9 +2,13 @@
  * Requests and WebSocket commands of any form against the simulator. The input is lines: the first
  * character says what a line is, and the simulator lives for the whole input.
  *
- *   G path?query   POST is "P path body", DELETE is "D path": signed requests of the user
+ *   G path?query   POST is "P path body", PUT "U path body", DELETE "D path body": signed requests
+ *   K              the other user asks from now on
  *   W frame        a WebSocket frame            T digits   so many ms pass
  *   F name         a fault                      B          the reader blocks or reads again
+ *
+ * In a path or body "~o" stands for the last order's id, "~g" for the last group's, "~t" for the
+ * first market's ticker, so that inputs need not guess them.
  *
  * After each input the money must add up, the dump must be JSON and every frame sent must be too.
  */
@@ -19,6 +23,7 @@
 #include "sim/sim.h"
 
 #define KEY     "a0000000-0000-4000-8000-00000000000a"
+#define KEY_B   "b0000000-0000-4000-8000-00000000000b"
 #define WALL    (INT64_C(1795420800) * NS_PER_SEC)
 #define BALANCE (1000 * USD_ONE)
 
@@ -31,6 +36,8 @@ struct world {
     wall_ns_t wall;
     mono_ns_t now;
     bool full, malformed, closed;
+    const char *key;
+    char order[40], group[40];
 };
 
 static enum status take_frame(void *self, struct sim_conn *conn, void *peer, const char *s,
@@ -83,13 +90,49 @@ static void connect_user(struct world *w)
     w->closed = false;
 }
 
-static void request(struct world *w, const char *method, struct text line)
+/* The line with its marks replaced. */
+static struct text filled(const struct world *w, struct text line, char *out, size_t cap)
 {
+    size_t n = 0;
+    for (size_t i = 0; i < line.n && n + 128 < cap; i++) {
+        char kind = line.p[i] == '~' && i + 1 < line.n ? line.p[i + 1] : '\0';
+        const char *with = kind == 'o'   ? w->order
+                           : kind == 'g' ? w->group
+                           : kind == 't' ? sim_market(w->sim, 0)
+                                         : NULL;
+        if (with == NULL) {
+            out[n++] = line.p[i];
+            continue;
+        }
+        n += (size_t)snprintf(out + n, cap - n, "%s", with);
+        i++;
+    }
+    return (struct text){out, n};
+}
+
+static void remember(struct world *w, const json_t *answer)
+{
+    const char *order = json_string_value(json_object_get(answer, "order_id"));
+    const char *group = json_string_value(json_object_get(answer, "order_group_id"));
+    if (order != NULL) {
+        text_copy(w->order, sizeof w->order, text_of(order));
+    }
+    if (group != NULL) {
+        text_copy(w->group, sizeof w->group, text_of(group));
+    }
+}
+
+static void request(struct world *w, const char *method, struct text raw)
+{
+    static char room[8192];
+    struct text line = filled(w, raw, room, sizeof room);
     char path[2048];
     char ts[32];
     const char *space = memchr(line.p, ' ', line.n);
     size_t n = space != NULL ? (size_t)(space - line.p) : line.n;
     struct text body = {line.p + n, line.n - n};
+    body.p += space != NULL;
+    body.n -= space != NULL;
     const char *mark = memchr(line.p, '?', n);
     size_t len = mark != NULL ? (size_t)(mark - line.p) : n;
     snprintf(path, sizeof path, "/trade-api/v2%.*s", (int)(len < 1900 ? len : 1900), line.p);
@@ -98,7 +141,7 @@ static void request(struct world *w, const char *method, struct text line)
                                .path = text_of(path),
                                .query = mark != NULL ? (struct text){mark + 1, n - len - 1}
                                                      : (struct text){"", 0},
-                               .auth = {TEXT(KEY), text_of(ts), TEXT("s")},
+                               .auth = {text_of(w->key), text_of(ts), TEXT("s")},
                                .body = body,
                                .content_type = TEXT("application/json")};
     sim_http(w->sim, &req, w->wall, w->now, &w->resp);
@@ -106,6 +149,7 @@ static void request(struct world *w, const char *method, struct text line)
     if (w->resp.body.n > 0 && strcmp(w->resp.content_type, "application/json") == 0) {
         json_t *j = json_loadb(w->resp.body.p, w->resp.body.n, JSON_REJECT_DUPLICATES, NULL);
         ensure(j != NULL);
+        remember(w, j);
         json_decref(j);
     }
 }
@@ -123,6 +167,12 @@ static void one_line(struct world *w, struct text line)
         break;
     case 'D':
         request(w, "DELETE", rest);
+        break;
+    case 'U':
+        request(w, "PUT", rest);
+        break;
+    case 'K':
+        w->key = strcmp(w->key, KEY) == 0 ? KEY_B : KEY;
         break;
     case 'W':
         sim_ws_frame(w->sim, w->conn, rest, w->wall, w->now);
@@ -159,27 +209,28 @@ static void one_line(struct world *w, struct text line)
 
 static void check_dump(struct world *w)
 {
-    static const char *const parts[] = {"cash", "anonymous_cash", "collateral", "fees"};
+    static const char *const parts[] = {"cash", "anonymous_cash", "collateral", "fees",
+                                        "cut",  "deposits"};
     struct buf b = {.max = (size_t)256 << 20};
     sim_dump(w->sim, &b);
     json_t *d = json_loadb(b.p, b.n, JSON_REJECT_DUPLICATES, NULL);
     ensure(d != NULL);
     usd_t sum = 0;
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < 6; i++) {
         const char *s = json_string_value(json_object_get(json_object_get(d, "money"), parts[i]));
         usd_t v = 0;
         ensure(s != NULL && usd_parse(s, strlen(s), &v) == ST_OK);
-        sum += v;
+        sum += i < 5 ? v : -v;
     }
-    ensure(sum == BALANCE);
+    ensure(sum == 2 * BALANCE);
     json_decref(d);
     buf_finish(&b);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const char *const keys[] = {KEY};
-    struct world w = {.wall = WALL, .now = NS_PER_SEC};
+    static const char *const keys[] = {KEY, KEY_B};
+    struct world w = {.wall = WALL, .now = NS_PER_SEC, .key = KEY};
     struct sim_config c = sim_config_default();
     struct sim_out out = {.self = &w, .send = take_frame, .close = take_close};
     struct sim_verifier v = {NULL, verify, known};
@@ -188,7 +239,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     c.duration_ns = 3 * NS_PER_SEC;
     c.balance = BALANCE;
     c.key_ids = keys;
-    c.n_keys = 1;
+    c.n_keys = 2;
     c.write_capacity = c.read_capacity = 1000000;
     ensure(sim_create(&c, &out, &v, w.wall, w.now, &w.sim, NULL) == ST_OK);
     buf_init(&w.resp.body, (size_t)64 << 20);
