@@ -244,6 +244,9 @@ struct sim_options {
     int64_t order_window_s; /* the same for finished orders */
     bool calibration, json; /* print the report instead of serving; as JSON */
     bool wait_for_client;
+    const char *state;         /* SQLite file; "": nothing is kept */
+    const char *users_file;    /* "": none */
+    const char *admin_socket;  /* "": in state_dir */
     const char *dump;          /* state as JSON, written at the end */
     bool exit_when_finished;   /* when the flow is at its end and no connection is left */
     struct config_list faults; /* "name@seconds[*count][:key=value,...]" */

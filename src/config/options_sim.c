@@ -88,6 +88,17 @@ static const struct config_option rows[] = {
     {ROW(wait_for_client, OPT_BOOL, "true",
          "The flow begins with the first subscription to order books."),
      .alias = "wait-for-client"},
+    {ROW(state, OPT_PATH, "",
+         "File in which the exchange outlives its process (SQLite). Made when it is not there; "
+         "else "
+         "the exchange goes on from it."),
+     .alias = "state"},
+    {ROW(users_file, OPT_PATH, "", "More users: JSON as `deltaflow sim users` writes it."),
+     .alias = "users-file"},
+    {ROW(admin_socket, OPT_PATH, "",
+         "Unix domain socket for `deltaflow sim do` and the like. Empty: admin.sock in the state "
+         "folder. none: no socket."),
+     .alias = "admin-socket"},
     {ROW(dump, OPT_PATH, "",
          "At the end the state is written there as JSON: books, accounts, orders, fills."),
      .alias = "dump"},

@@ -250,8 +250,9 @@ static struct verifier_key *find(struct verifier *v, struct text id)
     return NULL;
 }
 
-enum status verifier_add(struct verifier *v, const char *key_id, const char *public_path,
-                         struct err *err)
+/* The next place, with the id in it; v->n is raised when the key is there too. */
+static enum status place_of(struct verifier *v, const char *key_id, struct verifier_key **ret,
+                            struct err *err)
 {
     if (v->n == sizeof v->keys / sizeof v->keys[0]) {
         return err_set(err, ST_LIMIT, "more than %zu users", v->n);
@@ -263,11 +264,43 @@ enum status verifier_add(struct verifier *v, const char *key_id, const char *pub
     if (!text_copy(k->id, sizeof k->id, text_of(key_id))) {
         return err_set(err, ST_LIMIT, "key id is longer than %zu characters", sizeof k->id - 1);
     }
-    enum status st = load_pem(public_path, false, &k->pkey, &k->kind, err);
-    if (st == ST_OK) {
-        v->n++;
-    }
+    *ret = k;
+    return ST_OK;
+}
+
+enum status verifier_add(struct verifier *v, const char *key_id, const char *public_path,
+                         struct err *err)
+{
+    struct verifier_key *k = NULL;
+    enum status st = place_of(v, key_id, &k, err);
+    st = st == ST_OK ? load_pem(public_path, false, &k->pkey, &k->kind, err) : st;
+    v->n += st == ST_OK ? 1 : 0;
     return st;
+}
+
+enum status verifier_add_pem(struct verifier *v, const char *key_id, struct text pem,
+                             struct err *err)
+{
+    struct verifier_key *k = NULL;
+    struct buf copy;
+    buf_init(&copy, KEY_FILE_MAX);
+    buf_add(&copy, pem.p, pem.n);
+    enum status st = copy.failed ? err_set(err, ST_LIMIT, "key %s: text too long", key_id)
+                                 : place_of(v, key_id, &k, err);
+    st = st == ST_OK ? parse_pem(key_id, &copy, false, &k->pkey, &k->kind, err) : st;
+    v->n += st == ST_OK ? 1 : 0;
+    buf_finish(&copy);
+    return st;
+}
+
+void verifier_remove(struct verifier *v, struct text key_id)
+{
+    struct verifier_key *k = find(v, key_id);
+    if (k != NULL) {
+        EVP_PKEY_free(k->pkey);
+        *k = v->keys[--v->n];
+        v->keys[v->n] = (struct verifier_key){0};
+    }
 }
 
 /* Standard base64 with padding, strictly: no white space, nothing after the padding. */
@@ -325,7 +358,7 @@ struct sim_verifier verifier_face(struct verifier *v)
 
 /* --- new keys --- */
 
-static enum status write_pem(EVP_PKEY *pkey, const char *path, bool private, struct err *err)
+static bool pem_text(EVP_PKEY *pkey, bool private, struct buf *out)
 {
     BIO *bio = BIO_new(BIO_s_mem());
     bool ok = bio != NULL &&
@@ -333,13 +366,85 @@ static enum status write_pem(EVP_PKEY *pkey, const char *path, bool private, str
                        : PEM_write_bio_PUBKEY(bio, pkey)) > 0;
     char *p = NULL;
     long n = ok ? BIO_get_mem_data(bio, &p) : 0;
-    enum status st = n > 0 ? file_write(path, p, (size_t)n, private ? 0600 : 0644, err)
-                           : err_set(err, ST_NOMEM, "%s: the key cannot be written", path);
+    buf_add(out, n > 0 ? p : "", n > 0 ? (size_t)n : 0);
     if (p != NULL) {
         OPENSSL_cleanse(p, (size_t)n);
     }
     BIO_free(bio);
+    return n > 0 && !out->failed;
+}
+
+static enum status write_pem(EVP_PKEY *pkey, const char *path, bool private, struct err *err)
+{
+    struct buf pem;
+    buf_init(&pem, KEY_PEM_MAX);
+    enum status st = pem_text(pkey, private, &pem)
+                         ? file_write(path, pem.p, pem.n, private ? 0600 : 0644, err)
+                         : err_set(err, ST_NOMEM, "%s: the key cannot be written", path);
+    if (pem.p != NULL) {
+        OPENSSL_cleanse(pem.p, pem.cap);
+    }
+    buf_finish(&pem);
     return st;
+}
+
+enum status key_make(enum key_kind kind, int bits, struct buf *ret_private, struct buf *ret_public,
+                     struct err *err)
+{
+    if (kind == KEY_RSA && (bits < RSA_BITS_MIN || bits > KEY_BYTES_MAX * 8)) {
+        return err_set(err, ST_INVALID, "RSA of %d bits: 2048 to %d", bits, KEY_BYTES_MAX * 8);
+    }
+    EVP_PKEY *pkey =
+        kind == KEY_RSA ? EVP_RSA_gen((unsigned)bits) : EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+    if (pkey == NULL) {
+        return err_set(err, ST_IO, "no new key from OpenSSL");
+    }
+    bool ok = pem_text(pkey, true, ret_private) && pem_text(pkey, false, ret_public);
+    EVP_PKEY_free(pkey);
+    return ok ? ST_OK : err_set(err, ST_NOMEM, "no memory for a key");
+}
+
+/* --- the keys of the API --- */
+
+static bool id_text(struct text key_id, char out[128])
+{
+    return text_copy(out, 128, key_id);
+}
+
+static enum status keys_add(void *self, struct text key_id, const char *pem, size_t n)
+{
+    char id[128];
+    struct err err = {0};
+    return id_text(key_id, id) ? verifier_add_pem(self, id, (struct text){pem, n}, &err)
+                               : ST_INVALID;
+}
+
+static enum status keys_generate(void *self, struct text key_id, bool ed25519, struct buf *ret_pem)
+{
+    struct buf public;
+    struct err err = {0};
+    buf_init(&public, KEY_PEM_MAX);
+    enum status st =
+        key_make(ed25519 ? KEY_ED25519 : KEY_RSA, RSA_BITS_MIN, ret_pem, &public, &err);
+    st = st == ST_OK ? keys_add(self, key_id, public.p, public.n) : st;
+    buf_finish(&public);
+    return st;
+}
+
+static void keys_remove(void *self, struct text key_id)
+{
+    verifier_remove(self, key_id);
+}
+
+static bool keys_public(void *self, struct text key_id, struct buf *ret_pem)
+{
+    struct verifier_key *k = find(self, key_id);
+    return k != NULL && pem_text(k->pkey, false, ret_pem);
+}
+
+struct sim_keys verifier_keys(struct verifier *v)
+{
+    return (struct sim_keys){v, keys_add, keys_generate, keys_remove, keys_public};
 }
 
 enum status key_generate(enum key_kind kind, const char *private_path, const char *public_path,

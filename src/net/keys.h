@@ -35,6 +35,12 @@ struct signer key_signer(struct key *key);
 enum status key_generate(enum key_kind kind, const char *private_path, const char *public_path,
                          struct err *err) MUST_CHECK;
 
+#define KEY_PEM_MAX ((size_t)64 << 10)
+/* A new key as PEM texts, appended; bits: of RSA (2048 to 8192), else not looked at. ST_INVALID,
+ * ST_IO, ST_NOMEM. */
+enum status key_make(enum key_kind kind, int bits, struct buf *ret_private, struct buf *ret_public,
+                     struct err *err) MUST_CHECK;
+
 /* A random UUID (version 4) as text, 37 bytes with NUL. ST_IO. */
 enum status uuid_random(char out[37]) MUST_CHECK;
 
@@ -50,8 +56,13 @@ void verifier_destroy(struct verifier *v);
 /* Errors as of key_load. ST_EXISTS: the id is taken. */
 enum status verifier_add(struct verifier *v, const char *key_id, const char *public_path,
                          struct err *err) MUST_CHECK;
-/* The interface of sim.h; valid as long as v. */
+/* The same of a PEM text. */
+enum status verifier_add_pem(struct verifier *v, const char *key_id, struct text pem,
+                             struct err *err) MUST_CHECK;
+void verifier_remove(struct verifier *v, struct text key_id); /* no such id is fine */
+/* The interfaces of sim.h; valid as long as v. */
 struct sim_verifier verifier_face(struct verifier *v);
+struct sim_keys verifier_keys(struct verifier *v);
 
 /* --- the simulator's own authority --- */
 

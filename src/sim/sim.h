@@ -120,7 +120,9 @@ struct sim_rules sim_rules_default(void);
 struct sim_user {
     const char *const *key_ids; /* copied */
     size_t n_keys;
-    usd_t balance; /* at start; negative: that of sim_config */
+    usd_t balance;    /* at start; negative: that of sim_config */
+    const char *name; /* for people; copied; NULL: none */
+    const char *tier; /* NULL: that of sim_config */
 };
 
 /* What happens to recorded markets after the recording. */
@@ -176,7 +178,10 @@ struct sim_keys {
     /* The private key as PEM. */
     enum status (*generate)(void *self, struct text key_id, bool ed25519, struct buf *ret_pem);
     void (*remove)(void *self, struct text key_id);
+    /* The public key as PEM, so that it is kept with the state. False: there is none. */
+    bool (*public_key)(void *self, struct text key_id, struct buf *ret_pem);
 };
+/* Keys that came with the state of an earlier process are handed to add. */
 void sim_set_keys(struct sim *sim, const struct sim_keys *keys);
 
 /* Tokens a second and those that a bucket holds, of "basic" to "prestige" (sheet 7.4). False: no

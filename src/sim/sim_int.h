@@ -27,6 +27,7 @@
 #define CLIENT_ID_MAX  65 /* 64 characters: FIX's limit */
 #define NO_INDEX       UINT32_MAX
 #define KEY_ID_MAX     80
+#define USER_NAME_MAX  64
 #define SUBACCOUNTS    64
 #define SHARDS         8 /* exchange_index 0 to 7 */
 #define MAX_ACCOUNTS   65536u
@@ -274,11 +275,12 @@ struct skey {
     uint32_t scopes;    /* of enum scope */
     int32_t subaccount; /* it may use no other; -1: any */
     bool removed;
+    char *public_pem; /* owned; NULL: nobody told it */
 };
 
 /* state: persisted, but the buckets */
 struct user {
-    char id[UUID_TEXT];
+    char id[UUID_TEXT], name[USER_NAME_MAX];
     uint32_t account;                     /* of subaccount 0 */
     uint32_t accounts[SUBACCOUNTS];       /* on shard 0; NO_INDEX: not made yet */
     uint32_t shards[SUBACCOUNTS][SHARDS]; /* the same by shard: made when money comes to it */
@@ -378,8 +380,10 @@ struct sim {
     wall_ns_t start_wall; /* of the first process that served this state: part of all ids */
     uint64_t id_seed;     /* its seed, the same */
     mono_ns_t start;
-    struct kept *kept; /* sim_state.c; NULL: nobody keeps the state */
-    bool restored;     /* it began with the state of an earlier process */
+    struct kept *kept;        /* sim_state.c; NULL: nobody keeps the state */
+    bool restored;            /* it began with the state of an earlier process */
+    wall_ns_t scenario_start; /* 0: not begun; of the first process */
+    uint32_t scenario_next;   /* so many of its actions are done */
 
     struct smarket *markets; /* index = the engine's */
     uint32_t n_markets, markets_cap;

@@ -23,11 +23,6 @@ static const struct {
 };
 #define N_SCOPES (sizeof scopes / sizeof scopes[0])
 
-void sim_set_keys(struct sim *sim, const struct sim_keys *keys)
-{
-    sim->keymaker = *keys;
-}
-
 /* --- GET /api_keys --- */
 
 void keys_list(struct call *c)

@@ -19,6 +19,7 @@ static bool is_combo(const char *ticker)
 
 static void send(struct sim *sim, struct jw *w, const char *type, const char *ticker)
 {
+    sim_state_tell(sim);
     msg_close(sim, w);
     emit_broadcast(sim, is_combo(ticker) ? CH_MULTIVARIATE : CH_LIFECYCLE, type,
                    (struct text){sim->body.p, sim->body.n});
@@ -34,6 +35,7 @@ static struct jw begin_market(struct sim *sim, uint32_t market, const char *even
 
 static void send_market(struct sim *sim, struct jw *w, uint32_t market)
 {
+    sim_state_touch(sim, market);
     const char *ticker = sim->markets[market].ticker;
     send(sim, w, is_combo(ticker) ? "multivariate_market_lifecycle" : "market_lifecycle_v2",
          ticker);

@@ -4,9 +4,10 @@
  *   {"actions":[{"at":"10s","do":"create_market",...},...]}
  *
  * Times count from the start of the flow (without a flow: from the loading), divided by
- * config.time_scale. The file is checked whole before anything starts, also that every market,
- * event and series an action names is there by then. What an action finds impossible when its time
- * comes (closing what is closed) is told and the scenario goes on.
+ * config.time_scale. With the state of an earlier process the actions that it did are passed over,
+ * and the clock has gone on. The file is checked whole before anything starts, also that every
+ * market, event and series an action names is there by then. What an action finds impossible when
+ * its time comes (closing what is closed) is told and the scenario goes on.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -163,7 +164,11 @@ static enum status read_times(const struct sim *sim, struct scenario *s, struct 
 static enum status check_steps(struct scenario *s, struct future *f, struct err *err)
 {
     struct name_world world = {f, future_has};
-    for (uint32_t i = 0; i < s->n; i++) {
+    for (uint32_t i = 0; i < s->next; i++) { /* done by an earlier process */
+        const char *name = text_at(s->steps[i].action, "do");
+        s->steps[i].name = name != NULL ? name : "";
+    }
+    for (uint32_t i = s->next; i < s->n; i++) {
         const struct action *a = NULL;
         struct step *step = &s->steps[i];
         enum status st = action_check(step->action, "at", &world, &a, err);
@@ -181,6 +186,8 @@ static enum status check_all(struct sim *sim, struct scenario *s, struct err *er
     struct future f = {sim_names(sim), {json_object(), json_object(), json_object()}};
     enum status st = check_root(s->root, err);
     st = st == ST_OK ? read_times(sim, s, err) : st;
+    s->next = sim->scenario_next < s->n ? sim->scenario_next : s->n;
+    s->told = s->next;
     st = st == ST_OK ? check_steps(s, &f, err) : st;
     for (size_t i = 0; i < 3; i++) {
         json_decref(f.names[i]);
@@ -234,6 +241,11 @@ mono_ns_t scenario_due(struct sim *sim, mono_ns_t now)
         }
         s->started = true;
         s->start = now;
+        if (sim->scenario_start == 0) {
+            sim->scenario_start = sim->wall;
+        }
+        /* After a restart the clock has gone on. */
+        s->start -= sim->wall > sim->scenario_start ? sim->wall - sim->scenario_start : 0;
     }
     return s->start + s->steps[s->next].at;
 }
@@ -242,6 +254,8 @@ void scenario_step(struct sim *sim, wall_ns_t wall, mono_ns_t now)
 {
     struct scenario *s = sim->scenario;
     struct step *step = &s->steps[s->next++];
+    sim->scenario_next = s->next;
+    sim_state_tell(sim);
     struct err err = {0};
     buf_clear(&s->reply);
     if (sim_command(sim, step->action, wall, now, &s->reply, &err) != ST_OK) {

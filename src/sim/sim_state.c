@@ -25,7 +25,8 @@ struct kept_exchange {
     wall_ns_t id_wall;
     uint64_t n_trades;
     bool trading_paused, exchange_paused;
-    wall_ns_t resume_at;
+    wall_ns_t resume_at, scenario_start;
+    uint32_t scenario_next;
     uint64_t n_series, n_events, n_fee_changes;
     uint64_t n_markets, n_users, n_keys, n_orders, n_fills, n_settles, n_burned;
     uint64_t n_groups, n_transfers, n_deposits;
@@ -68,6 +69,8 @@ static const struct row_column exchange_columns[] = {
     FLAG(struct kept_exchange, "trading_paused", trading_paused),
     FLAG(struct kept_exchange, "exchange_paused", exchange_paused),
     INT(struct kept_exchange, "resume_at", resume_at),
+    INT(struct kept_exchange, "scenario_start", scenario_start),
+    UINT(struct kept_exchange, "scenario_next", scenario_next),
     UINT(struct kept_exchange, "n_series", n_series),
     UINT(struct kept_exchange, "n_events", n_events),
     UINT(struct kept_exchange, "n_fee_changes", n_fee_changes),
@@ -176,10 +179,11 @@ static const struct row_skip market_skip[] = {
     SKIP(struct smarket, candles),
 };
 static const struct row_column user_columns[] = {
-    TEXTC(struct user, "user_id", id),      UINT(struct user, "account", account),
-    RAW(struct user, "accounts", accounts), RAW(struct user, "shards", shards),
-    RAW(struct user, "netting", netting),   TEXTC(struct user, "tier", tier),
-    FLAG(struct user, "granted", granted),  RAW(struct user, "allocation", allocation),
+    TEXTC(struct user, "user_id", id),          TEXTC(struct user, "name", name),
+    UINT(struct user, "account", account),      RAW(struct user, "accounts", accounts),
+    RAW(struct user, "shards", shards),         RAW(struct user, "netting", netting),
+    TEXTC(struct user, "tier", tier),           FLAG(struct user, "granted", granted),
+    RAW(struct user, "allocation", allocation),
 };
 static const struct row_skip user_skip[] = {
     SKIP(struct user, read),
@@ -192,6 +196,7 @@ static const struct row_column key_columns[] = {
     UINT(struct skey, "scopes", scopes),
     INT(struct skey, "subaccount", subaccount),
     FLAG(struct skey, "removed", removed),
+    OWNED(struct skey, "public_key", public_pem),
 };
 static const struct row_column order_columns[] = {
     TEXTC(struct sorder, "order_id", id),
@@ -652,6 +657,8 @@ static void save_exchange(struct save *s)
     row.trading_paused = sim->trading_paused;
     row.exchange_paused = sim->exchange_paused;
     row.resume_at = sim->resume_at;
+    row.scenario_start = sim->scenario_start;
+    row.scenario_next = sim->scenario_next;
     for (size_t i = 0; i < ARRAYS; i++) {
         uint64_t n = count_of(sim, &arrays[i]);
         memcpy((uint8_t *)&row + arrays[i].counted, &n, sizeof n);
@@ -894,6 +901,8 @@ static enum status take_exchange(void *to, uint64_t key, void *row, struct err *
     l->sim->trading_paused = l->counts.trading_paused;
     l->sim->exchange_paused = l->counts.exchange_paused;
     l->sim->resume_at = l->counts.resume_at;
+    l->sim->scenario_start = l->counts.scenario_start;
+    l->sim->scenario_next = l->counts.scenario_next;
     return ST_OK;
 }
 
@@ -1105,6 +1114,9 @@ static bool order_fits(const struct sim *sim, uint32_t i, const struct sorder *s
 static enum status join_orders(struct sim *sim, struct err *err)
 {
     enum status st = ST_OK;
+    for (uint32_t i = 0; i < sim->n_burned && st == ST_OK; i++) {
+        st = idmap_put(&sim->client_ids, text_of(sim->burned[i].key), NO_INDEX - 1);
+    }
     for (uint32_t i = 0; i < sim->n_orders && st == ST_OK; i++) {
         const struct sorder *o = &sim->orders[i];
         if (!order_fits(sim, i, o) || idmap_get(&sim->by_order_id, text_of(o->id)) != IDMAP_NONE) {
@@ -1116,9 +1128,6 @@ static enum status join_orders(struct sim *sim, struct err *err)
             snprintf(key, sizeof key, "%u:%s", sim->user_of_account[o->o.account], o->client_id);
             st = idmap_put(&sim->client_ids, text_of(key), i);
         }
-    }
-    for (uint32_t i = 0; i < sim->n_burned && st == ST_OK; i++) {
-        st = idmap_put(&sim->client_ids, text_of(sim->burned[i].key), NO_INDEX - 1);
     }
     for (uint32_t i = 0; i < sim->n_fills; i++) {
         const struct sfill *f = &sim->fills[i];

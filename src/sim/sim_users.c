@@ -29,6 +29,9 @@ void sim_users_finish(struct sim *sim)
 {
     idmap_finish(&sim->by_key_id);
     free(sim->users);
+    for (uint32_t i = 0; i < sim->n_keys; i++) {
+        free(sim->keys[i].public_pem);
+    }
     free(sim->keys);
     free(sim->user_of_account);
     free(sim->subaccount_of);
@@ -86,6 +89,34 @@ static enum status own(struct sim *sim, uint32_t user, uint32_t subaccount, uint
     return ST_OK;
 }
 
+/* So that a state file is whole: it holds what signatures are checked with. */
+static void keep_public_key(struct sim *sim, struct skey *k)
+{
+    const struct sim_keys *v = &sim->keymaker;
+    struct buf pem;
+    buf_init(&pem, 65536);
+    if (k->public_pem == NULL && v->public_key != NULL &&
+        v->public_key(v->self, text_of(k->id), &pem) && !pem.failed) {
+        k->public_pem = strdup(pem.p);
+    }
+    buf_finish(&pem);
+}
+
+void sim_set_keys(struct sim *sim, const struct sim_keys *keys)
+{
+    sim->keymaker = *keys;
+    for (uint32_t i = 0; i < sim->n_keys; i++) {
+        struct skey *k = &sim->keys[i];
+        if (k->removed) {
+            continue;
+        }
+        if (k->public_pem != NULL && !sim->verifier.known(sim->verifier.self, text_of(k->id))) {
+            (void)!keys->add(keys->self, text_of(k->id), k->public_pem, strlen(k->public_pem));
+        }
+        keep_public_key(sim, k);
+    }
+}
+
 enum status sim_add_key(struct sim *sim, uint32_t user, const struct skey *key, struct err *err)
 {
     if (key->id[0] == '\0' || idmap_get(&sim->by_key_id, text_of(key->id)) != IDMAP_NONE) {
@@ -100,6 +131,7 @@ enum status sim_add_key(struct sim *sim, uint32_t user, const struct skey *key, 
     }
     sim->keys[sim->n_keys] = *key;
     sim->keys[sim->n_keys].user = user;
+    keep_public_key(sim, &sim->keys[sim->n_keys]);
     sim->n_keys++;
     return ST_OK;
 }
@@ -164,6 +196,11 @@ enum status sim_add_user(struct sim *sim, const struct sim_user *u, uint32_t *re
     }
     budget_start(sim, x);
     sim_uuid(sim, "user", user, x->id);
+    if (u->tier != NULL) {
+        text_copy(x->tier, sizeof x->tier, text_of(u->tier));
+        budget_restore(sim, x);
+    }
+    text_copy(x->name, sizeof x->name, text_of(u->name != NULL ? u->name : ""));
     sim->n_users++;
     *ret_user = user;
     return add_keys(sim, u, user, err);
@@ -242,7 +279,8 @@ enum status sim_users_start(struct sim *sim, struct err *err)
     enum status st = ST_OK;
     for (size_t i = 0; st == ST_OK && i < c->n_keys; i++) {
         if (!known(sim, &c->key_ids[i], 1)) {
-            st = sim_add_user(sim, &(struct sim_user){&c->key_ids[i], 1, -1}, &user, err);
+            struct sim_user u = {.key_ids = &c->key_ids[i], .n_keys = 1, .balance = -1};
+            st = sim_add_user(sim, &u, &user, err);
         }
     }
     for (size_t i = 0; st == ST_OK && i < c->n_users; i++) {

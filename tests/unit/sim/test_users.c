@@ -17,7 +17,7 @@ static void the_keys_of_a_user_reach_one_account_and_one_budget(void **state)
 {
     (void)state;
     static const char *const keys[] = {KEY_C, KEY_D};
-    struct sim_user u = {keys, 2, 5 * USD_ONE};
+    struct sim_user u = {.key_ids = keys, .n_keys = 2, .balance = 5 * USD_ONE};
     struct fix f = with_users(&u, 1);
     static const char *const both[] = {KEY_C, KEY_D};
     for (size_t i = 0; i < 2; i++) {
@@ -37,7 +37,7 @@ static void a_key_id_belongs_to_one_user_only(void **state)
 {
     (void)state;
     static const char *const keys[] = {KEY_A}; /* the fixture's first user has it */
-    struct sim_user u = {keys, 1, -1};
+    struct sim_user u = {.key_ids = keys, .n_keys = 1, .balance = -1};
     struct sim_config c = sim_config_default();
     c.users = &u;
     c.n_users = 1;
@@ -52,7 +52,7 @@ static void a_user_made_while_running_may_trade(void **state)
 {
     (void)state;
     static const char *const keys[] = {KEY_C};
-    struct sim_user u = {keys, 1, -1};
+    struct sim_user u = {.key_ids = keys, .n_keys = 1, .balance = -1};
     struct fix f = with_users(NULL, 0);
     struct err err = {0};
     uint32_t user = 0;

@@ -1,0 +1,97 @@
+/*
+ * sim_keep.c - the state file of a serving simulator: what a client was told of is in it first.
+ *
+ * Saves happen before an answer is given to the server, and before frames of a turn leave: both
+ * are only queued while the simulator works. What only the flow changed is saved a few times a
+ * second.
+ */
+#include <inttypes.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "cli/sim_serve.h"
+
+#define LAZY_NS (250 * NS_PER_MS)
+
+enum status keep_open(struct exchange *x, bool *ret_holds, struct err *err)
+{
+    *ret_holds = false;
+    if (x->o->state[0] == '\0') {
+        return ST_OK;
+    }
+    bool fresh = true;
+    enum status st = simdb_open(x->o->state, &x->db, &fresh, err);
+    *ret_holds = st == ST_OK && !fresh;
+    return st;
+}
+
+static bool save(struct exchange *x, bool whole, struct err *err)
+{
+    struct sim_rows_out out = simdb_out(x->db);
+    mono_ns_t began = clock_mono();
+    uint64_t rows = 0;
+    enum status st = sim_state_save(x->sim, whole, &out, &rows);
+    st = st == ST_OK ? simdb_commit(x->db, err)
+                     : err_set(err, st, "the state cannot be written to %s", x->o->state);
+    x->saved = clock_mono();
+    if (rows > 0) {
+        simdb_timed(x->db, x->saved - began);
+    }
+    return st == ST_OK;
+}
+
+enum status keep_begin(struct exchange *x, struct err *err)
+{
+    if (x->db == NULL) {
+        return ST_OK;
+    }
+    simdb_accept(x->db);
+    enum status st = sim_state_watch(x->sim);
+    if (st != ST_OK) {
+        return err_set(err, st, "no memory to keep the state");
+    }
+    return save(x, true, err) ? ST_OK : ST_IO;
+}
+
+bool keep_save(struct exchange *x, bool now)
+{
+    struct err err = {0};
+    if (x->db == NULL || x->broken) {
+        return !x->broken;
+    }
+    if (!now && !sim_state_urgent(x->sim) && clock_mono() - x->saved < LAZY_NS) {
+        return true;
+    }
+    if (!save(x, false, &err)) {
+        x->broken = true;
+        log_error("sim", "the state is lost from now on, so the exchange stops: %s", err.text);
+    }
+    return !x->broken;
+}
+
+enum status keep_forget(struct exchange *x, struct err *err)
+{
+    return x->db != NULL ? simdb_clear(x->db, err) : ST_OK;
+}
+
+void keep_close(struct exchange *x)
+{
+    struct err err = {0};
+    if (x->db == NULL) {
+        return;
+    }
+    if (x->sim != NULL && !x->broken && x->saved != 0 && !save(x, true, &err)) {
+        log_error("sim", "%s", err.text);
+        x->broken = true;
+    }
+    const struct simdb_stats *s = simdb_stats(x->db);
+    if (s->commits > 0) {
+        log_info("sim",
+                 "state kept file=%s commits=%" PRIu64 " rows=%" PRIu64 " mean_us=%.1f max_us=%.1f "
+                 "unnamed=%" PRIu64,
+                 x->o->state, s->commits, s->rows, (double)s->ns / 1e3 / (double)s->commits,
+                 (double)s->ns_max / 1e3, x->sim != NULL ? sim_state_missed(x->sim) : 0);
+    }
+    simdb_close(x->db);
+    x->db = NULL;
+}
