@@ -270,6 +270,7 @@ static void apply_rules(const struct sim *sim, bool creates, struct sim_http_res
 {
     static const char last[] = "\"cursor\":\"\"";
     static const char error[] = "{\"error\":{";
+    static const char details[] = "\"details\":";
     const struct sim_rules *k = &sim->config.rules;
     struct buf *b = &r->body;
     if (creates && k->create_200 && r->status == 201) {
@@ -283,8 +284,9 @@ static void apply_rules(const struct sim *sim, bool creates, struct sim_http_res
     if (at != NULL) {
         splice(b, (size_t)(at - b->p), sizeof last - 1, "\"cursor\":null");
     }
+    /* Captured errors with details never named it. */
     if (k->error_service && r->status != 401 && b->n > sizeof error &&
-        memcmp(b->p, error, sizeof error - 1) == 0) {
+        memcmp(b->p, error, sizeof error - 1) == 0 && strstr(b->p, details) == NULL) {
         splice(b, sizeof error - 1, 0, "\"service\":\"exchange\",");
     }
     if (k->extra_keys) {
