@@ -143,7 +143,7 @@ static void wait_in(struct sim *sim, struct sim_conn *c, struct frame_queue *q,
 
 static void lag_stage(struct sim *sim, struct sim_conn *c, const char *p, size_t n)
 {
-    if (!queue_empty(&c->lagging) || fault_hits_frame(sim, c, SIM_FAULT_LAG)) {
+    if (fault_hits_frame(sim, c, SIM_FAULT_LAG) || !queue_empty(&c->lagging)) {
         wait_in(sim, c, &c->lagging, SIM_FAULT_LAG, p, n);
     } else {
         wire_send(sim, c, p, n);
@@ -223,7 +223,7 @@ void link_send(struct sim *sim, struct sim_conn *c, const char *p, size_t n, boo
         if (fault_hits_frame(sim, c, SIM_FAULT_PRIVATE_DROP)) {
             return;
         }
-        if (!queue_empty(&c->delayed) || fault_hits_frame(sim, c, SIM_FAULT_PRIVATE_DELAY)) {
+        if (fault_hits_frame(sim, c, SIM_FAULT_PRIVATE_DELAY) || !queue_empty(&c->delayed)) {
             wait_in(sim, c, &c->delayed, SIM_FAULT_PRIVATE_DELAY, p, n);
             return;
         }
