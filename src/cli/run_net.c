@@ -17,6 +17,7 @@
 #include "net/ws_client.h"
 
 #define LOOP_WAIT_MAX (20 * NS_PER_MS)
+#define REFUSALS_MAX  3
 
 struct run_net {
     struct run *r;
@@ -26,6 +27,7 @@ struct run_net {
     struct ws_conn *market_conn, *private_conn; /* private_conn: when trading, not on paper */
     struct feed *feed;
     struct fill_listener *fills;
+    uint32_t refusals;    /* of the market session, before it ever stood */
     uint8_t *seen_levels; /* per market: 1 the last snapshot had levels, 2 it was empty after such a
                              one */
 };
@@ -161,12 +163,30 @@ static void market_frame(void *self, const char *s, size_t len, mono_ns_t now, w
     (void)st; /* what could not be understood was counted, kept raw, and is repaired */
 }
 
+/* A paper run reads nothing private before, so this is where a wrong key or clock shows first. */
+static void note_refusal(struct run_net *n, int http_status)
+{
+    bool refused = http_status == 401 || http_status == 403;
+    if (!n->r->paper || counter_get(&n->r->monitor.links_up) > 0 || !refused) {
+        return;
+    }
+    if (++n->refusals == REFUSALS_MAX) {
+        log_error(
+            "feed",
+            "%s refuses the connection: HTTP %d. Check exchange.key_id, exchange.key_file and "
+            "this machine's clock",
+            n->r->o->exchange.ws_url, http_status);
+        atomic_store_explicit(&n->r->failed, EXIT_CONFIG, memory_order_release);
+    }
+}
+
 static void market_close(void *self, const char *reason, int http_status, mono_ns_t now,
                          wall_ns_t wall)
 {
     struct run_net *n = self;
     log_warn("feed", "not connected: %s http_status=%d", reason, http_status);
     feed_close(n->feed, reason, now, wall);
+    note_refusal(n, http_status);
 }
 
 static void private_open(void *self, mono_ns_t now, wall_ns_t wall)

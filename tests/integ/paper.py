@@ -359,6 +359,28 @@ def refused(folder):
     check("--help says what --paper never does", "No order, no private read" in out)
 
 
+def wrong_key(folder):
+    """Nothing private is read at the start, so a wrong key shows at the WebSocket: one clear message, exit status 5."""
+    p = lambda name: os.path.join(folder, name)
+    env = dict(os.environ, HOME=folder)
+    with open(p("sim.log"), "w") as log:
+        sim = subprocess.Popen([binary, "sim", "--ready-file", p("ready.json"), "--state-dir", p("sim"), *GENERATED, "--seed", "25"],
+                               stdout=log, stderr=log, env=env)
+    try:
+        end = time.time() + 60
+        while not os.path.exists(p("ready.json")) and time.time() < end:
+            time.sleep(0.02)
+        run = subprocess.run([binary, "run", "--paper", "--exchange", p("ready.json"), "--key-id", "11111111-2222-4333-8444-555555555555",
+                              "--store-path", p("run.db"), "--paper-journal", p("journal"), "--policy-kind", "random", "--run-duration-s", "60",
+                              "--feed-reconnect-min-ms", "100", "--feed-reconnect-max-ms", "300"],
+                             capture_output=True, text=True, env=env, timeout=120)
+    finally:
+        sim.send_signal(signal.SIGTERM)
+        sim.wait(60)
+    check("a key that the exchange does not know ends the run with exit status 5", run.returncode == 5, (run.returncode, run.stderr[-2000:]))
+    check("and a message that says what to check", "refuses the connection: HTTP 401. Check exchange.key_id" in run.stderr, run.stderr[-2000:])
+
+
 def capture(folder):
     """A recorded market to its close: what rests is canceled, the result is read, positions are paid."""
     path = shared_file("data/kalshi/ws/gold15m/KXGOLD15M-26AUG101900-00.jsonl.zst")
@@ -381,6 +403,6 @@ with tempfile.TemporaryDirectory(prefix="deltaflow-") as folder:
     if keep:
         folder = keep
         os.makedirs(folder, exist_ok=True)
-    {f.__name__: f for f in (generated, control, own_thread, faults, crash, refused, capture)}[scenario](folder)
+    {f.__name__: f for f in (generated, control, own_thread, faults, crash, refused, wrong_key, capture)}[scenario](folder)
 print(f"{passed} passed, {failed} failed")
 sys.exit(1 if failed else 0)
