@@ -112,6 +112,9 @@ struct sim_config sim_config_of(const struct sim_options *o)
     c.markets = (uint32_t)o->markets;
     c.seed = (uint64_t)o->seed;
     c.rate = o->rate;
+    c.flow_lag_ns = o->flow_lag_ms * NS_PER_MS;
+    c.flow_stalls = o->flow_stalls;
+    c.flow_joins = o->flow_joins;
     c.duration_ns = o->duration_s * NS_PER_SEC;
     c.pause_after_ns = o->pause_after_s * NS_PER_SEC;
     c.balance = o->balance;

@@ -230,6 +230,8 @@ struct sim_options {
     bool loop_capture;
     int64_t markets, seed;
     double rate;
+    int64_t flow_lag_ms;
+    bool flow_stalls, flow_joins;
     int64_t duration_s;    /* generated markets close after so long; 0: never */
     int64_t pause_after_s; /* the flow stops so long after it began; 0: never */
     usd_t balance;

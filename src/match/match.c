@@ -256,6 +256,18 @@ const struct grid *match_grid(const struct match *m, uint32_t market)
     return &m->markets[market].grid;
 }
 
+uint32_t match_open_orders(const struct match *m, uint32_t account, uint64_t *out, uint32_t cap)
+{
+    uint32_t n = 0;
+    for (uint32_t i = m->accounts[account].first; i != NONE; i = m->slots[i].anext) {
+        if (n < cap) {
+            out[n] = m->slots[i].o.id;
+        }
+        n++;
+    }
+    return n;
+}
+
 const struct match_account *match_account(const struct match *m, uint32_t account)
 {
     return &m->accounts[account].pub;

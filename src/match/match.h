@@ -389,6 +389,8 @@ size_t match_levels(const struct match *m, uint32_t market, enum side side, stru
 size_t match_level_count(const struct match *m, uint32_t market, enum side side);
 const struct grid *match_grid(const struct match *m, uint32_t market);
 const struct match_account *match_account(const struct match *m, uint32_t account);
+/* Ids of an account's open orders, at most cap; returns how many there are. */
+uint32_t match_open_orders(const struct match *m, uint32_t account, uint64_t *out, uint32_t cap);
 /* Zeros when there never was one. */
 struct match_position match_position(const struct match *m, uint32_t account, uint32_t market);
 const struct match_position *match_position_at(const struct match *m, uint32_t account, uint32_t i);

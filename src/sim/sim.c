@@ -115,9 +115,10 @@ static enum status check_config(const struct sim_config *c, struct err *err)
 static enum status make_tables(struct sim *sim, struct err *err)
 {
     const struct sim_config *c = &sim->config;
+    uint32_t house = c->n_captures == 0 ? c->markets * flow_orders_of(c->markets) : 0;
     struct match_config mc = {.max_markets = 200000,
                               .max_accounts = MAX_ACCOUNTS,
-                              .max_orders = 200000,
+                              .max_orders = 200000 + house,
                               .queue = (enum match_queue)c->queue_model,
                               .entry = c->rules.entry_cash ? MATCH_ENTRY_CASH : MATCH_ENTRY_RESTING,
                               .post_only_cancels = c->rules.post_only_cross == RULE_KILL_CANCEL,

@@ -142,7 +142,11 @@ struct sim_config {
     bool loop_capture;
     uint32_t markets;
     uint64_t seed;
-    double rate;              /* generated flow: messages a second over all markets */
+    double rate; /* generated flow: messages a second over all markets */
+    mono_ns_t
+        flow_lag_ns;  /* generated flow: messages are told so late, at the median; 0: at once */
+    bool flow_joins;  /* agents trade markets that are listed later, too */
+    bool flow_stalls; /* and now and then not at all for a while; only with flow_lag_ns */
     mono_ns_t duration_ns;    /* generated markets close after so long; 0: never */
     mono_ns_t pause_after_ns; /* the source stops so long after it began, books stay; 0: never */
     usd_t balance;            /* of each user at start */

@@ -175,8 +175,11 @@ void sim_dump(const struct sim *sim, struct buf *out)
     dump_orders(sim, &w);
     dump_fills(sim, &w);
     jw_open(&w, "money", '{');
-    jw_usd(&w, "cash", m.cash);
-    jw_usd(&w, "anonymous_cash", m.anon_cash);
+    /* The flow's agents are nobody, too: what they have won is others' loss. */
+    usd_t started = 0;
+    usd_t house = flow_house_cash(sim, &started);
+    jw_usd(&w, "cash", m.cash - house);
+    jw_usd(&w, "anonymous_cash", m.anon_cash + house - started);
     jw_usd(&w, "collateral", m.collateral);
     jw_usd(&w, "fees", m.fees);
     jw_usd(&w, "cut", m.cut);

@@ -682,5 +682,9 @@ enum status flow_source_create(struct sim *sim, struct err *err) MUST_CHECK;
 void flow_source_destroy(struct flow_source *s);
 void flow_source_tick(struct sim *sim);
 mono_ns_t flow_source_deadline(const struct sim *sim);
+/* Orders that the flow's agents have in each of so many markets, at most. */
+uint32_t flow_orders_of(uint32_t markets);
+/* Cash of the flow's agents, and what they started with; 0 without generated flow. */
+usd_t flow_house_cash(const struct sim *sim, usd_t *ret_started);
 
 #endif

@@ -5,3 +5,7 @@ if(NOT TARGET bench)
   add_custom_target(bench)
 endif()
 add_dependencies(bench bench_match)
+# Messages a second of the generated flow.
+add_executable(bench_flow EXCLUDE_FROM_ALL ${CMAKE_CURRENT_LIST_DIR}/bench_flow.c)
+target_link_libraries(bench_flow PRIVATE df_sim)
+add_dependencies(bench bench_flow)

@@ -306,7 +306,7 @@ static void a_slow_reader_keeps_its_frames_and_too_slow_a_one_gets_code_25(void 
         assert_int_equal(number(p, (int)i, "seq"), i); /* nothing was lost */
     }
     p->full = true;
-    for (int i = 0; i < 400; i++) {
+    for (int i = 0; i < 2000; i++) {
         fix_advance(&f, NS_PER_MS);
     }
     p->full = false;
