@@ -3,6 +3,7 @@
  *
  *   sim_act_list.c      series, events and markets come     sim_act_life.c  and live
  *   sim_act_exchange.c  pauses, orders of nobody's, accounts, faults, the program
+ *   sim_act_users.c     users and keys, status
  */
 #ifndef SIM_SIM_ACT_H
 #define SIM_SIM_ACT_H
@@ -35,6 +36,9 @@ enum status act_set_texts(const struct call *c, const struct text_row *rows, siz
                           struct err *err) MUST_CHECK;
 
 /* Rows; each ends with name NULL. */
-extern const struct action act_list[], act_life[], act_exchange[];
+extern const struct action act_list[], act_life[], act_exchange[], act_users[];
+
+/* A user by name, id, or the id of one of his keys; NO_INDEX: there is none. */
+uint32_t act_user(const struct sim *sim, const char *name);
 
 #endif

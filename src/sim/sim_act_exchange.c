@@ -92,32 +92,23 @@ static enum status do_order(const struct call *c, struct err *err)
 /* --- accounts --- */
 
 static const struct param deposit_params[] = {
-    {"user", PT_TEXT, true, NULL, "A key id, or the user's id."},
+    {"user", PT_TEXT, true, NULL, "Name, user id or a key id."},
     {"subaccount", PT_INT, false, NULL, "Absent: 0."},
     {"amount", PT_MONEY, true, NULL, "Dollars; negative: a withdrawal."},
     PARAMS_END};
 
-/* NO_INDEX: there is no such user. */
-static uint32_t find_user(const struct sim *sim, const char *name)
-{
-    uint32_t user = sim_find_user(sim, text_of(name));
-    for (uint32_t i = 0; i < sim->n_users && user == NO_INDEX; i++) {
-        user = strcmp(sim->users[i].id, name) == 0 ? i : NO_INDEX;
-    }
-    return user;
-}
-
 static enum status do_deposit(const struct call *c, struct err *err)
 {
     struct sim *sim = c->sim;
-    uint32_t user = find_user(sim, call_text(c, "user"));
+    uint32_t user = act_user(sim, call_text(c, "user"));
     uint32_t account =
         user != NO_INDEX ? sim_account_of(sim, user, call_int(c, "subaccount", 0)) : NO_INDEX;
     if (account == NO_INDEX) {
         return err_set(err, ST_NOT_FOUND, "deposit: there is no such %s",
                        user == NO_INDEX ? "user" : "subaccount");
     }
-    enum status st = match_deposit(sim->match, account, call_money(c, "amount", 0));
+    enum status st =
+        sim_deposit(sim, user, call_int(c, "subaccount", 0), call_money(c, "amount", 0));
     if (st != ST_OK) {
         return err_set(err, st, "deposit: the account does not have so much");
     }

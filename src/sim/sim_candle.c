@@ -112,6 +112,22 @@ static struct candle *minute_of(struct sim *sim, uint32_t market, wall_ns_t at)
     return made;
 }
 
+enum status candle_load(struct sim *sim, uint32_t market, const struct candle *c)
+{
+    struct smarket *k = &sim->markets[market];
+    if (k->candles == NULL) {
+        k->candles = calloc(1, sizeof *k->candles);
+    }
+    if (k->candles == NULL || !make_room(sim, k->candles)) {
+        return ST_NOMEM;
+    }
+    if (k->candles->n > 0 && slot(k->candles, k->candles->n - 1)->minute >= c->minute) {
+        return ST_INVALID;
+    }
+    *slot(k->candles, k->candles->n++) = *c;
+    return ST_OK;
+}
+
 static void ohlc_add(struct ohlc *o, uint16_t v)
 {
     o->high = v > o->high ? v : o->high;

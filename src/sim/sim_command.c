@@ -156,7 +156,7 @@ static const char *wrong(const struct param *p, const json_t *j)
 
 /* --- checking --- */
 
-static const struct action *const tables[] = {act_list, act_life, act_exchange};
+static const struct action *const tables[] = {act_list, act_life, act_exchange, act_users};
 
 const struct action *action_first(void)
 {

@@ -74,6 +74,8 @@ struct candle {
 /* A change of the best quotes, or a trade, in the minute of at. */
 void candle_quote(struct sim *sim, uint32_t market, wall_ns_t at);
 void candle_trade(struct sim *sim, uint32_t market, px_t yes_px, qty_t qty, wall_ns_t at);
+/* One of an earlier process; each later than the one before. ST_INVALID, ST_NOMEM. */
+enum status candle_load(struct sim *sim, uint32_t market, const struct candle *c) MUST_CHECK;
 void candles_destroy(struct candles *c); /* NULL is fine */
 /* Minutes kept, oldest first. */
 uint32_t candles_count(const struct candles *c); /* c NULL: 0 */

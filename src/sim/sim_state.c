@@ -13,6 +13,7 @@
 
 #include "match/match_state.h"
 #include "sim/sim_life.h"
+#include "sim/sim_read.h"
 
 #define SWEEP_BYTES ((size_t)64 << 10) /* of each large table compared at each save */
 #define SWEEP_BOOKS 4u
@@ -29,7 +30,8 @@ struct kept_exchange {
     uint32_t scenario_next;
     uint64_t n_series, n_events, n_fee_changes;
     uint64_t n_markets, n_users, n_keys, n_orders, n_fills, n_settles, n_burned;
-    uint64_t n_groups, n_transfers, n_deposits;
+    uint64_t n_groups, n_transfers, n_deposits, n_windows;
+    bool by_hours_trading, by_hours_exchange;
 };
 
 enum own_table {
@@ -48,6 +50,8 @@ enum own_table {
     T_GROUPS,
     T_TRANSFERS,
     T_DEPOSITS,
+    T_WINDOWS,
+    T_CANDLES,
     T_MAX
 };
 
@@ -84,6 +88,9 @@ static const struct row_column exchange_columns[] = {
     UINT(struct kept_exchange, "n_groups", n_groups),
     UINT(struct kept_exchange, "n_transfers", n_transfers),
     UINT(struct kept_exchange, "n_deposits", n_deposits),
+    UINT(struct kept_exchange, "n_windows", n_windows),
+    FLAG(struct kept_exchange, "by_hours_trading", by_hours_trading),
+    FLAG(struct kept_exchange, "by_hours_exchange", by_hours_exchange),
 };
 #define FEE(struct_)                                                                               \
     TEXTC(struct_, "fee_type", fee.type), INT(struct_, "fee_mult_micros", fee.mult_micros)
@@ -301,6 +308,27 @@ static const struct row_column deposit_columns[] = {
     INT(struct sdeposit, "at", at),
 };
 
+static const struct row_column window_columns[] = {
+    INT(struct window, "starts", start),
+    INT(struct window, "ends", end),
+    FLAG(struct window, "exchange", exchange),
+};
+#define OHLC(name_, field_)                                                                        \
+    UINT(struct candle, name_ "_open", field_.open),                                               \
+        UINT(struct candle, name_ "_high", field_.high),                                           \
+        UINT(struct candle, name_ "_low", field_.low),                                             \
+        UINT(struct candle, name_ "_close", field_.close)
+static const struct row_column candle_columns[] = {
+    INT(struct candle, "minute", minute),
+    OHLC("bid", bid),
+    OHLC("ask", ask),
+    OHLC("price", px),
+    INT(struct candle, "volume", volume),
+    INT(struct candle, "interest", interest),
+    INT(struct candle, "turnover", turnover),
+    UINT(struct candle, "previous", previous),
+};
+
 static const struct row_table own_tables[T_MAX - MATCH_T_MAX] = {
     ROW_TABLE("exchange", struct kept_exchange, exchange_columns),
     ROW_TABLE("series", struct sseries, series_columns),
@@ -317,6 +345,8 @@ static const struct row_table own_tables[T_MAX - MATCH_T_MAX] = {
     ROW_TABLE("order_groups", struct sgroup, group_columns),
     ROW_TABLE("transfers", struct stransfer, transfer_columns),
     ROW_TABLE("deposits", struct sdeposit, deposit_columns),
+    ROW_TABLE("windows", struct window, window_columns),
+    ROW_TABLE("candles", struct candle, candle_columns),
 };
 
 /* Where the rows of a table are in struct sim. */
@@ -348,6 +378,7 @@ static const struct array arrays[] = {
     {ARRAY(T_GROUPS, groups, n_groups, groups_cap)},
     {ARRAY(T_TRANSFERS, transfers, n_transfers, transfers_cap), .append_only = true},
     {ARRAY(T_DEPOSITS, deposits, n_deposits, deposits_cap), .append_only = true},
+    {ARRAY(T_WINDOWS, windows, n_windows, windows_cap)},
 };
 #define ARRAYS (sizeof arrays / sizeof arrays[0])
 
@@ -401,6 +432,8 @@ struct kept {
     uint32_t n_hashes, hashes_cap, sweep_books, sweep_accounts;
     uint64_t *groups_hash;
     uint32_t n_group_hashes, group_hashes_cap;
+    struct candle *candles; /* the newest of each market that was put */
+    uint32_t n_candles, candles_cap;
     uint64_t trades;
     struct buf scratch;
     bool urgent, failed; /* failed: no memory to note a change, so everything is compared */
@@ -544,6 +577,7 @@ void sim_state_finish(struct sim *sim)
     free(k->accounts_rows.rows);
     free(k->markets_hash);
     free(k->groups_hash);
+    free(k->candles);
     names_finish(&k->orders);
     names_finish(&k->markets);
     names_finish(&k->accounts);
@@ -646,6 +680,39 @@ static void save_trades(struct save *s)
     s->k->trades = sim->n_trades;
 }
 
+/* A market's minutes from the newest that was put; a minute is replaced as long as it lasts. */
+static void save_candles_of(struct save *s, uint32_t market)
+{
+    const struct candles *c = s->sim->markets[market].candles;
+    struct candle *last = &s->k->candles[market];
+    uint32_t n = candles_count(c);
+    for (uint32_t i = n > 0 ? candles_from(c, last->minute) : 0; i < n; i++) {
+        const struct candle *now = candles_at(c, i);
+        if (memcmp(now, last, sizeof *now) != 0) {
+            *last = *now;
+            put(s, T_CANDLES, (uint64_t)market << 32 | (uint32_t)now->minute, now);
+        }
+    }
+}
+
+static void save_candles(struct save *s)
+{
+    struct kept *k = s->k;
+    while (k->n_candles < s->sim->n_markets) {
+        if (!sim_grow((void **)&k->candles, k->n_candles, &k->candles_cap, sizeof *k->candles)) {
+            s->st = ST_NOMEM;
+            return;
+        }
+        memset(&k->candles[k->n_candles++], 0, sizeof *k->candles);
+    }
+    for (uint32_t i = 0; i < k->markets.n; i++) {
+        save_candles_of(s, k->markets.list[i]);
+    }
+    for (uint32_t i = 0; (s->whole || k->failed) && i < s->sim->n_markets; i++) {
+        save_candles_of(s, i);
+    }
+}
+
 static void save_exchange(struct save *s)
 {
     const struct sim *sim = s->sim;
@@ -657,6 +724,8 @@ static void save_exchange(struct save *s)
     row.trading_paused = sim->trading_paused;
     row.exchange_paused = sim->exchange_paused;
     row.resume_at = sim->resume_at;
+    row.by_hours_trading = sim->by_hours_trading;
+    row.by_hours_exchange = sim->by_hours_exchange;
     row.scenario_start = sim->scenario_start;
     row.scenario_next = sim->scenario_next;
     for (size_t i = 0; i < ARRAYS; i++) {
@@ -842,6 +911,7 @@ enum status sim_state_save(struct sim *sim, bool whole, const struct sim_rows_ou
         save_array(&s, &arrays[i], &k->own[i]);
     }
     save_trades(&s);
+    save_candles(&s);
     unname(&k->orders);
     unname(&k->markets);
     unname(&k->accounts);
@@ -901,6 +971,8 @@ static enum status take_exchange(void *to, uint64_t key, void *row, struct err *
     l->sim->trading_paused = l->counts.trading_paused;
     l->sim->exchange_paused = l->counts.exchange_paused;
     l->sim->resume_at = l->counts.resume_at;
+    l->sim->by_hours_trading = l->counts.by_hours_trading;
+    l->sim->by_hours_exchange = l->counts.by_hours_exchange;
     l->sim->scenario_start = l->counts.scenario_start;
     l->sim->scenario_next = l->counts.scenario_next;
     return ST_OK;
@@ -916,6 +988,19 @@ static enum status take_trade(void *to, uint64_t key, void *row, struct err *err
     }
     memcpy(&l->sim->trades[key], row, sizeof *t);
     return ST_OK;
+}
+
+static enum status take_candle(void *to, uint64_t key, void *row, struct err *err)
+{
+    struct load *l = to;
+    const struct candle *c = row;
+    uint32_t market = (uint32_t)(key >> 32);
+    if (market >= l->sim->n_markets || (uint32_t)key != (uint32_t)c->minute || c->minute < 0 ||
+        c->minute > UINT32_MAX) {
+        return out_of_place(l, key, err);
+    }
+    enum status st = candle_load(l->sim, market, c);
+    return st == ST_OK ? ST_OK : err_set(err, st, "candlesticks: %s", status_text(st));
 }
 
 static enum status take_row(void *to, uint64_t key, void *row, struct err *err)
@@ -1172,6 +1257,8 @@ static enum status load_tables(struct load *l, const struct sim_rows_in *from, s
             take = take_exchange;
         } else if (l->table == T_TRADES) {
             take = take_trade;
+        } else if (l->table == T_CANDLES) {
+            take = take_candle;
         }
         for (size_t i = 0; i < ARRAYS; i++) {
             l->array = arrays[i].table == (enum own_table)l->table ? &arrays[i] : l->array;
