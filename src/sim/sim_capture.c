@@ -23,7 +23,8 @@ enum status capture_tape(struct sim *sim, struct err *err)
     const struct sim_config *k = &sim->config;
     tape_close(c->tape);
     c->tape = NULL;
-    enum status st = tape_open(k->captures, k->n_captures, k->capture_align, &c->tape, err);
+    enum status st =
+        tape_open(k->captures, k->n_captures, (enum tape_align)k->capture_align, &c->tape, err);
     if (st == ST_OK) {
         c->first = c->last = tape_first(c->tape);
         c->skipped = 0;
