@@ -41,16 +41,6 @@ enum status sim_plan_faults(struct exchange *x, struct err *err)
     return st;
 }
 
-/* Tokens a second and how many seconds of them a bucket holds (kalshi-api.md 7.4). */
-static const struct {
-    int64_t read, write, read_s, write_s;
-} tiers[] = {
-    [TIER_BASIC] = {200, 100, 2, 1},       [TIER_ADVANCED] = {300, 300, 2, 2},
-    [TIER_EXPERT] = {600, 600, 1, 2},      [TIER_PREMIER] = {1200, 1200, 1, 2},
-    [TIER_PARAGON] = {2400, 2400, 1, 2},   [TIER_PRIME] = {4800, 4800, 1, 2},
-    [TIER_PRESTIGE] = {12000, 9600, 1, 2},
-};
-
 static struct sim_rules rules_of(const struct rules_options *o)
 {
     return (struct sim_rules){
@@ -80,6 +70,7 @@ static struct sim_rules rules_of(const struct rules_options *o)
         .cancel_client_order_id = o->cancel_client_order_id,
         .create_200 = o->create_200,
         .stale_read_ms = o->stale_read_ms,
+        .cancel_all_lingers_ms = o->cancel_all_lingers_ms,
         .last_cursor_null = o->last_cursor_null,
         .settlement_held = o->settlement_held,
         .portfolio_value_cash = o->portfolio_value_cash,
@@ -121,10 +112,14 @@ struct sim_config sim_config_of(const struct sim_options *o)
     c.fee_type = fee_kind_text(o->fee_type);
     c.fee_mult_micros = o->fee_multiplier;
     c.tier_name = tier_kind_text(o->tier);
-    c.read_rate = tiers[o->tier].read;
-    c.write_rate = tiers[o->tier].write;
-    c.read_capacity = tiers[o->tier].read * tiers[o->tier].read_s;
-    c.write_capacity = tiers[o->tier].write * tiers[o->tier].write_s;
+    int64_t read[2] = {c.read_rate, c.read_capacity};
+    int64_t write[2] = {c.write_rate, c.write_capacity};
+    (void)sim_tier_budget(c.tier_name, read, write); /* every choice of the option is one */
+    c.read_rate = read[0];
+    c.read_capacity = read[1];
+    c.write_rate = write[0];
+    c.write_capacity = write[1];
+    c.exchange_index = (uint32_t)o->exchange_index;
     c.time_scale = o->time_scale;
     c.exchange_hours = o->hours == HOURS_EXCHANGE;
     c.live_window_ns = o->live_window_s * NS_PER_SEC;

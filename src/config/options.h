@@ -197,7 +197,7 @@ struct rules_options {
     int client_order_id_reuse;
     bool cancel_client_order_id;
     bool create_200;
-    int64_t stale_read_ms;
+    int64_t stale_read_ms, cancel_all_lingers_ms;
     bool last_cursor_null;
     bool settlement_held;
     bool portfolio_value_cash;
@@ -238,7 +238,7 @@ struct sim_options {
     int fee_type;         /* enum fee_kind; the text is fee_kind_text() */
     usd_t fee_multiplier; /* 1e-6: 1.000000 is one */
     int tier;             /* enum tier_kind; the text is tier_kind_text() */
-    int64_t users;
+    int64_t users, exchange_index;
     const char *scenario; /* JSON file; "": none */
     double time_scale;
     int hours;              /* enum hours_kind */

@@ -98,13 +98,14 @@ struct sim_rules {
     bool cancel_client_order_id; /* cancel answers name the client_order_id */
     bool create_200;             /* creates answer 200 instead of 201 */
     int64_t stale_read_ms;       /* an order may read as before so long after a cancel; 0: exact */
-    bool last_cursor_null;       /* "cursor":null on the last page instead of "" */
-    bool settlement_held;        /* settlements count what was held, not what was traded */
-    bool portfolio_value_cash;   /* portfolio_value holds the cash too */
-    bool book_falling;           /* REST book levels best first */
-    bool book_needs_key;         /* REST books need a signature */
-    bool unknown_key_invalid;    /* details INVALID_PARAMETER instead of NOT_FOUND */
-    bool error_service;          /* "service":"exchange" in nested errors, as until August 2026 */
+    int64_t cancel_all_lingers_ms; /* orders placed so long after a cancel-all are canceled too */
+    bool last_cursor_null;         /* "cursor":null on the last page instead of "" */
+    bool settlement_held;          /* settlements count what was held, not what was traded */
+    bool portfolio_value_cash;     /* portfolio_value holds the cash too */
+    bool book_falling;             /* REST book levels best first */
+    bool book_needs_key;           /* REST books need a signature */
+    bool unknown_key_invalid;      /* details INVALID_PARAMETER instead of NOT_FOUND */
+    bool error_service;            /* "service":"exchange" in nested errors, as until August 2026 */
     /* money */
     bool balance_free;        /* balance is less what rests */
     bool entry_cash;          /* the entry check looks at cash alone */

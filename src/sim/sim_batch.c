@@ -73,6 +73,7 @@ static void write_created(struct call *c, struct jw *w, const struct create *k)
     jw_int(w, "ts_ms", wall_ms(c->sim->wall));
     write_null(w, "error");
     jw_close(w, '}');
+    order_linger(c, o);
 }
 
 void batch_create(struct call *c)

@@ -278,13 +278,14 @@ struct skey {
     char *public_pem; /* owned; NULL: nobody told it */
 };
 
-/* state: persisted, but the buckets */
+/* state: persisted, but the buckets and cancel_until */
 struct user {
     char id[UUID_TEXT], name[USER_NAME_MAX];
     uint32_t account;                     /* of subaccount 0 */
     uint32_t accounts[SUBACCOUNTS];       /* on shard 0; NO_INDEX: not made yet */
     uint32_t shards[SUBACCOUNTS][SHARDS]; /* the same by shard: made when money comes to it */
     bool netting[SUBACCOUNTS];
+    wall_ns_t cancel_until[SUBACCOUNTS]; /* a cancel-all reaches orders placed before it */
     char tier[32];
     bool granted;               /* Advanced for ever */
     int32_t allocation[SHARDS]; /* percent of target_balance_allocation */

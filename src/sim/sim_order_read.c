@@ -89,19 +89,9 @@ static const struct match_order *as_read(const struct sim *sim, const struct sor
 
 /* --- lists --- */
 
-wall_ns_t orders_cutoff(const struct sim *sim)
-{
-    return cutoff_orders(sim);
-}
-
-wall_ns_t records_cutoff(const struct sim *sim)
-{
-    return cutoff_trades(sim);
-}
-
 static bool is_old(const struct sim *sim, const struct match_order *o)
 {
-    return o->status != MATCH_RESTING && o->updated < orders_cutoff(sim);
+    return o->status != MATCH_RESTING && o->updated < cutoff_orders(sim);
 }
 
 static void list(struct call *c, bool historical)

@@ -241,6 +241,16 @@ static struct sorder *order_slot(struct sim *sim)
     return &sim->orders[sim->n_orders];
 }
 
+void order_linger(struct call *c, const struct sorder *o)
+{
+    struct sim *sim = c->sim;
+    qty_t reduced = 0;
+    if (sim->wall < sim->users[c->user].cancel_until[sim->subaccount_of[o->o.account]] &&
+        match_cancel(sim->match, o->o.id, MATCH_BECAUSE_USER, sim->wall, &reduced) == ST_OK) {
+        emit_result(sim, sim->wall);
+    }
+}
+
 struct refusal create_place(struct call *c, const struct create *k, struct sorder **ret_order)
 {
     struct sim *sim = c->sim;
@@ -324,6 +334,7 @@ void order_create(struct call *c)
     jw_qty(&w, "remaining_count", o->o.remaining);
     jw_int(&w, "ts_ms", wall_ms(c->sim->wall));
     jw_close(&w, '}');
+    order_linger(c, o);
 }
 
 /* --- finding the order that is to change --- */
@@ -440,6 +451,8 @@ void order_cancel_all(struct call *c)
     while ((account = next_account(sim, c->user, sub, -1, &at)) != NO_INDEX) {
         (void)match_cancel_all(sim->match, account, sim->wall);
         emit_result(sim, sim->wall);
+        sim->users[c->user].cancel_until[sim->subaccount_of[account]] =
+            sim->wall + sim->config.rules.cancel_all_lingers_ms * NS_PER_MS;
     }
     reply_json(c->r, 204);
 }

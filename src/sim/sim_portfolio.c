@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "sim/sim_life.h"
+#include "sim/sim_read.h"
 #include "sim/sim_rest.h"
 
 #define CENT (USD_ONE / 100)
@@ -62,7 +63,7 @@ static void list_fills(struct call *c, bool historical)
     for (uint32_t i = f->from == 0 || f->from > sim->n_fills ? sim->n_fills : f->from; i > 0; i--) {
         const struct sfill *s = &sim->fills[i - 1];
         if (!filter_account(sim, f, c->user, s->f.account) ||
-            (s->at < records_cutoff(sim)) != historical || !filter_market(sim, f, s->f.market) ||
+            (s->at < cutoff_trades(sim)) != historical || !filter_market(sim, f, s->f.market) ||
             !filter_time(f, s->at) || !list_has(f->order_id, sim->orders[s->order].id)) {
             continue;
         }
@@ -103,7 +104,7 @@ struct positions_query {
 static bool position_passes(const struct sim *sim, const struct positions_query *q,
                             const struct match_position *p)
 {
-    bool old = p->settled && p->updated < records_cutoff(sim);
+    bool old = p->settled && p->updated < cutoff_settled(sim);
     if (!filter_market(sim, q->f, p->market) || p->volume == 0 || old != q->historical) {
         return false;
     }

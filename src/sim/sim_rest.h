@@ -136,6 +136,8 @@ struct sorder *sim_order_of(const struct call *c, struct text id, struct refusal
 struct refusal find_target(const struct call *c, const struct target *t, struct sorder **ret);
 struct refusal cancel_target(const struct call *c, const struct target *t, struct sorder **ret,
                              qty_t *ret_reduced);
+/* After the answer: a cancel-all of a moment ago reaches the order too (cancel_all_lingers_ms). */
+void order_linger(struct call *c, const struct sorder *o);
 px_t average_of(usd_t sum, qty_t qty); /* per contract, rounded to 4 decimals */
 usd_t yes_cost(const struct match_order *o);
 void order_create(struct call *c);
@@ -157,9 +159,6 @@ void orders_queue(struct call *c);
 void orders_queue_one(struct call *c);
 /* Let reads show the order as it is now for rules.stale_read_ms. Call before it changes. */
 void order_remember(struct sim *sim, const struct sorder *o);
-/* Finished orders that last changed before this are in history only. */
-wall_ns_t orders_cutoff(const struct sim *sim);
-wall_ns_t records_cutoff(const struct sim *sim); /* the same for fills and positions */
 
 /* --- sim_groups.c --- */
 void group_list(struct call *c);

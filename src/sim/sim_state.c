@@ -194,6 +194,7 @@ static const struct row_column user_columns[] = {
 };
 static const struct row_skip user_skip[] = {
     SKIP(struct user, read),
+    SKIP(struct user, cancel_until),
     SKIP(struct user, write),
 };
 static const struct row_column key_columns[] = {

@@ -537,6 +537,27 @@ static void cancel_all_answers_204_without_a_body(void **state)
     fix_end(&f);
 }
 
+static void a_cancel_all_reaches_orders_placed_just_after_it_if_so_ruled(void **state)
+{
+    (void)state;
+    struct sim_rules rules = sim_rules_default();
+    rules.cancel_all_lingers_ms = 60000;
+    struct fix f = rest_ruled(rules);
+    assert_int_equal(fix_request(&f, KEY_A, "DELETE", "/portfolio/events/orders", NULL), 204);
+    assert_status(&f, place(&f, KEY_A, "c1", "bid", "1.00", "0.4000", GTC, ""), 201);
+    assert_string_equal(fix_text(f.body, "remaining_count"), "1.00"); /* not told */
+    assert_status(&f, place(&f, KEY_B, "c1", "bid", "1.00", "0.4000", GTC, ""), 201);
+    assert_status(&f, rest_get(&f, KEY_A, "/portfolio/orders?status=canceled"), 200);
+    assert_int_equal(json_array_size(fix_get(f.body, "orders")), 1);
+    assert_status(&f, rest_get(&f, KEY_B, "/portfolio/orders?status=resting"), 200);
+    assert_int_equal(json_array_size(fix_get(f.body, "orders")), 1);
+    fix_advance(&f, 60 * NS_PER_SEC);
+    assert_status(&f, place(&f, KEY_A, "c2", "bid", "1.00", "0.4000", GTC, ""), 201);
+    assert_status(&f, rest_get(&f, KEY_A, "/portfolio/orders?status=resting"), 200);
+    assert_int_equal(json_array_size(fix_get(f.body, "orders")), 1);
+    fix_end(&f);
+}
+
 /* --- amend --- */
 
 static void a_price_only_amend_answers_without_counts_and_keeps_the_id(void **state)
@@ -840,6 +861,7 @@ int main(void)
         cmocka_unit_test(an_id_that_is_no_uuid_is_invalid_uuid),
         cmocka_unit_test(a_cancel_reaches_a_shard_by_its_index_or_by_the_ticker_only),
         cmocka_unit_test(cancel_all_answers_204_without_a_body),
+        cmocka_unit_test(a_cancel_all_reaches_orders_placed_just_after_it_if_so_ruled),
         cmocka_unit_test(a_price_only_amend_answers_without_counts_and_keeps_the_id),
         cmocka_unit_test(a_size_cut_answers_with_both_counts),
         cmocka_unit_test(an_amend_that_crosses_tells_the_fills_it_made),

@@ -437,6 +437,31 @@ static void the_value_of_resting_orders_is_for_fcm_members(void **state)
     fix_end(&f);
 }
 
+static void money_from_and_to_outside_is_listed(void **state)
+{
+    (void)state;
+    struct fix f = rest_make();
+    rest_act(&f, "{\"do\":\"deposit\",\"user\":\"" KEY_A "\",\"amount\":\"12.50\"}");
+    rest_act(&f, "{\"do\":\"deposit\",\"user\":\"" KEY_A "\",\"amount\":\"-2.00\"}");
+    static const char *const rows[][2] = {{"/portfolio/deposits", "deposits"},
+                                          {"/portfolio/withdrawals", "withdrawals"}};
+    static const int64_t cents[] = {1250, 200};
+    for (size_t i = 0; i < 2; i++) {
+        assert_status(&f, rest_get(&f, KEY_A, rows[i][0]), 200);
+        const json_t *list = json_object_get(f.body, rows[i][1]);
+        assert_int_equal(json_array_size(list), 1);
+        assert_shape(json_array_get(list, 0), "amount_cents:i created_ts:i fee_cents:i "
+                                              "finalized_ts:i id:u status:s type:s");
+        assert_int_equal(number(json_array_get(list, 0), "amount_cents"), cents[i]);
+        assert_status(&f, rest_get(&f, KEY_B, rows[i][0]), 200);
+        assert_int_equal(json_array_size(json_object_get(f.body, rows[i][1])), 0);
+    }
+    assert_status(&f, rest_get(&f, KEY_A, "/portfolio/deposits?limit=501"), 400);
+    assert_status(&f, rest_get(&f, KEY_A, "/portfolio/balance"), 200);
+    assert_string_equal(fix_text(f.body, "balance_dollars"), "1010.5000");
+    fix_end(&f);
+}
+
 static void empty_lists_have_their_keys(void **state)
 {
     (void)state;
@@ -481,6 +506,7 @@ int main(void)
         cmocka_unit_test(a_scalar_settlement_is_cut_to_whole_cents),
         cmocka_unit_test(old_fills_and_settled_positions_move_to_history),
         cmocka_unit_test(the_value_of_resting_orders_is_for_fcm_members),
+        cmocka_unit_test(money_from_and_to_outside_is_listed),
         cmocka_unit_test(empty_lists_have_their_keys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
