@@ -291,9 +291,12 @@ static enum status parse_list(struct config *c, size_t i, const char *text, bool
 {
     const struct config_option *o = &c->table->v[i];
     struct option_state *s = &c->state[i];
+    bool colon = false;
     for (const char *p = text; *p != '\0'; p++) {
-        /* A '=' is most likely an indented key that INI takes for more of the list. */
-        if ((unsigned char)*p < 0x20 || *p == '=' || *p == 0x7f) {
+        /* A '=' is most likely an indented key that INI takes for more of the list; but after ':'
+         * an entry has keys of its own. */
+        colon = colon || *p == ':';
+        if ((unsigned char)*p < 0x20 || (*p == '=' && !colon) || *p == 0x7f) {
             return refuse(o, ST_INVALID, text, "holds a character that no entry has", err);
         }
     }

@@ -29,6 +29,7 @@ static void overflow(struct sim *sim, struct sub *s)
         s->conn->closing = true;
         sim->out.close(sim->out.self, s->conn, s->conn->peer);
     } else {
+        s->seq -= channel_sequenced(s->channel); /* of the message that did not fit */
         sub_fail(sim, s, 25);
     }
 }

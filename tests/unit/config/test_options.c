@@ -261,6 +261,9 @@ static void faults_are_split_into_name_time_and_count(void **state)
     assert_int_equal(config_read_flags(c, 4, argv, &args, &err), ST_OK);
     assert_int_equal(s.faults.n, 2);
     assert_int_equal(sim_options_check(&s, &err), ST_OK);
+    set(c, "sim", "faults", "lag@1:for=2,delay_ms=5,cut@3"); /* commas part keys as well */
+    assert_int_equal(s.faults.n, 3);
+    assert_int_equal(sim_options_check(&s, &err), ST_OK);
     set(c, "sim", "faults", "cut");
     assert_int_equal(sim_options_check(&s, &err), ST_INVALID);
     config_destroy(c);
