@@ -1,5 +1,6 @@
 # Order operations a second in the matching engine.
-add_executable(bench_match EXCLUDE_FROM_ALL ${CMAKE_CURRENT_LIST_DIR}/bench_match.c)
+add_executable(bench_match EXCLUDE_FROM_ALL ${CMAKE_CURRENT_LIST_DIR}/bench_match.c
+               ${CMAKE_CURRENT_LIST_DIR}/plain_match.c)
 target_link_libraries(bench_match PRIVATE df_match)
 if(NOT TARGET bench)
   add_custom_target(bench)
