@@ -189,19 +189,19 @@ struct match_group {
 
 struct match_position {
     uint32_t market;
+    bool settled;
     qty_t qty;        /* YES positive */
-    usd_t cost;       /* of what is held, by average cost */
-    usd_t realized;   /* without fees */
-    usd_t fees;       /* net, of all fills of this market */
-    usd_t traded;     /* sum of n q of all fills */
-    qty_t volume;     /* sum of n */
-    qty_t bought[2];  /* gross contracts by outcome */
-    usd_t paid[2];    /* gross n q by outcome */
     qty_t resting[2]; /* open orders by outcome */
     usd_t resting_cost[2];
-    usd_t reserved; /* of resting_cost, the part that does not reduce the position */
+    usd_t reserved;  /* of resting_cost, the part that does not reduce the position */
+    usd_t cost;      /* of what is held, by average cost */
+    usd_t realized;  /* without fees */
+    usd_t fees;      /* net, of all fills of this market */
+    usd_t traded;    /* sum of n q of all fills */
+    qty_t volume;    /* sum of n */
+    qty_t bought[2]; /* gross contracts by outcome */
+    usd_t paid[2];   /* gross n q by outcome */
     wall_ns_t updated;
-    bool settled;
 };
 
 struct match_account {

@@ -205,6 +205,7 @@ void fill_anon(struct match *m, uint32_t market, enum side side, px_t px, qty_t 
 /* --- match_slot.c: orders in memory and in the book --- */
 uint32_t slot_of(const struct match *m, uint64_t id); /* NONE: not open */
 uint32_t slot_take(struct match *m);                  /* NONE: no memory */
+void slot_give_back(struct match *m, uint32_t slot);  /* of an order that was not accepted */
 bool slots_room(struct match *m, uint32_t n);         /* for n in all; false: no memory */
 void account_link(struct match *m, uint32_t slot);    /* a new order; newest first */
 /* Put an order that does not cross at the back of its level, and out again. */

@@ -36,9 +36,15 @@ enum status match_fees_named(const char *fee_type, int64_t mult_micros, struct m
 usd_t match_fee_ceil(int32_t rate_e4, int64_t mult_micros, px_t yes_px, qty_t qty)
 {
     /* rate 1e-4, mult 1e-6, qty 1e-2, two prices 1e-4: 1e-20 dollars, of which 1e-4 is 1e16. */
-    wide_t num = (wide_t)rate_e4 * mult_micros * qty * (yes_px * (PX_ONE - yes_px));
+    int64_t rate = rate_e4 * mult_micros;
+    int64_t prices = yes_px * (PX_ONE - yes_px);
+    int64_t num;
+    if (rate % 1000000 == 0 && !__builtin_mul_overflow(rate / 1000000 * prices, qty, &num) &&
+        num <= INT64_MAX / 2) {
+        return (num + 9999999999) / 10000000000 * FEE_GRAIN; /* in 64 bits, as nearly always */
+    }
     wide_t grain = (wide_t)100000000 * 100000000;
-    return (usd_t)((num + grain - 1) / grain) * FEE_GRAIN;
+    return (usd_t)(((wide_t)rate * qty * prices + grain - 1) / grain) * FEE_GRAIN;
 }
 
 struct match_position *position_find(const struct match *m, uint32_t account, uint32_t market)
@@ -83,32 +89,43 @@ struct match_position *position_make(struct match *m, uint32_t account, uint32_t
     return p;
 }
 
+/* a * b / c, rounded down; nothing is negative, and the result fits. */
+static int64_t share(int64_t a, int64_t b, int64_t c)
+{
+    int64_t product;
+    if (!__builtin_mul_overflow(a, b, &product)) {
+        return product / c; /* the division of 128 bits is a slow one */
+    }
+    return (int64_t)((wide_t)a * b / c);
+}
+
 /*
  * Of the orders that rest on the outcome that would reduce the position, the part that does reduce
  * it is taken at their average price; the rest, and all of the other side, has to be paid.
  */
-static usd_t reserve_of(const struct match_position *p)
+static usd_t reserve_of(qty_t position, const qty_t resting[2], const usd_t cost[2])
 {
-    usd_t sum = p->resting_cost[SIDE_YES] + p->resting_cost[SIDE_NO];
-    enum side reducing = p->qty > 0 ? SIDE_NO : SIDE_YES;
-    qty_t n = qty_min(qty_abs(p->qty), p->resting[reducing]);
-    if (n > 0) {
-        sum -= (usd_t)((wide_t)p->resting_cost[reducing] * n / p->resting[reducing]);
+    usd_t sum = cost[SIDE_YES] + cost[SIDE_NO];
+    enum side reducing = position > 0 ? SIDE_NO : SIDE_YES;
+    qty_t had = qty_abs(position);
+    if (had >= resting[reducing]) {
+        return sum - cost[reducing];
     }
-    return sum;
+    return had == 0 ? sum : sum - share(cost[reducing], had, resting[reducing]);
 }
 
 usd_t reserve_if(const struct match_position *p, enum side side, qty_t qty, usd_t cost)
 {
-    struct match_position q = *p;
-    q.resting[side] += qty;
-    q.resting_cost[side] += cost;
-    return reserve_of(&q);
+    qty_t resting[2] = {p->resting[SIDE_YES], p->resting[SIDE_NO]};
+    usd_t costs[2] = {p->resting_cost[SIDE_YES], p->resting_cost[SIDE_NO]};
+    resting[side] += qty;
+    costs[side] += cost;
+    return reserve_of(p->qty, resting, costs);
 }
 
 void reserve_refresh(struct match *m, uint32_t account, struct match_position *p)
 {
-    usd_t now = reserve_of(p);
+    usd_t now = reserve_of(p->qty, p->resting, p->resting_cost);
     m->accounts[account].pub.reserved += now - p->reserved;
     p->reserved = now;
 }
@@ -204,7 +221,7 @@ static void position_apply(struct match_position *p, enum side side, px_t px, qt
     qty_t had = qty_abs(p->qty);
     qty_t offset = qty_min(qty, held(p->qty, side_other(side)));
     if (offset > 0) {
-        usd_t cost = offset == had ? p->cost : (usd_t)((wide_t)p->cost * offset / had);
+        usd_t cost = offset == had ? p->cost : share(p->cost, offset, had);
         p->realized += usd_of(PX_ONE - px, offset) - cost;
         p->cost -= cost;
     }

@@ -12,22 +12,21 @@
 static bool entry_pays(const struct match *m, const struct match_order *o, px_t px, qty_t qty,
                        qty_t resting)
 {
+    static const struct match_position none;
     const struct match_account *a = &m->accounts[o->account].pub;
     const struct match_position *p = position_find(m, o->account, o->market);
-    struct match_position q = p != NULL ? *p : (struct match_position){0};
+    p = p != NULL ? p : &none;
     usd_t cost = usd_of(px, qty);
     if (cost > COST_LIMIT - a->reserved ||
-        cost > COST_LIMIT - q.resting_cost[SIDE_YES] - q.resting_cost[SIDE_NO]) {
+        cost > COST_LIMIT - p->resting_cost[SIDE_YES] - p->resting_cost[SIDE_NO]) {
         return false; /* sums stay inside int64_t, whatever the entry check lets through */
     }
     if (m->config.entry == MATCH_ENTRY_CASH) {
-        q = (struct match_position){.qty = q.qty};
-        return a->cash >= reserve_if(&q, o->side, qty, cost);
+        struct match_position alone = {.qty = p->qty};
+        return a->cash >= reserve_if(&alone, o->side, qty, cost);
     }
-    usd_t others = a->reserved - q.reserved;
-    q.resting[o->side] -= resting;
-    q.resting_cost[o->side] -= usd_of(o->px, resting);
-    return a->cash - others >= reserve_if(&q, o->side, qty, cost);
+    usd_t with = reserve_if(p, o->side, qty - resting, cost - usd_of(o->px, resting));
+    return a->cash - (a->reserved - p->reserved) >= with;
 }
 
 static enum match_verdict check_form(const struct match *m, const struct match_request *r,
@@ -99,40 +98,38 @@ static bool too_many(const struct match *m, const struct match_request *r)
 {
     uint32_t most = m->config.max_owner_orders;
     const struct account *owner = &m->accounts[m->accounts[r->account].owner];
-    return m->n_open >= m->config.max_orders ||
+    return m->n_open > m->config.max_orders || /* the new one is counted */
            (most != 0 && r->tif == MATCH_GTC && owner->owner_orders >= most);
 }
 
-static struct match_order order_of(const struct match *m, const struct match_request *r,
-                                   wall_ns_t now)
+/* A request becomes an order, in its slot; reduce-only orders shrink to the position. */
+static void order_fill(const struct match *m, struct match_order *o, const struct match_request *r,
+                       wall_ns_t now)
 {
-    struct match_order o = {
-        .account = r->account,
-        .market = r->market,
-        .tag = r->tag,
-        .side = r->side,
-        .px = r->px,
-        .initial = r->qty,
-        .remaining = r->qty,
-        .status = MATCH_RESTING,
-        .reason = MATCH_BECAUSE_NEW,
-        .tif = r->tif,
-        .stp = r->stp,
-        .post_only = r->post_only,
-        .reduce_only = r->reduce_only,
-        .cancel_on_pause = r->cancel_on_pause,
-        .created = now,
-        .updated = now,
-        .expires = r->expires,
-        .group = r->group,
-    };
+    o->account = r->account;
+    o->market = r->market;
+    o->tag = r->tag;
+    o->side = r->side;
+    o->px = r->px;
+    o->initial = r->qty;
+    o->remaining = r->qty;
+    o->status = MATCH_RESTING;
+    o->reason = MATCH_BECAUSE_NEW;
+    o->tif = r->tif;
+    o->stp = r->stp;
+    o->post_only = r->post_only;
+    o->reduce_only = r->reduce_only;
+    o->cancel_on_pause = r->cancel_on_pause;
+    o->created = now;
+    o->updated = now;
+    o->expires = r->expires;
+    o->group = r->group;
     if (r->reduce_only) {
         const struct match_position *p = position_find(m, r->account, r->market);
         qty_t most = p != NULL ? held(p->qty, side_other(r->side)) : 0;
-        o.remaining = qty_min(r->qty, most);
-        o.initial = most > 0 ? o.remaining : r->qty;
+        o->remaining = qty_min(r->qty, most);
+        o->initial = most > 0 ? o->remaining : r->qty;
     }
-    return o;
 }
 
 enum match_verdict match_place(struct match *m, const struct match_request *req, wall_ns_t now,
@@ -143,20 +140,23 @@ enum match_verdict match_place(struct match *m, const struct match_request *req,
     if (v != MATCH_ACCEPTED) {
         return v;
     }
-    struct match_order o = order_of(m, req, now);
-    enum match_reason end;
-    v = check_entry(m, &o, now, &end);
-    if (v != MATCH_ACCEPTED) {
-        return v;
-    }
-    uint32_t slot = too_many(m, req) ? NONE : slot_take(m);
+    uint32_t slot = slot_take(m);
     if (slot == NONE) {
         return MATCH_TOO_MANY;
     }
-    o.id = m->slots[slot].o.id;
-    m->slots[slot].o = o;
+    struct match_order *o = &m->slots[slot].o;
+    order_fill(m, o, req, now);
+    enum match_reason end;
+    v = check_entry(m, o, now, &end);
+    if (v == MATCH_ACCEPTED && too_many(m, req)) {
+        v = MATCH_TOO_MANY;
+    }
+    if (v != MATCH_ACCEPTED) {
+        slot_give_back(m, slot);
+        return v;
+    }
     account_link(m, slot);
-    *ret_id = o.id;
+    *ret_id = o->id;
     if (end != MATCH_BECAUSE_NEW) {
         order_end(m, slot, end, false, now);
     } else {

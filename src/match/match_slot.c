@@ -63,6 +63,16 @@ uint32_t slot_take(struct match *m)
     return slot;
 }
 
+void slot_give_back(struct match *m, uint32_t slot)
+{
+    struct slot *s = &m->slots[slot];
+    s->gen--; /* nobody heard of the id */
+    s->live = false;
+    s->next = m->free;
+    m->free = slot;
+    m->n_open--;
+}
+
 void account_link(struct match *m, uint32_t slot)
 {
     struct slot *s = &m->slots[slot];
