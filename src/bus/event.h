@@ -194,6 +194,7 @@ enum gw_op {
     GW_LIST_MARKETS,
     GW_GET_LIMITS,
     GW_AS_OF,
+    GW_AMEND,
     GW_OP_MAX
 };
 
@@ -237,13 +238,14 @@ struct ev_answer {
     wall_ns_t
         as_of; /* GW_AS_OF and lists with as_of: the read is current to this time; 0 unknown */
     mono_ns_t sent_mono; /* handed to the transport */
-    /* GW_CREATE, GW_CANCEL, GW_GET_ORDER */
+    /* GW_CREATE, GW_CANCEL, GW_AMEND, GW_GET_ORDER */
     char order_id[ORDER_ID_MAX];
     char client_id[CLIENT_ID_MAX];
     char error_code[REASON_MAX]; /* the exchange's code ("insufficient_balance"), or ours
                                     ("timeout") */
     char pad[4];
-    qty_t filled, remaining; /* GW_CREATE; remaining: reduced_by of GW_CANCEL */
+    qty_t filled, remaining; /* GW_CREATE, GW_AMEND (QTY_UNKNOWN: not said); remaining: reduced_by
+                                of GW_CANCEL */
     px_t average_px;         /* GW_CREATE with fills, else 0 */
     int64_t engine_ms;
     /* GW_GET_BALANCE */

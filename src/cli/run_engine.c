@@ -37,6 +37,10 @@ static struct orders_config orders_config_of(const struct run_options *ro, uint6
                                             : PRICE_AGGRESSIVE;
     c.tif = o->tif == TIF_IOC ? GW_IOC : GW_GTC;
     c.replace_distance = o->replace_distance;
+    c.amend = o->amend;
+    c.market_orders_max = (uint32_t)o->market_orders;
+    c.age_max = o->max_age_s * NS_PER_SEC;
+    c.distance_max = o->max_distance;
     c.allow_short = o->allow_short;
     c.keep_on_stop = !o->cancel_on_stop;
     c.position_read_delay = o->position_read_delay_ms * NS_PER_MS;

@@ -98,6 +98,9 @@ struct orders_options {
     bool cancel_on_stop;
     int64_t position_read_delay_ms;
     px_t replace_distance; /* a resting order further off its price than this is replaced */
+    bool amend;
+    int64_t market_orders, max_age_s;
+    px_t max_distance;
     const char *journal;
     bool release_halt;      /* let go the halt that the journal holds */
     qty_t drift_halt_count; /* a position drift above it halts the market */

@@ -159,6 +159,16 @@ static const struct config_option rows[] = {
             "Positions are read so long after an executed order."),
     MONEY_ROW(orders, replace_distance, OPT_PX, "0.0100", 0, PX_ONE, "dollars", NULL,
               "A resting order whose price is further away from the wanted one is replaced."),
+    ROW(orders, amend, OPT_BOOL, "true", NULL,
+        "Move a resting order with an amend, which keeps its id. Without it the order is cancelled "
+        "and placed anew."),
+    INT_ROW(orders, market_orders, "1", 1, 100, "orders", NULL,
+            "Open orders of one market at most."),
+    INT_ROW(orders, max_age_s, "0", 0, 366 * DAY_S, "s", NULL,
+            "An order that rests longer is cancelled. 0: never."),
+    MONEY_ROW(orders, max_distance, OPT_PX, "0.0000", 0, PX_ONE, "dollars", NULL,
+              "An order whose price is so much worse than the best of its own side is cancelled. "
+              "0: never."),
     ROW(orders, journal, OPT_PATH, "$XDG_STATE_HOME/deltaflow/orders.journal", NULL,
         "The order journal. Its folder is made when it is missing."),
     ROW(orders, release_halt, OPT_BOOL, "false", NULL,

@@ -143,9 +143,11 @@ static enum status decode_ack(const struct call *call, const char *s, size_t n, 
 {
     struct rest_ack ack;
     memset(&ack, 0, sizeof ack);
-    bool create = call->req.op == GW_CREATE;
-    enum status st =
-        create ? rest_read_create(s, n, &ack, NULL) : rest_read_cancel(s, n, &ack, NULL);
+    uint32_t op = call->req.op;
+    bool create = op == GW_CREATE;
+    enum status st = create           ? rest_read_create(s, n, &ack, NULL)
+                     : op == GW_AMEND ? rest_read_amend(s, n, &ack, NULL)
+                                      : rest_read_cancel(s, n, &ack, NULL);
     if (st != ST_OK) {
         return st;
     }
@@ -159,8 +161,9 @@ static enum status decode_ack(const struct call *call, const char *s, size_t n, 
         (ack.client_id[0] != '\0' && !copy(a->client_id, sizeof a->client_id, ack.client_id))) {
         return ST_MALFORMED;
     }
-    a->filled = ack.filled;
-    a->remaining = create ? ack.remaining : ack.reduced_by;
+    bool unsaid = op == GW_AMEND && !ack.has_counts;
+    a->filled = unsaid ? QTY_UNKNOWN : ack.filled;
+    a->remaining = unsaid ? QTY_UNKNOWN : op == GW_CANCEL ? ack.reduced_by : ack.remaining;
     a->average_px = ack.average_px;
     a->engine_ms = ack.ts_ms;
     return ST_OK;
@@ -249,6 +252,7 @@ enum status call_decode(const struct call *call, struct wire_decoder *levels, co
     switch (call->req.op) {
     case GW_CREATE:
     case GW_CANCEL:
+    case GW_AMEND:
         return decode_ack(call, s, n, a);
     case GW_GET_ORDER:
         return decode_order(call, s, n, a, page);

@@ -92,6 +92,28 @@ static enum status encode_create(struct call *call)
     return ST_OK;
 }
 
+static enum status encode_amend(struct call *call)
+{
+    const struct gw_request *r = &call->req;
+    bool px_ok = r->yes_px > 0 && r->yes_px < PX_ONE;
+    if (r->outcome > SIDE_NO || !px_ok || r->qty <= 0 || r->qty > QTY_LIMIT ||
+        !segment_ok(r->ticker) || !segment_ok(r->order_id) || r->client_id[0] == '\0') {
+        return ST_INVALID;
+    }
+    struct rest_order_amend order = {
+        .ticker = r->ticker,
+        .client_id = r->client_id,
+        .bid = r->outcome == SIDE_YES,
+        .yes_px = r->yes_px,
+        .qty = r->qty,
+    };
+    buf_str(&call->path, "/portfolio/events/orders/");
+    buf_str(&call->path, r->order_id);
+    buf_str(&call->path, "/amend");
+    rest_write_amend(&call->body, &order);
+    return ST_OK;
+}
+
 static enum status encode_order(struct call *call, const char *folder)
 {
     if (!segment_ok(call->req.order_id)) {
@@ -187,6 +209,9 @@ enum status call_encode(struct call *call, const char *base_path, uint32_t page_
     if (call->req.op == GW_CREATE) {
         method = HTTP_POST;
         st = encode_create(call);
+    } else if (call->req.op == GW_AMEND) {
+        method = HTTP_POST;
+        st = encode_amend(call);
     } else if (call->req.op == GW_CANCEL) {
         method = HTTP_DELETE;
         st = encode_order(call, "/portfolio/events/orders/");

@@ -7,8 +7,8 @@
  * bucket has the tokens, unsent when it waited too long, or unsent when orders are stopped.
  *
  * What must hold: every submitted request gets exactly one last answer (without GW_ANSWER_MORE),
- * and a create is handed to the transport at most once. The second holds because only
- * try_again() puts a call back, and it refuses creates.
+ * and a create or an amend is handed to the transport at most once. The second holds because only
+ * try_again() puts a call back, and it refuses both.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,7 +75,7 @@ static enum lane lane_of(const struct call *c)
     if (c->req.op == GW_CANCEL) {
         return LANE_CANCEL;
     }
-    return c->req.op == GW_CREATE ? LANE_CREATE : LANE_READ;
+    return op_is_read(c->req.op) ? LANE_READ : LANE_CREATE; /* amends go with creates */
 }
 
 static struct bucket *bucket_of(struct gateway *gw, enum lane lane)
@@ -368,7 +368,7 @@ enum status gateway_submit(struct gateway *gw, const struct gw_request *req, mon
         answer(gw, c, GW_NOT_SENT, 0, "bad_request_of_ours");
         return ST_OK;
     }
-    if (gw->stopped && req->op == GW_CREATE) {
+    if (gw->stopped && lane_of(c) == LANE_CREATE) {
         answer(gw, c, GW_NOT_SENT, 0, "stopping");
         return ST_OK;
     }
@@ -517,7 +517,7 @@ static struct call *find_call(struct gateway *gw, uint64_t http_id)
 /* Put a read (or a cancel that never left) back into its queue. False: it has had its tries. */
 static bool try_again(struct gateway *gw, struct call *c, const struct http_resp *resp)
 {
-    if (c->req.op == GW_CREATE) {
+    if (lane_of(c) == LANE_CREATE) {
         return false;
     }
     bool certain = resp->fate == HTTP_NEVER_SENT;

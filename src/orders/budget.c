@@ -1,6 +1,5 @@
 #include "orders/budget.h"
 
-#define BASIC_WRITE   100
 #define LIMIT         INT64_C(1000000)
 #define GATEWAY_KEEPS 20 /* tokens that the gateway keeps for cancels */
 
@@ -23,9 +22,10 @@ static void refill(struct budget *b, mono_ns_t now)
     b->at = now > b->at ? now : b->at;
 }
 
-void budget_init(struct budget *b)
+void budget_init(struct budget *b, int64_t rate, int64_t capacity)
 {
-    *b = (struct budget){BASIC_WRITE, BASIC_WRITE, BASIC_WRITE * NS_PER_SEC, 0};
+    *b = (struct budget){.rate = into_range(rate), .capacity = into_range(capacity)};
+    b->nano = b->capacity * NS_PER_SEC;
 }
 
 void budget_limits(struct budget *b, int64_t rate, int64_t capacity, mono_ns_t now)

@@ -22,8 +22,8 @@ struct budget {
     mono_ns_t at;
 };
 
-/* The Basic tier, full, until the exchange has said more. */
-void budget_init(struct budget *b);
+/* A full bucket. */
+void budget_init(struct budget *b, int64_t rate, int64_t capacity);
 /* As the exchange says; rates and capacities below 1 are taken as 1. A full bucket stays full. */
 void budget_limits(struct budget *b, int64_t rate, int64_t capacity, mono_ns_t now);
 void budget_spend(struct budget *b, int64_t tokens, mono_ns_t now);

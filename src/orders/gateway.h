@@ -27,10 +27,11 @@ struct gw_request {
     uint32_t pad;
     char ticker[TICKER_MAX]; /* CREATE, CANCEL (routing), GET_BOOK; filter of the lists, empty: all
                               */
-    char order_id[ORDER_ID_MAX];   /* CANCEL, GET_ORDER; filter of LIST_FILLS */
-    char client_id[CLIENT_ID_MAX]; /* CREATE */
+    char order_id[ORDER_ID_MAX];   /* CANCEL, AMEND, GET_ORDER; filter of LIST_FILLS */
+    char client_id[CLIENT_ID_MAX]; /* CREATE, AMEND */
     char pad2[4];
-    /* CREATE (kalshi-api.md 8.1): the YES leg */
+    /* CREATE (kalshi-api.md 8.1): the YES leg. AMEND (8.3): outcome, yes_px, and qty: the new
+     * total, filled and wanted rest */
     uint32_t outcome; /* enum side acquired: YES is book side bid at yes_px, NO is ask at yes_px */
     uint32_t tif;     /* enum gw_tif */
     px_t yes_px;

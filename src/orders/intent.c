@@ -37,42 +37,95 @@ static px_t price_of(enum price_style style, const struct book *book, enum side 
     return yes ? grid_floor(book_grid(book), sum / 2) : grid_ceil(book_grid(book), (sum + 1) / 2);
 }
 
-/* What stands in the way of a new order in the market; fills ret. */
-static bool blocked(struct orders *o, uint32_t h, enum side outcome, bool is_buy, px_t yes_px,
-                    struct orders_result *ret)
+/*
+ * What rests in the market, looked at for a new intent.
+ *   something is not known, or owed       refuse
+ *   something is under way                wait for it
+ *   another outcome or action rests       cancel it first
+ *   one rests near the wanted price       keep it (made smaller when less is wanted)
+ *   there is room for another one         place it
+ *   else                                  move the one that is furthest off, or cancel it
+ */
+enum manage { MANAGE_ANSWERED, MANAGE_PLACE, MANAGE_AMEND };
+
+static enum manage answered(struct orders_result *ret, enum verdict verdict, const char *check)
 {
+    *ret = result(verdict, check);
+    return MANAGE_ANSWERED;
+}
+
+static px_t apart(px_t a, px_t b)
+{
+    return a > b ? a - b : b - a;
+}
+
+static enum manage manage(struct orders *o, uint32_t h, enum side outcome, bool is_buy, px_t yes_px,
+                          qty_t qty, uint32_t *ret_slot, struct orders_result *ret)
+{
+    uint32_t near = NONE, far = NONE, n = 0;
+    bool pending = false, against = false;
     uint32_t next = NONE;
     for (uint32_t i = o->lots[h].first; i != NONE; i = next) {
         struct order *ord = &o->slots[i];
         next = ord->next;
         if (ord->state == ORDER_UNKNOWN) {
-            *ret = result(VERDICT_REFUSED, "unknown_order");
-            return true;
+            return answered(ret, VERDICT_REFUSED, "unknown_order");
         }
         if (!order_state_open(ord->state)) {
-            *ret = result(VERDICT_REFUSED, "fills_owed");
-            return true;
+            return answered(ret, VERDICT_REFUSED, "fills_owed");
+        }
+        n++;
+        if (ord->outcome != outcome || ord->is_buy != is_buy) {
+            against = true;
+            continue;
+        }
+        pending = pending || ord->cancel_wanted || ord->state == ORDER_CANCEL_SENT ||
+                  ord->state == ORDER_AMEND_SENT;
+        px_t off = apart(ord->yes_px, yes_px);
+        if (near == NONE || off < apart(o->slots[near].yes_px, yes_px)) {
+            near = i;
+        }
+        if (far == NONE || off > apart(o->slots[far].yes_px, yes_px)) {
+            far = i;
         }
     }
-    uint32_t i = o->lots[h].first;
-    if (i == NONE) {
-        return false;
+    if (n == 0) {
+        return MANAGE_PLACE;
     }
-    struct order *ord = &o->slots[i];
-    if (ord->cancel_wanted || ord->state == ORDER_CANCEL_SENT) {
-        *ret = result(VERDICT_KEPT, "cancel_pending");
-        return true;
+    if (against) {
+        for (uint32_t i = o->lots[h].first; i != NONE; i = next) {
+            next = o->slots[i].next;
+            if (o->slots[i].outcome != outcome || o->slots[i].is_buy != is_buy) {
+                o->slots[i].cancel_wanted = true;
+                order_plan(o, i);
+            }
+        }
+        return answered(ret, VERDICT_KEPT, "cancel_first");
     }
-    px_t off = ord->yes_px > yes_px ? ord->yes_px - yes_px : yes_px - ord->yes_px;
-    bool same = ord->outcome == outcome && ord->is_buy == is_buy;
-    if (same && off <= o->config.replace_distance) {
-        *ret = result(VERDICT_KEPT, "");
-        return true;
+    if (pending) {
+        return answered(ret, VERDICT_KEPT, "change_pending");
+    }
+    struct order *ord = &o->slots[near];
+    bool on_book = ord->state == ORDER_RESTING || ord->state == ORDER_PART;
+    if (apart(ord->yes_px, yes_px) <= o->config.replace_distance) {
+        if (on_book && o->config.amend && !ord->create_due && qty < ord->qty - ord->filled) {
+            *ret_slot = near; /* smaller at its own price: it keeps its place */
+            return MANAGE_AMEND;
+        }
+        return answered(ret, VERDICT_KEPT, "");
+    }
+    if (n < o->config.market_orders_max) {
+        return MANAGE_PLACE;
+    }
+    ord = &o->slots[far];
+    on_book = ord->state == ORDER_RESTING || ord->state == ORDER_PART;
+    if (o->config.amend && on_book && !ord->create_due && !order_owed(ord)) {
+        *ret_slot = far;
+        return MANAGE_AMEND;
     }
     ord->cancel_wanted = true;
-    order_plan(o, i);
-    *ret = result(VERDICT_KEPT, same ? "replace" : "cancel_first");
-    return true;
+    order_plan(o, far);
+    return answered(ret, VERDICT_KEPT, "replace");
 }
 
 /* Would it match an open order of ours? */
@@ -107,8 +160,9 @@ static void trade_range(const struct lot *lot, px_t *ret_low, px_t *ret_high)
     }
 }
 
+/* replaces: the order whose terms change; NONE: a new one. */
 static struct risk_refusal gate(struct orders *o, uint32_t h, enum side outcome, px_t yes_px,
-                                qty_t qty, const struct orders_view *view)
+                                qty_t qty, uint32_t replaces, const struct orders_view *view)
 {
     const struct account *a = &o->account;
     struct risk_view v = {
@@ -126,7 +180,7 @@ static struct risk_refusal gate(struct orders *o, uint32_t h, enum side outcome,
         .position = a->holdings[h].position,
         .exposure = a->cost + a->cash_reserved,
         .cash_free = account_free(a),
-        .open_orders = o->n_open,
+        .open_orders = replaces != NONE ? o->n_open - 1 : o->n_open,
         .loss = worth_loss(&o->worth),
         .loss_day = worth_loss_day(&o->worth),
         .drawdown = worth_drawdown(&o->worth),
@@ -140,7 +194,11 @@ static struct risk_refusal gate(struct orders *o, uint32_t h, enum side outcome,
         v.mid2 = book_best(view->book, SIDE_YES) + book_ask(view->book, SIDE_YES);
     }
     trade_range(&o->lots[h], &v.trade_low, &v.trade_high);
-    v.needed = lot_reserve(o, h, outcome, yes_px, qty, &v.open_same_side);
+    v.needed = lot_reserve(o, h, outcome, yes_px, qty, replaces, &v.open_same_side);
+    if (replaces != NONE) { /* what it reserves now is given back, or goes into the new terms */
+        usd_t more = v.needed - o->slots[replaces].reserved;
+        v.needed = more > 0 ? more : 0;
+    }
     v.added = v.needed;
     return risk_gate(&o->config.limits, &v, &o->risk);
 }
@@ -168,6 +226,7 @@ static struct orders_result place(struct orders *o, uint32_t h, enum side outcom
     ord->yes_px = yes_px;
     ord->qty = qty;
     ord->placed_wall = o->wall;
+    ord->placed_mono = o->mono;
     order_client_id(o->config.session_id, ord->number, ord->client_id);
     if (idtab_put(&o->by_client, ord->client_id, slot) != ST_OK) {
         return not_taken(o, slot, "client_id");
@@ -177,6 +236,7 @@ static struct orders_result place(struct orders *o, uint32_t h, enum side outcom
         o->stats.journal_failures++;
         return not_taken(o, slot, "journal");
     }
+    order_event(o, slot, OE_STORED, "");
     struct gw_request req = {
         .op = GW_CREATE,
         .order_number = ord->number,
@@ -222,25 +282,48 @@ struct orders_result orders_intend(struct orders *o, uint32_t mkt, enum action a
     enum side outcome = outcome_of(action);
     px_t yes_px = book_two_sided(view->book) ? price_of(o->config.style, view->book, outcome) : 0;
     struct orders_result ret;
-    if (yes_px != 0 && blocked(o, h, outcome, is_buy, yes_px, &ret)) {
-        return ret;
-    }
     qty_t qty = o->config.order_qty;
     if (!is_buy && !o->config.allow_short) {
         qty_t position = o->account.holdings[h].position;
         qty_t held = outcome == SIDE_YES ? -position : position;
         qty = held < qty ? held : qty;
         if (qty <= 0) {
-            return result(VERDICT_REFUSED, "nothing_held");
+            qty = 0;
         }
     }
+    uint32_t slot = NONE;
+    enum manage what = MANAGE_PLACE;
+    if (yes_px != 0) {
+        what = manage(o, h, outcome, is_buy, yes_px, qty, &slot, &ret);
+        if (what == MANAGE_ANSWERED) {
+            return ret;
+        }
+    }
+    if (qty == 0 && what == MANAGE_AMEND) { /* what rests would sell what is not there */
+        o->slots[slot].cancel_wanted = true;
+        order_plan(o, slot);
+        return result(VERDICT_KEPT, "cancel_first");
+    }
+    if (qty == 0) {
+        return result(VERDICT_REFUSED, "nothing_held");
+    }
+    if (what == MANAGE_AMEND &&
+        apart(o->slots[slot].yes_px, yes_px) <= o->config.replace_distance) {
+        yes_px = o->slots[slot].yes_px; /* only smaller */
+    }
     watch_worth(o);
-    struct risk_refusal no = gate(o, h, outcome, yes_px, qty, view);
+    struct risk_refusal no = gate(o, h, outcome, yes_px, qty, slot, view);
     if (no.check != RISK_PASS) {
         ret = result(VERDICT_REFUSED, risk_name(no.check));
         ret.value = no.value;
         ret.limit = no.limit;
         return ret;
+    }
+    if (what == MANAGE_AMEND) {
+        struct order *ord = &o->slots[slot];
+        return send_amend(o, slot, yes_px, ord->filled + qty)
+                   ? (struct orders_result){VERDICT_SENT, "amend", 0, 0, ord->number}
+                   : result(VERDICT_ERROR, "amend_not_taken");
     }
     return place(o, h, outcome, is_buy, yes_px, qty, view->frame_mono);
 }

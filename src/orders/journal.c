@@ -247,6 +247,7 @@ static enum status reader_note(struct reader *r, const struct journal_record *re
     case JOURNAL_NONE:
     case JOURNAL_SESSION:
     case JOURNAL_ACK:
+    case JOURNAL_AMEND:
     case JOURNAL_TYPE_MAX:
         return ST_OK;
     }

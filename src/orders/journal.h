@@ -51,6 +51,7 @@ enum journal_type {
     JOURNAL_DONE,    /* it is settled, whatever it became: client_id */
     JOURNAL_HALT,    /* trading is halted: reason */
     JOURNAL_RELEASE, /* a person let it go: reason */
+    JOURNAL_AMEND,   /* an amend is about to leave: client_id, new yes_px and qty (total) */
     JOURNAL_TYPE_MAX
 };
 

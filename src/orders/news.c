@@ -95,7 +95,7 @@ static void fill_count(struct orders *o, uint32_t slot, const struct stray *f)
     if (ord->claimed < ord->filled) {
         ord->claimed = ord->filled;
     }
-    order_event(o, slot, ord->filled >= ord->qty ? OE_FILL_ALL : OE_FILL_PART, "");
+    order_event(o, slot, ord->filled >= order_total(ord) ? OE_FILL_ALL : OE_FILL_PART, "");
 }
 
 static struct stray stray_of(const struct ev_fill *f)
@@ -224,7 +224,8 @@ void order_seen(struct orders *o, uint32_t slot, const struct ev_user_order *row
         ord->claimed = ord->filled; /* read anew: an earlier claim may have been wrong */
     }
     if (row->filled > ord->claimed) {
-        ord->claimed = row->filled < ord->qty ? row->filled : ord->qty;
+        qty_t total = order_total(ord);
+        ord->claimed = row->filled < total ? row->filled : total;
         if (orders_ready(o)) {
             lot_want_position(o, ord->h, o->config.position_read_delay);
         }
@@ -329,7 +330,7 @@ static void cancel_answer(struct orders *o, uint32_t slot, const struct ev_answe
     switch ((enum gw_outcome)a->outcome) {
     case GW_OK: {
         qty_t filled = ord->qty - a->remaining; /* remaining: what the cancel took off */
-        if (a->remaining <= 0 || filled < ord->filled) {
+        if (a->remaining <= 0 || filled < ord->filled || ord->amend_px != 0) {
             break; /* the counts make no sense: read the order */
         }
         ord->claimed = filled > ord->claimed ? filled : ord->claimed;
@@ -354,6 +355,48 @@ static void cancel_answer(struct orders *o, uint32_t slot, const struct ev_answe
     order_event(o, slot, event, a->error_code);
     if (event != OE_CANCEL_OK) {
         ord->tries = tries + 1;
+        say_outcome(o, ord->h, false);
+    }
+    order_plan(o, slot);
+}
+
+/* Counts of an amend's answer; they may be left out. */
+static void amended(struct orders *o, uint32_t slot, const struct ev_answer *a)
+{
+    struct order *ord = &o->slots[slot];
+    ord->yes_px = ord->amend_px;
+    ord->qty = ord->amend_qty;
+    ord->amend_px = 0;
+    bool said = a->filled != QTY_UNKNOWN && a->remaining != QTY_UNKNOWN;
+    if (said && a->filled > ord->claimed) {
+        ord->claimed = a->filled < ord->qty ? a->filled : ord->qty;
+        lot_want_position(o, ord->h, o->config.position_read_delay);
+    }
+    bool all = said && a->remaining == 0 && a->filled >= ord->qty;
+    ord->read_now = ord->read_now || (said && a->remaining == 0 && !all);
+    bool part = ord->filled > 0 || ord->claimed > 0;
+    say_outcome(o, ord->h, true);
+    order_event(o, slot, all ? OE_AMEND_FILLED : part ? OE_AMEND_OK_PART : OE_AMEND_OK, "");
+}
+
+static void amend_answer(struct orders *o, uint32_t slot, const struct ev_answer *a)
+{
+    struct order *ord = &o->slots[slot];
+    ord->amend_due = false;
+    if (a->outcome == GW_OK && strcmp(a->order_id, ord->order_id) == 0 && ord->amend_px != 0) {
+        amended(o, slot, a);
+    } else if (a->outcome == GW_REJECTED || a->outcome == GW_NOT_SENT ||
+               a->outcome == GW_RATE_LIMIT || a->outcome == GW_AUTH) {
+        ord->amend_px = 0;
+        ord->cancel_wanted = ord->cancel_wanted || a->outcome == GW_REJECTED;
+        order_event(o, slot, ord->filled > 0 ? OE_AMEND_FAILED_PART : OE_AMEND_FAILED,
+                    a->error_code);
+        say_outcome(o, ord->h, false);
+    } else {
+        /* Which terms hold nobody knows, or whether it is there: it goes, and then that is known.
+         */
+        ord->cancel_wanted = true;
+        order_event(o, slot, OE_AMEND_UNCLEAR, a->error_code);
         say_outcome(o, ord->h, false);
     }
     order_plan(o, slot);
@@ -444,10 +487,10 @@ void orders_limits(struct orders *o, const struct ev_answer *a)
     }
 }
 
-/* What the answer of a create or a cancel says of the write bucket. */
+/* What the answer of a create, an amend or a cancel says of the write bucket. */
 static void budget_learn(struct orders *o, const struct req *r, const struct ev_answer *a)
 {
-    bool create = r->purpose == FOR_CREATE;
+    bool create = r->purpose == FOR_CREATE || r->purpose == FOR_AMEND;
     if (!create && r->purpose != FOR_CANCEL) {
         return;
     }
@@ -480,6 +523,9 @@ void orders_answer(struct orders *o, const struct ev_answer *a)
         break;
     case FOR_CANCEL:
         cancel_answer(o, copy.index, a);
+        break;
+    case FOR_AMEND:
+        amend_answer(o, copy.index, a);
         break;
     case FOR_ORDER:
     case FOR_ORDER_LIST:

@@ -1,5 +1,5 @@
 /*
- * order_state.c - the transition table, and nothing else.
+ * order_state.c - the transition table, and what it says.
  *
  * Rows that lead to the state they start from are news that is ordinary there and changes nothing.
  * A rejected order that the exchange shows after all comes back to life: the caller counts that.
@@ -9,9 +9,11 @@
 #include <stdint.h>
 
 static const struct order_row rows[] = {
-    {ORDER_INTENDED, OE_SENT, ORDER_SENT, "the gateway has it"},
-    {ORDER_INTENDED, OE_NOT_TAKEN, ORDER_REJECTED, "it never left"},
+    {ORDER_INTENDED, OE_STORED, ORDER_STORED, "it survives a crash from here on"},
+    {ORDER_INTENDED, OE_NOT_TAKEN, ORDER_REJECTED, "the journal refused it: it never left"},
     {ORDER_INTENDED, OE_RESTORED, ORDER_UNKNOWN, "a previous session may have sent it"},
+    {ORDER_STORED, OE_SENT, ORDER_SENT, "the gateway has it"},
+    {ORDER_STORED, OE_NOT_TAKEN, ORDER_REJECTED, "the gateway is full: it never left"},
     {ORDER_SENT, OE_ACK_RESTING, ORDER_RESTING, "on the book"},
     {ORDER_SENT, OE_ACK_PART, ORDER_PART, "part filled at once"},
     {ORDER_SENT, OE_ACK_FILLED, ORDER_FILLED, "all filled at once"},
@@ -33,7 +35,14 @@ static const struct order_row rows[] = {
     {ORDER_RESTING, OE_UNKNOWN, ORDER_RESTING, "no answer, but the user channel showed it"},
     {ORDER_RESTING, OE_FILL_PART, ORDER_PART, ""},
     {ORDER_RESTING, OE_FILL_ALL, ORDER_FILLED, ""},
+    {ORDER_RESTING, OE_AMEND_SENT, ORDER_AMEND_SENT, ""},
     {ORDER_RESTING, OE_CANCEL_SENT, ORDER_CANCEL_SENT, ""},
+    {ORDER_RESTING, OE_AMEND_OK, ORDER_RESTING, "its cancel failed, then the amend was answered"},
+    {ORDER_RESTING, OE_AMEND_OK_PART, ORDER_PART, "its cancel failed, then the amend was answered"},
+    {ORDER_RESTING, OE_AMEND_FILLED, ORDER_FILLED, "the new price crossed"},
+    {ORDER_RESTING, OE_AMEND_FAILED, ORDER_RESTING, "its cancel failed too"},
+    {ORDER_RESTING, OE_AMEND_FAILED_PART, ORDER_PART, "its cancel failed too"},
+    {ORDER_RESTING, OE_AMEND_UNCLEAR, ORDER_RESTING, "either terms: it is cancelled"},
     {ORDER_RESTING, OE_SEEN_RESTING, ORDER_RESTING, "nothing new"},
     {ORDER_RESTING, OE_SEEN_PART, ORDER_PART, "shown, part filled"},
     {ORDER_RESTING, OE_SEEN_FILLED, ORDER_FILLED, "shown as executed"},
@@ -46,12 +55,36 @@ static const struct order_row rows[] = {
     {ORDER_PART, OE_UNKNOWN, ORDER_UNKNOWN, "it exists; whether its rest rests must be read"},
     {ORDER_PART, OE_FILL_PART, ORDER_PART, ""},
     {ORDER_PART, OE_FILL_ALL, ORDER_FILLED, ""},
+    {ORDER_PART, OE_AMEND_SENT, ORDER_AMEND_SENT, ""},
     {ORDER_PART, OE_CANCEL_SENT, ORDER_CANCEL_SENT, ""},
+    {ORDER_PART, OE_AMEND_OK, ORDER_PART, "its cancel failed, then the amend was answered"},
+    {ORDER_PART, OE_AMEND_OK_PART, ORDER_PART, "its cancel failed, then the amend was answered"},
+    {ORDER_PART, OE_AMEND_FILLED, ORDER_FILLED, "the new price crossed"},
+    {ORDER_PART, OE_AMEND_FAILED, ORDER_PART, "its cancel failed too"},
+    {ORDER_PART, OE_AMEND_FAILED_PART, ORDER_PART, "its cancel failed too"},
+    {ORDER_PART, OE_AMEND_UNCLEAR, ORDER_PART, "either terms: it is cancelled"},
     {ORDER_PART, OE_SEEN_RESTING, ORDER_PART, "a late message"},
     {ORDER_PART, OE_SEEN_PART, ORDER_PART, "nothing new"},
     {ORDER_PART, OE_SEEN_FILLED, ORDER_FILLED, "shown as executed"},
     {ORDER_PART, OE_SEEN_CANCELLED, ORDER_CANCELLED, "shown as canceled"},
     {ORDER_PART, OE_SEEN_EXPIRED, ORDER_EXPIRED, "shown as expired"},
+    {ORDER_AMEND_SENT, OE_ACK_RESTING, ORDER_AMEND_SENT, "a late answer"},
+    {ORDER_AMEND_SENT, OE_ACK_PART, ORDER_AMEND_SENT, "a late answer"},
+    {ORDER_AMEND_SENT, OE_UNKNOWN, ORDER_AMEND_SENT, "it exists: the amend settles it"},
+    {ORDER_AMEND_SENT, OE_FILL_PART, ORDER_AMEND_SENT, "amend and fill cross"},
+    {ORDER_AMEND_SENT, OE_FILL_ALL, ORDER_FILLED, "the fills won the race"},
+    {ORDER_AMEND_SENT, OE_AMEND_OK, ORDER_RESTING, "new terms"},
+    {ORDER_AMEND_SENT, OE_AMEND_OK_PART, ORDER_PART, "new terms"},
+    {ORDER_AMEND_SENT, OE_AMEND_FILLED, ORDER_FILLED, "the new price crossed"},
+    {ORDER_AMEND_SENT, OE_AMEND_FAILED, ORDER_RESTING, "old terms"},
+    {ORDER_AMEND_SENT, OE_AMEND_FAILED_PART, ORDER_PART, "old terms"},
+    {ORDER_AMEND_SENT, OE_AMEND_UNCLEAR, ORDER_AMEND_SENT, "either terms: it is cancelled"},
+    {ORDER_AMEND_SENT, OE_CANCEL_SENT, ORDER_CANCEL_SENT, "a cancel does not wait for an amend"},
+    {ORDER_AMEND_SENT, OE_SEEN_RESTING, ORDER_AMEND_SENT, "a message from before the amend"},
+    {ORDER_AMEND_SENT, OE_SEEN_PART, ORDER_AMEND_SENT, "a message from before the amend"},
+    {ORDER_AMEND_SENT, OE_SEEN_FILLED, ORDER_FILLED, "shown as executed"},
+    {ORDER_AMEND_SENT, OE_SEEN_CANCELLED, ORDER_CANCELLED, "shown as canceled"},
+    {ORDER_AMEND_SENT, OE_SEEN_EXPIRED, ORDER_EXPIRED, "shown as expired"},
     {ORDER_CANCEL_SENT, OE_ACK_RESTING, ORDER_CANCEL_SENT,
      "the create was answered after our cancel left"},
     {ORDER_CANCEL_SENT, OE_ACK_PART, ORDER_CANCEL_SENT,
@@ -66,6 +99,13 @@ static const struct order_row rows[] = {
     {ORDER_CANCEL_SENT, OE_CANCEL_FAILED_PART, ORDER_PART, "the cancel had no effect"},
     {ORDER_CANCEL_SENT, OE_CANCEL_UNCLEAR, ORDER_CANCEL_SENT,
      "a 404 proves nothing: read the order"},
+    {ORDER_CANCEL_SENT, OE_AMEND_OK, ORDER_CANCEL_SENT, "the cancel settles it"},
+    {ORDER_CANCEL_SENT, OE_AMEND_OK_PART, ORDER_CANCEL_SENT, "the cancel settles it"},
+    {ORDER_CANCEL_SENT, OE_AMEND_FILLED, ORDER_FILLED,
+     "the new price crossed: nothing is left to cancel"},
+    {ORDER_CANCEL_SENT, OE_AMEND_FAILED, ORDER_CANCEL_SENT, "the cancel settles it"},
+    {ORDER_CANCEL_SENT, OE_AMEND_FAILED_PART, ORDER_CANCEL_SENT, "the cancel settles it"},
+    {ORDER_CANCEL_SENT, OE_AMEND_UNCLEAR, ORDER_CANCEL_SENT, "the cancel settles it"},
     {ORDER_CANCEL_SENT, OE_SEEN_RESTING, ORDER_CANCEL_SENT, "a message from before the cancel"},
     {ORDER_CANCEL_SENT, OE_SEEN_PART, ORDER_CANCEL_SENT, "a message from before the cancel"},
     {ORDER_CANCEL_SENT, OE_SEEN_FILLED, ORDER_FILLED, "shown as executed"},
@@ -92,6 +132,12 @@ static const struct order_row rows[] = {
     {ORDER_FILLED, OE_CANCEL_FAILED, ORDER_FILLED, "too late to matter"},
     {ORDER_FILLED, OE_CANCEL_FAILED_PART, ORDER_FILLED, "too late to matter"},
     {ORDER_FILLED, OE_CANCEL_UNCLEAR, ORDER_FILLED, "too late to matter"},
+    {ORDER_FILLED, OE_AMEND_OK, ORDER_FILLED, "too late to matter"},
+    {ORDER_FILLED, OE_AMEND_OK_PART, ORDER_FILLED, "too late to matter"},
+    {ORDER_FILLED, OE_AMEND_FILLED, ORDER_FILLED, "too late to matter"},
+    {ORDER_FILLED, OE_AMEND_FAILED, ORDER_FILLED, "too late to matter"},
+    {ORDER_FILLED, OE_AMEND_FAILED_PART, ORDER_FILLED, "too late to matter"},
+    {ORDER_FILLED, OE_AMEND_UNCLEAR, ORDER_FILLED, "too late to matter"},
     {ORDER_FILLED, OE_SEEN_RESTING, ORDER_FILLED, "a late message"},
     {ORDER_FILLED, OE_SEEN_PART, ORDER_FILLED, "a late message"},
     {ORDER_FILLED, OE_SEEN_FILLED, ORDER_FILLED, "nothing new"},
@@ -105,6 +151,12 @@ static const struct order_row rows[] = {
     {ORDER_CANCELLED, OE_CANCEL_FAILED, ORDER_CANCELLED, "too late to matter"},
     {ORDER_CANCELLED, OE_CANCEL_FAILED_PART, ORDER_CANCELLED, "too late to matter"},
     {ORDER_CANCELLED, OE_CANCEL_UNCLEAR, ORDER_CANCELLED, "too late to matter"},
+    {ORDER_CANCELLED, OE_AMEND_OK, ORDER_CANCELLED, "too late to matter"},
+    {ORDER_CANCELLED, OE_AMEND_OK_PART, ORDER_CANCELLED, "too late to matter"},
+    {ORDER_CANCELLED, OE_AMEND_FILLED, ORDER_FILLED, "the exchange is the authority"},
+    {ORDER_CANCELLED, OE_AMEND_FAILED, ORDER_CANCELLED, "too late to matter"},
+    {ORDER_CANCELLED, OE_AMEND_FAILED_PART, ORDER_CANCELLED, "too late to matter"},
+    {ORDER_CANCELLED, OE_AMEND_UNCLEAR, ORDER_CANCELLED, "too late to matter"},
     {ORDER_CANCELLED, OE_SEEN_RESTING, ORDER_CANCELLED, "a late message"},
     {ORDER_CANCELLED, OE_SEEN_PART, ORDER_CANCELLED, "a late message"},
     {ORDER_CANCELLED, OE_SEEN_FILLED, ORDER_FILLED, "the exchange is the authority"},
@@ -120,6 +172,12 @@ static const struct order_row rows[] = {
     {ORDER_EXPIRED, OE_CANCEL_FAILED, ORDER_EXPIRED, "too late to matter"},
     {ORDER_EXPIRED, OE_CANCEL_FAILED_PART, ORDER_EXPIRED, "too late to matter"},
     {ORDER_EXPIRED, OE_CANCEL_UNCLEAR, ORDER_EXPIRED, "too late to matter"},
+    {ORDER_EXPIRED, OE_AMEND_OK, ORDER_EXPIRED, "too late to matter"},
+    {ORDER_EXPIRED, OE_AMEND_OK_PART, ORDER_EXPIRED, "too late to matter"},
+    {ORDER_EXPIRED, OE_AMEND_FILLED, ORDER_FILLED, "the exchange is the authority"},
+    {ORDER_EXPIRED, OE_AMEND_FAILED, ORDER_EXPIRED, "too late to matter"},
+    {ORDER_EXPIRED, OE_AMEND_FAILED_PART, ORDER_EXPIRED, "too late to matter"},
+    {ORDER_EXPIRED, OE_AMEND_UNCLEAR, ORDER_EXPIRED, "too late to matter"},
     {ORDER_EXPIRED, OE_SEEN_RESTING, ORDER_EXPIRED, "a late message"},
     {ORDER_EXPIRED, OE_SEEN_PART, ORDER_EXPIRED, "a late message"},
     {ORDER_EXPIRED, OE_SEEN_FILLED, ORDER_FILLED, "the exchange is the authority"},
@@ -157,7 +215,8 @@ enum status order_next(enum order_state from, enum order_event event, enum order
 const char *order_state_name(enum order_state s)
 {
     static const char *const names[ORDER_STATE_MAX] = {
-        [ORDER_INTENDED] = "intended",       [ORDER_SENT] = "sent",
+        [ORDER_INTENDED] = "intended",       [ORDER_STORED] = "stored",
+        [ORDER_AMEND_SENT] = "amend_sent",   [ORDER_SENT] = "sent",
         [ORDER_RESTING] = "resting",         [ORDER_PART] = "part",
         [ORDER_CANCEL_SENT] = "cancel_sent", [ORDER_UNKNOWN] = "unknown",
         [ORDER_FILLED] = "filled",           [ORDER_CANCELLED] = "cancelled",
@@ -169,6 +228,7 @@ const char *order_state_name(enum order_state s)
 const char *order_event_name(enum order_event e)
 {
     static const char *const names[ORDER_EVENT_MAX] = {
+        [OE_STORED] = "stored",
         [OE_SENT] = "sent",
         [OE_NOT_TAKEN] = "not_taken",
         [OE_RESTORED] = "restored",
@@ -180,6 +240,13 @@ const char *order_event_name(enum order_event e)
         [OE_UNKNOWN] = "unknown",
         [OE_FILL_PART] = "fill_part",
         [OE_FILL_ALL] = "fill_all",
+        [OE_AMEND_SENT] = "amend_sent",
+        [OE_AMEND_OK] = "amend_ok",
+        [OE_AMEND_OK_PART] = "amend_ok_part",
+        [OE_AMEND_FILLED] = "amend_filled",
+        [OE_AMEND_FAILED] = "amend_failed",
+        [OE_AMEND_FAILED_PART] = "amend_failed_part",
+        [OE_AMEND_UNCLEAR] = "amend_unclear",
         [OE_CANCEL_SENT] = "cancel_sent",
         [OE_CANCEL_OK] = "cancel_ok",
         [OE_CANCEL_FAILED] = "cancel_failed",
@@ -193,4 +260,37 @@ const char *order_event_name(enum order_event e)
         [OE_ABSENT] = "absent",
     };
     return e < ORDER_EVENT_MAX ? names[e] : "none";
+}
+
+const char *order_effect(const struct order_row *row)
+{
+    bool before = order_state_open(row->from);
+    bool after = order_state_open(row->to);
+    bool fill = row->event == OE_FILL_PART || row->event == OE_FILL_ALL;
+    if (fill && before && !after) {
+        return "the fill moves cash and position; nothing is reserved and it counts no more";
+    }
+    if (fill && after && before) {
+        return "the fill moves cash and position; its part of the reserve is freed";
+    }
+    if (fill) {
+        return after ? "the fill moves cash and position; what is left is reserved and counts again"
+                     : "the fill moves cash and position";
+    }
+    if (before && !after) {
+        return "frees what was reserved for the rest, fills that are owed aside; counts no more";
+    }
+    if (!before && after) {
+        return "what is left is reserved and counts against every limit again";
+    }
+    if (row->event == OE_AMEND_SENT) {
+        return "reserves the dearer of old and new terms";
+    }
+    if (after && (row->event == OE_AMEND_OK || row->event == OE_AMEND_OK_PART)) {
+        return "reserves by the new terms";
+    }
+    if (after && (row->event == OE_AMEND_FAILED || row->event == OE_AMEND_FAILED_PART)) {
+        return "reserves by the old terms";
+    }
+    return before ? "none: goes on being reserved and counted" : "none";
 }

@@ -13,10 +13,12 @@
 #include "base/status.h"
 
 enum order_state {
-    ORDER_INTENDED,    /* passed the risk gate, journalled, not given to the gateway yet */
+    ORDER_INTENDED,    /* passed the risk gate; nothing has happened yet */
+    ORDER_STORED,      /* in the order journal, not given to the gateway yet */
     ORDER_SENT,        /* the gateway has it, no answer */
     ORDER_RESTING,     /* on the book, nothing filled that we know of */
     ORDER_PART,        /* part filled, the rest is on the book (or will be answered) */
+    ORDER_AMEND_SENT,  /* an amend was given to the gateway, not settled: old or new terms hold */
     ORDER_CANCEL_SENT, /* a cancel was given to the gateway, not settled */
     ORDER_UNKNOWN,     /* it may or may not be at the exchange: settled by reading */
     ORDER_FILLED,      /* done: all of it */
@@ -27,6 +29,7 @@ enum order_state {
 };
 
 enum order_event {
+    OE_STORED,             /* the journal has it */
     OE_SENT,               /* the gateway took the request */
     OE_NOT_TAKEN,          /* journal or gateway refused it here */
     OE_RESTORED,           /* a previous session left it open */
@@ -38,6 +41,13 @@ enum order_event {
     OE_UNKNOWN,            /* nobody can say what the create did */
     OE_FILL_PART,          /* a fill; not all is filled after it */
     OE_FILL_ALL,           /* a fill; all is filled after it */
+    OE_AMEND_SENT,         /* the gateway took our amend */
+    OE_AMEND_OK,           /* amend answered: new terms, nothing filled */
+    OE_AMEND_OK_PART,      /* ... part filled */
+    OE_AMEND_FILLED,       /* ... all filled: the new price crossed */
+    OE_AMEND_FAILED,       /* the amend had no effect and nothing is filled */
+    OE_AMEND_FAILED_PART,  /* the amend had no effect, part is filled */
+    OE_AMEND_UNCLEAR,      /* nobody can say what the amend did: the order is cancelled */
     OE_CANCEL_SENT,        /* the gateway took our cancel */
     OE_CANCEL_OK,          /* cancel answered: rest cancelled */
     OE_CANCEL_FAILED,      /* the cancel had no effect and nothing is filled */
@@ -59,6 +69,9 @@ struct order_row {
     const char *why; /* for docs and readers */
 };
 
+/* What a row does to cash, risk and exposure, in words; follows from its states and its event. */
+const char *order_effect(const struct order_row *row);
+
 /* The table, for tests and documents. */
 const struct order_row *order_rows(size_t *ret_n);
 
@@ -74,5 +87,9 @@ static inline bool order_state_open(enum order_state s)
 
 const char *order_state_name(enum order_state s);
 const char *order_event_name(enum order_event e);
+
+/* docs/ORDERS.md. */
+struct buf;
+void orders_document(struct buf *out);
 
 #endif

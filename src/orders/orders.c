@@ -26,6 +26,8 @@ struct orders_config orders_config_default(void)
         .style = PRICE_AGGRESSIVE,
         .tif = GW_GTC,
         .replace_distance = PX_CENT,
+        .amend = true,
+        .market_orders_max = 1,
         .position_read_delay = 100 * NS_PER_MS,
         .back_off_min = 100 * NS_PER_MS,
         .back_off_max = 5 * NS_PER_SEC,
@@ -34,6 +36,8 @@ struct orders_config orders_config_default(void)
         .drift_halt_qty = 10 * QTY_ONE,
         .auth_halt_count = 3,
         .limits = risk_limits_default(),
+        .write_rate = 100, /* the Basic tier */
+        .write_capacity = 100,
     };
 }
 
@@ -42,10 +46,12 @@ static bool config_ok(const struct orders_config *c)
     return c->markets_max > 0 && c->markets_max <= 10000000 && c->orders_max >= 16 &&
            c->orders_max <= 32768 && c->trades_max >= 16 && c->trades_max <= (1U << 24) &&
            c->order_qty > 0 && c->order_qty <= QTY_LIMIT && c->replace_distance >= 0 &&
-           c->position_read_delay >= 0 && c->back_off_min > 0 &&
-           c->back_off_max >= c->back_off_min && c->sweep > 0 && c->clock_window_ms >= 0 &&
-           c->limits.fills_per_s <= RISK_RATE_MAX && c->limits.orders_per_s <= RISK_RATE_MAX &&
-           c->drift_halt_qty >= 0 && c->n_unsettled <= c->orders_max / 2 &&
+           c->market_orders_max > 0 && c->write_rate > 0 && c->write_capacity > 0 &&
+           c->age_max >= 0 && c->distance_max >= 0 && c->position_read_delay >= 0 &&
+           c->back_off_min > 0 && c->back_off_max >= c->back_off_min && c->sweep > 0 &&
+           c->clock_window_ms >= 0 && c->limits.fills_per_s <= RISK_RATE_MAX &&
+           c->limits.orders_per_s <= RISK_RATE_MAX && c->drift_halt_qty >= 0 &&
+           c->n_unsettled <= c->orders_max / 2 &&
            memchr(c->group_id, 0, sizeof c->group_id) != NULL;
 }
 
@@ -119,7 +125,7 @@ static enum status restore(struct orders *o, const struct journal_record *rec)
     ord->restored = true;
     ord->yes_px = rec->yes_px;
     ord->qty = rec->qty;
-    ord->placed_wall = rec->wall;
+    ord->placed_wall = rec->wall; /* placed_mono 0: old enough for any age limit */
     memcpy(ord->client_id, client_id, sizeof client_id);
     if (idtab_put(&o->by_client, client_id, slot) != ST_OK) {
         return ST_LIMIT;
@@ -146,7 +152,7 @@ enum status orders_create(const struct orders_config *config, const struct order
     o->config = *config;
     o->config.unsettled = NULL;
     o->sinks = *sinks;
-    budget_init(&o->budget);
+    budget_init(&o->budget, config->write_rate, config->write_capacity);
     enum status st = tables_create(o);
     for (uint32_t i = 0; st == ST_OK && i < config->n_unsettled; i++) {
         st = restore(o, &config->unsettled[i]);
@@ -241,6 +247,24 @@ enum status orders_market(struct orders *o, uint32_t mkt, const struct ev_market
     return ST_OK;
 }
 
+/* Orders that the market has left behind are cancelled. */
+static void watch_distance(struct orders *o, uint32_t h, const struct book *book)
+{
+    uint32_t next = NONE;
+    for (uint32_t i = o->lots[h].first; i != NONE; i = next) {
+        struct order *ord = &o->slots[i];
+        next = ord->next;
+        px_t best = book_best(book, ord->outcome);
+        px_t own = ord->outcome == SIDE_YES ? ord->yes_px : PX_ONE - ord->yes_px;
+        if (order_state_open(ord->state) && !ord->cancel_wanted &&
+            best - own > o->config.distance_max) {
+            o->stats.strayed++;
+            ord->cancel_wanted = true;
+            order_plan(o, i);
+        }
+    }
+}
+
 void orders_book(struct orders *o, uint32_t mkt, const struct book *book)
 {
     uint32_t h = o->mkt_lot[mkt];
@@ -256,6 +280,9 @@ void orders_book(struct orders *o, uint32_t mkt, const struct book *book)
     }
     if (p->position != 0) {
         watch_worth(o);
+    }
+    if (o->config.distance_max != 0) {
+        watch_distance(o, h, book);
     }
 }
 
@@ -307,9 +334,24 @@ static usd_t reserve_of(const struct orders *o, uint32_t h, enum side outcome, p
     return usd_of(own, qty - close) + (fee > 0 ? fee : 0);
 }
 
+qty_t order_total(const struct order *ord)
+{
+    return ord->amend_px != 0 && ord->amend_qty > ord->qty ? ord->amend_qty : ord->qty;
+}
+
+/* The dearer of old and new terms while an amend is not settled. */
+static px_t dearest(const struct order *ord)
+{
+    if (ord->amend_px == 0) {
+        return ord->yes_px;
+    }
+    bool higher = ord->amend_px > ord->yes_px;
+    return higher == (ord->outcome == SIDE_YES) ? ord->amend_px : ord->yes_px;
+}
+
 static qty_t rest_of(const struct order *ord)
 {
-    qty_t all = order_state_open(ord->state) ? ord->qty : ord->claimed;
+    qty_t all = order_state_open(ord->state) ? order_total(ord) : ord->claimed;
     return all > ord->filled ? all - ord->filled : 0;
 }
 
@@ -320,13 +362,13 @@ static qty_t held_against(const struct holding *p, enum side outcome)
 }
 
 usd_t lot_reserve(const struct orders *o, uint32_t h, enum side outcome, px_t yes_px, qty_t qty,
-                  qty_t *ret_same_side)
+                  uint32_t except, qty_t *ret_same_side)
 {
     qty_t closeable = held_against(&o->account.holdings[h], outcome);
     qty_t same = 0;
     for (uint32_t i = o->lots[h].first; i != NONE; i = o->slots[i].next) {
         const struct order *ord = &o->slots[i];
-        if (ord->outcome == outcome) {
+        if (i != except && ord->outcome == outcome) {
             same += rest_of(ord);
         }
     }
@@ -344,7 +386,7 @@ void lot_refresh(struct orders *o, uint32_t h)
     for (uint32_t i = o->lots[h].first; i != NONE; i = o->slots[i].next) {
         struct order *ord = &o->slots[i];
         usd_t now =
-            reserve_of(o, h, ord->outcome, ord->yes_px, rest_of(ord), &closeable[ord->outcome]);
+            reserve_of(o, h, ord->outcome, dearest(ord), rest_of(ord), &closeable[ord->outcome]);
         delta += now - ord->reserved;
         ord->reserved = now;
     }
@@ -414,7 +456,7 @@ void order_settle(struct orders *o, uint32_t slot)
 {
     struct order *ord = &o->slots[slot];
     if (ord->settled || order_state_open(ord->state) || order_owed(ord) || ord->create_due ||
-        ord->cancel_due || ord->reading) {
+        ord->cancel_due || ord->amend_due || ord->reading) {
         return;
     }
     list_remove(o, &o->lots[ord->h], slot);
@@ -530,8 +572,8 @@ enum status journal_order(struct orders *o, const struct order *ord, enum journa
         .number = ord->number,
         .outcome = ord->outcome,
         .is_buy = ord->is_buy,
-        .yes_px = ord->yes_px,
-        .qty = ord->qty,
+        .yes_px = type == JOURNAL_AMEND ? ord->amend_px : ord->yes_px,
+        .qty = type == JOURNAL_AMEND ? ord->amend_qty : ord->qty,
         .reserved = ord->reserved,
     };
     memcpy(r.ticker, o->account.holdings[ord->h].ticker, sizeof r.ticker);
@@ -584,6 +626,9 @@ void order_event(struct orders *o, uint32_t slot, enum order_event event, const 
         say_outcome(o, ord->h, false);
     }
     ord->state = to;
+    if (!order_state_open(to)) {
+        ord->amend_px = 0;
+    }
     if (order_state_open(from) != order_state_open(to)) {
         o->n_open += order_state_open(to) ? 1U : UINT32_MAX;
     }

@@ -59,10 +59,14 @@ struct orders_config {
     qty_t order_qty;             /* contracts of one BUY */
     enum price_style style;
     enum gw_tif tif;
-    px_t replace_distance;         /* keep an order whose price is at most so far off */
-    bool allow_short;              /* SELL may acquire more than closes the position */
-    bool from_config;              /* the account starts as said here; no start-up reads */
-    usd_t cash_start;              /* with from_config */
+    px_t replace_distance;      /* keep an order whose price is at most so far off */
+    bool amend;                 /* move an order with an amend; else cancel it and place anew */
+    uint32_t market_orders_max; /* open orders of one market, from 1 */
+    mono_ns_t age_max;          /* an order that rests longer is cancelled; 0: never */
+    px_t distance_max;          /* ... that is so much worse than the best of its side; 0: never */
+    bool allow_short;           /* SELL may acquire more than closes the position */
+    bool from_config;           /* the account starts as said here; no start-up reads */
+    usd_t cash_start;           /* with from_config */
     bool balance_excludes_resting; /* balance falls when an order rests (API sheet 15.3) */
     bool wants_link;               /* no new orders while the private session is down */
     bool keep_on_stop;             /* stop and halt leave resting orders */
@@ -74,6 +78,8 @@ struct orders_config {
     qty_t drift_halt_qty;          /* drift above this halts the market */
     uint32_t auth_halt_count;      /* answers 401/403 in a row that halt everything */
     struct risk_limits limits;
+    int64_t write_rate,
+        write_capacity; /* write tokens (budget.h) until the exchange tells its own */
     /* Intents of previous sessions without JOURNAL_DONE, their order_id filled when it is known. */
     const struct journal_record *unsettled;
     uint32_t n_unsettled;
@@ -83,7 +89,7 @@ struct orders_config orders_config_default(void);
 /* Counters of the order manager; plain numbers, the engine publishes them. */
 struct orders_stats {
     uint64_t intents, sent, acked, rejected, unknown, resolved_found, resolved_absent;
-    uint64_t cancels, fills, fills_foreign, fills_duplicate, fee_drifts;
+    uint64_t cancels, amends, aged, strayed, fills, fills_foreign, fills_duplicate, fee_drifts;
     uint64_t position_reads, differences, drifts, fills_reads, order_reads;
     uint64_t journal_failures, gateway_full, table_errors, revived, auth_errors, foreign_orders;
 };

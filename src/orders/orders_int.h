@@ -28,6 +28,7 @@ struct order {
     bool restored;      /* of a previous session */
     bool create_due;    /* the create is not answered yet */
     bool cancel_due;    /* a cancel is not answered yet */
+    bool amend_due;     /* an amend is not answered yet */
     bool cancel_wanted; /* to be cancelled as soon as that is possible */
     bool reading;       /* a read for it is not answered yet */
     bool read_now;      /* an order read is wanted, whatever the state says */
@@ -35,12 +36,15 @@ struct order {
     uint32_t tries; /* reads and cancels in a row that settled nothing */
     px_t yes_px;
     qty_t qty;
-    qty_t filled;  /* by fills counted */
-    qty_t claimed; /* by what the exchange said; more than filled: fills are owed */
+    px_t amend_px;   /* terms of an amend that is not settled; 0: there is none */
+    qty_t amend_qty; /* the new total */
+    qty_t filled;    /* by fills counted */
+    qty_t claimed;   /* by what the exchange said; more than filled: fills are owed */
     usd_t reserved;
     struct fee_order fee;
     mono_ns_t cancel_after; /* no cancel before this */
     wall_ns_t placed_wall;
+    mono_ns_t placed_mono;
     wall_ns_t signed_wall; /* of the create, when its answer told it */
     uint32_t next;         /* in the lot's list of live orders, oldest first */
     uint32_t live;         /* place in orders.live */
@@ -92,6 +96,7 @@ enum purpose {
     FOR_NOTHING,
     FOR_CREATE,
     FOR_CANCEL,
+    FOR_AMEND,
     FOR_ORDER,       /* GET_ORDER */
     FOR_ORDER_LIST,  /* LIST_ORDERS, looking for one */
     FOR_ORDER_FILLS, /* LIST_FILLS of one order */
@@ -234,8 +239,12 @@ void order_event(struct orders *o, uint32_t slot, enum order_event event, const 
 void order_settle(struct orders *o, uint32_t slot);
 void order_learn_id(struct orders *o, uint32_t slot, const char *order_id);
 void lot_refresh(struct orders *o, uint32_t h);
+/* Cash that an order would reserve, beside all of the market but `except` (NONE: all);
+ * *ret_same_side: what rests of those that acquire the same outcome. */
 usd_t lot_reserve(const struct orders *o, uint32_t h, enum side outcome, px_t yes_px, qty_t qty,
-                  qty_t *closeable);
+                  uint32_t except, qty_t *ret_same_side);
+/* Contracts that may be acquired in all: the larger of old and new terms while an amend is out. */
+qty_t order_total(const struct order *ord);
 void record_account(struct orders *o, uint32_t h);
 enum status journal_order(struct orders *o, const struct order *ord, enum journal_type type);
 /* Value the account; what was lost beyond a limit halts everything. */
@@ -255,6 +264,8 @@ uint64_t request(struct orders *o, struct gw_request *req, enum purpose purpose,
 mono_ns_t back_off(const struct orders *o, uint32_t tries);
 void order_plan(struct orders *o, uint32_t slot);
 void order_due(struct orders *o, uint32_t slot);
+/* Give the gateway an amend of a resting order. False: it was not taken, nothing changed. */
+bool send_amend(struct orders *o, uint32_t slot, px_t yes_px, qty_t total);
 int64_t fills_since_s(const struct orders *o);
 
 /* reconcile.c */

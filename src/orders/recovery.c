@@ -47,6 +47,15 @@ enum status recovery_take(void *self, const struct journal_record *rec)
             memmove(&r->rec[i], &r->rec[i + 1], (r->n - i) * sizeof *r->rec);
         }
         return ST_OK;
+    case JOURNAL_AMEND: /* either terms may hold: the dearer ones are counted */
+        i = find(r, rec);
+        if (i < r->n) {
+            struct journal_record *k = &r->rec[i];
+            bool dearer = (rec->yes_px > k->yes_px) == (k->outcome == SIDE_YES);
+            k->yes_px = dearer ? rec->yes_px : k->yes_px;
+            k->qty = rec->qty > k->qty ? rec->qty : k->qty;
+        }
+        return ST_OK;
     case JOURNAL_NONE:
     case JOURNAL_SESSION:
     case JOURNAL_HALT:

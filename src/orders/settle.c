@@ -2,11 +2,12 @@
  * settle.c - requests, and for each order what has to be asked next, and when.
  *
  * One timer and at most one read an order. In order of importance:
+ *   older than it may be                  -> a cancel is wanted
  *   cancel wanted, and it rests           -> cancel at once (again after a back-off)
  *   unknown, or a cancel that is unclear  -> read the order, with back-off
  *   fills reported and not seen           -> read its fills, 100 ms later, then with back-off
  *   rests, and no news                    -> read it every `sweep`
- * Cancels and reads may be repeated; a create never is.
+ * Cancels and reads may be repeated; a create and an amend never are.
  */
 #include <string.h>
 
@@ -54,6 +55,12 @@ static bool rests(const struct order *ord)
     return ord->state == ORDER_RESTING || ord->state == ORDER_PART;
 }
 
+/* A cancel may go out: it rests, or an amend is under way, whichever terms hold. */
+static bool may_cancel(const struct order *ord)
+{
+    return rests(ord) || ord->state == ORDER_AMEND_SENT;
+}
+
 static bool needs_read(const struct order *ord)
 {
     return ord->state == ORDER_UNKNOWN || ord->read_now ||
@@ -76,6 +83,38 @@ static void send_cancel(struct orders *o, uint32_t slot)
     ord->cancel_due = true;
     o->stats.cancels++;
     order_event(o, slot, OE_CANCEL_SENT, "");
+}
+
+bool send_amend(struct orders *o, uint32_t slot, px_t yes_px, qty_t total)
+{
+    struct order *ord = &o->slots[slot];
+    const struct holding *p = &o->account.holdings[ord->h];
+    struct gw_request req = {
+        .op = GW_AMEND,
+        .order_number = ord->number,
+        .mkt = p->mkt,
+        .outcome = ord->outcome,
+        .yes_px = yes_px,
+        .qty = total,
+    };
+    memcpy(req.ticker, p->ticker, sizeof req.ticker);
+    memcpy(req.order_id, ord->order_id, sizeof req.order_id);
+    memcpy(req.client_id, ord->client_id, sizeof req.client_id);
+    ord->amend_px = yes_px;
+    ord->amend_qty = total;
+    bool journalled = journal_order(o, ord, JOURNAL_AMEND) == ST_OK;
+    if (!journalled || request(o, &req, FOR_AMEND, slot) == 0) {
+        o->stats.journal_failures += !journalled;
+        o->stats.gateway_full += journalled;
+        ord->amend_px = 0;
+        return false;
+    }
+    budget_spend(&o->budget, BUDGET_CREATE, o->mono);
+    rate_add(&o->orders_rate, o->mono);
+    ord->amend_due = true;
+    o->stats.amends++;
+    order_event(o, slot, OE_AMEND_SENT, "");
+    return true;
 }
 
 /* From when on rows about an order have to be listed, clocks that disagree included. */
@@ -124,10 +163,11 @@ void order_plan(struct orders *o, uint32_t slot)
     if (ord->settled) {
         return;
     }
-    bool cancel = ord->cancel_wanted && rests(ord) && ord->order_id[0] != 0 && !ord->cancel_due;
+    bool cancel =
+        ord->cancel_wanted && may_cancel(ord) && ord->order_id[0] != 0 && !ord->cancel_due;
     if (cancel && o->mono >= ord->cancel_after) {
         send_cancel(o, slot);
-        cancel = ord->cancel_wanted && rests(ord) && !ord->cancel_due;
+        cancel = ord->cancel_wanted && may_cancel(ord) && !ord->cancel_due;
     }
     mono_ns_t due = NS_NEVER;
     bool urgent = true;
@@ -147,6 +187,11 @@ void order_plan(struct orders *o, uint32_t slot)
             urgent = false;
         }
     }
+    if (o->config.age_max != 0 && !ord->cancel_wanted && order_state_open(ord->state)) {
+        mono_ns_t old = ord->placed_mono + o->config.age_max;
+        urgent = urgent || old < due;
+        due = old < due ? old : due;
+    }
     if (due == NS_NEVER) {
         timers_clear(&o->timers, slot);
     } else if (!urgent || !timers_is_set(&o->timers, slot) || due < o->timers.due[slot]) {
@@ -160,7 +205,14 @@ void order_due(struct orders *o, uint32_t slot)
     if (ord->number == 0 || ord->settled) {
         return;
     }
-    bool cancel = ord->cancel_wanted && rests(ord) && !ord->cancel_due;
+    if (o->config.age_max != 0 && !ord->cancel_wanted && order_state_open(ord->state) &&
+        o->mono - ord->placed_mono >= o->config.age_max) {
+        ord->cancel_wanted = true;
+        o->stats.aged++;
+        order_plan(o, slot);
+        return;
+    }
+    bool cancel = ord->cancel_wanted && may_cancel(ord) && !ord->cancel_due;
     if (!ord->reading && !cancel) {
         if (needs_read(ord) || (order_owed(ord) && ord->tries >= OWED_TRIES_MAX)) {
             send_read(o, slot, false);

@@ -299,7 +299,7 @@ enum status paper_request(struct paper *p, const struct gw_request *req, mono_ns
     r->req = *req;
     p->stats.requests++;
     p->open++;
-    bool create = req->op == GW_CREATE;
+    bool create = req->op == GW_CREATE || req->op == GW_AMEND;
     if (req->op >= GW_OP_MAX || !texts_end(req)) {
         memset(&r->req, 0, sizeof r->req);
         r->req.op = req->op;

@@ -24,7 +24,7 @@ struct ev_answer *paper_answer_new(const struct paper *p, const struct request *
     a->sent_mono = r->sent;
     if (r->req.op == GW_CREATE) {
         memcpy(a->client_id, r->req.client_id, sizeof a->client_id);
-    } else if (r->req.op == GW_CANCEL || r->req.op == GW_GET_ORDER) {
+    } else if (r->req.op == GW_CANCEL || r->req.op == GW_AMEND || r->req.op == GW_GET_ORDER) {
         memcpy(a->order_id, r->req.order_id, sizeof a->order_id);
     }
     return a;
@@ -282,6 +282,7 @@ void paper_read(struct paper *p, const struct request *r)
         break;
     case GW_CREATE:
     case GW_CANCEL:
+    case GW_AMEND:
     case GW_GET_ORDER:
     case GW_GET_BALANCE:
     case GW_GET_LIMITS:

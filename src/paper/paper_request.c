@@ -213,6 +213,39 @@ static void cancel(struct paper *p, const struct request *r)
     paper_answer_send(p, a);
 }
 
+static void amend(struct paper *p, const struct request *r)
+{
+    const struct gw_request *q = &r->req;
+    struct ev_answer *a = paper_answer_new(p, r, 0);
+    struct porder *po = named(p, q->order_id);
+    if (po == NULL || match_order_get(p->match, po->o.id) == NULL) {
+        refuse(p, a, 404, "not_found");
+        return;
+    }
+    if (po->o.side != (enum side)q->outcome) {
+        refuse(p, a, 400, "order_side_mismatch");
+        return;
+    }
+    struct match_amendment change = {.px = po->o.side == SIDE_YES ? q->yes_px : PX_ONE - q->yes_px,
+                                     .total = q->qty};
+    enum match_verdict v = MATCH_ACCEPTED;
+    enum status st = match_amend_order(p->match, po->o.id, &change, p->wall, &v);
+    if (st != ST_OK) {
+        struct refusal why = refusal_of(v);
+        refuse(p, a, st == ST_NOT_FOUND ? 404 : why.http_status,
+               st == ST_NOT_FOUND ? "not_found" : why.code);
+        return;
+    }
+    paper_tell(p);
+    a->outcome = GW_OK;
+    a->http_status = 200;
+    memcpy(a->client_id, po->client_id, sizeof a->client_id);
+    a->filled = po->o.filled;
+    a->remaining = po->o.remaining;
+    a->engine_ms = p->wall / NS_PER_MS;
+    paper_answer_send(p, a);
+}
+
 static void get_order(struct paper *p, const struct request *r)
 {
     struct porder *po = named(p, r->req.order_id);
@@ -244,6 +277,9 @@ void paper_execute(struct paper *p, const struct request *r)
         return;
     case GW_CANCEL:
         cancel(p, r);
+        return;
+    case GW_AMEND:
+        amend(p, r);
         return;
     case GW_GET_ORDER:
         get_order(p, r);

@@ -6,10 +6,14 @@
 
 /* --- answers with one object --- */
 
-static enum status read_ack(const char *s, size_t n, bool cancel, struct rest_ack *ret,
+enum ack { ACK_CREATE, ACK_AMEND, ACK_CANCEL };
+
+static enum status read_ack(const char *s, size_t n, enum ack kind, struct rest_ack *ret,
                             struct err *err)
 {
-    const char *where = cancel ? "cancel answer" : "create answer";
+    static const char *const names[] = {"create answer", "amend answer", "cancel answer"};
+    const char *where = names[kind];
+    enum need counts = kind == ACK_CREATE ? REQUIRED : OPTIONAL;
     json_t *root = reader_parse(s, n, where, err);
     if (root == NULL) {
         return ST_MALFORMED;
@@ -19,9 +23,10 @@ static enum status read_ack(const char *s, size_t n, bool cancel, struct rest_ac
     struct reader r = reader_of(root, where, err);
     reader_text(&r, "order_id", REQUIRED, a.order_id, sizeof a.order_id);
     reader_text(&r, "client_order_id", OPTIONAL, a.client_id, sizeof a.client_id);
-    reader_qty(&r, "fill_count", cancel ? OPTIONAL : REQUIRED, &a.filled);
-    reader_qty(&r, "remaining_count", cancel ? OPTIONAL : REQUIRED, &a.remaining);
-    reader_qty(&r, "reduced_by", cancel ? REQUIRED : OPTIONAL, &a.reduced_by);
+    bool filled = reader_qty(&r, "fill_count", counts, &a.filled);
+    bool remaining = reader_qty(&r, "remaining_count", counts, &a.remaining);
+    a.has_counts = filled && remaining;
+    reader_qty(&r, "reduced_by", kind == ACK_CANCEL ? REQUIRED : OPTIONAL, &a.reduced_by);
     reader_px(&r, "average_fill_price", OPTIONAL, &a.average_px);
     reader_int(&r, "ts_ms", OPTIONAL, &a.ts_ms);
     json_decref(root);
@@ -33,12 +38,17 @@ static enum status read_ack(const char *s, size_t n, bool cancel, struct rest_ac
 
 enum status rest_read_create(const char *s, size_t n, struct rest_ack *ret, struct err *err)
 {
-    return read_ack(s, n, false, ret, err);
+    return read_ack(s, n, ACK_CREATE, ret, err);
+}
+
+enum status rest_read_amend(const char *s, size_t n, struct rest_ack *ret, struct err *err)
+{
+    return read_ack(s, n, ACK_AMEND, ret, err);
 }
 
 enum status rest_read_cancel(const char *s, size_t n, struct rest_ack *ret, struct err *err)
 {
-    return read_ack(s, n, true, ret, err);
+    return read_ack(s, n, ACK_CANCEL, ret, err);
 }
 
 enum status rest_read_balance(const char *s, size_t n, struct rest_balance *ret, struct err *err)

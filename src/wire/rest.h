@@ -28,8 +28,19 @@ struct rest_order_create {
 /* Body of POST /portfolio/events/orders: self_trade_prevention_type is taker_at_cross. */
 void rest_write_create(struct buf *out, const struct rest_order_create *order);
 
-/* Answers of create and cancel. */
+/* Body of POST /portfolio/events/orders/{id}/amend: qty is the new total, filled and wanted rest.
+ */
+struct rest_order_amend {
+    const char *ticker, *client_id;
+    bool bid;
+    px_t yes_px;
+    qty_t qty;
+};
+void rest_write_amend(struct buf *out, const struct rest_order_amend *order);
+
+/* Answers of create, amend and cancel. An amend may leave out both counts: has_counts. */
 struct rest_ack {
+    bool has_counts;
     char order_id[REST_ID], client_id[REST_ID];
     qty_t filled, remaining, reduced_by;
     px_t average_px; /* 0: absent */
@@ -37,6 +48,8 @@ struct rest_ack {
 };
 enum status rest_read_create(const char *s, size_t n, struct rest_ack *ret,
                              struct err *err) MUST_CHECK;
+enum status rest_read_amend(const char *s, size_t n, struct rest_ack *ret,
+                            struct err *err) MUST_CHECK;
 enum status rest_read_cancel(const char *s, size_t n, struct rest_ack *ret,
                              struct err *err) MUST_CHECK;
 

@@ -37,6 +37,18 @@ void rest_write_create(struct buf *out, const struct rest_order_create *o)
     buf_char(out, '}');
 }
 
+void rest_write_amend(struct buf *out, const struct rest_order_amend *o)
+{
+    char px[MONEY_TEXT_MAX], qty[MONEY_TEXT_MAX];
+    px_format(o->yes_px, px);
+    qty_format(o->qty, qty);
+    buf_str(out, "{\"ticker\":");
+    buf_json_str(out, text_of(o->ticker));
+    text_field(out, "client_order_id", o->client_id);
+    buf_printf(out, ",\"side\":\"%s\",\"count\":\"%s\",\"price\":\"%s\"}", o->bid ? "bid" : "ask",
+               qty, px);
+}
+
 enum status rest_sign_text(int64_t ts_ms, const char *method, const char *path, char *buf,
                            size_t cap, size_t *ret_n)
 {

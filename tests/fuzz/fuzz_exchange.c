@@ -58,7 +58,7 @@ static void on_answer(void *self, const struct ev *ev)
     ensure(a->op == w->reqs[i].op);
     if ((a->flags & GW_ANSWER_MORE) == 0) {
         w->finals[i]++;
-        if (a->op == GW_CREATE && a->outcome == GW_NOT_SENT) {
+        if ((a->op == GW_CREATE || a->op == GW_AMEND) && a->outcome == GW_NOT_SENT) {
             ensure(!w->maybe_left[i]);
         }
     }
@@ -93,13 +93,14 @@ static void submit(struct world *w, struct input *in)
     }
 }
 
-/* The create that a body belongs to: its client id is the only "c-N" in it. */
+/* The create or amend that a body belongs to: its client id is the only "c-N" in it. */
 static uint32_t create_of(const struct world *w, const struct http_req *req)
 {
     for (uint32_t i = 0; i < w->n; i++) {
         char key[80];
         snprintf(key, sizeof key, "\"%s\"", w->reqs[i].client_id);
-        if (w->reqs[i].op == GW_CREATE && strstr(req->body, key) != NULL) {
+        bool once = w->reqs[i].op == GW_CREATE || w->reqs[i].op == GW_AMEND;
+        if (once && strstr(req->body, key) != NULL) {
             return i;
         }
     }

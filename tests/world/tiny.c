@@ -361,6 +361,26 @@ static void do_cancel(struct tiny *t, const struct gw_request *req, struct ev_an
     a->remaining = reduced;
 }
 
+static void do_amend(struct tiny *t, const struct gw_request *req, struct ev_answer *a)
+{
+    uint32_t i = find_id(t, req->order_id);
+    enum match_verdict v = MATCH_ACCEPTED;
+    px_t own = req->outcome == SIDE_YES ? req->yes_px : PX_ONE - req->yes_px;
+    enum status st = i == UINT32_MAX
+                         ? ST_NOT_FOUND
+                         : match_amend(t->m, t->orders[i].o.id, own, req->qty, t->wall, &v);
+    if (st != ST_OK) {
+        a->outcome = st == ST_NOT_FOUND ? GW_NOT_FOUND : GW_REJECTED;
+        snprintf(a->error_code, sizeof a->error_code, "refused_%d", (int)v);
+        return;
+    }
+    tell(t);
+    memcpy(a->order_id, req->order_id, sizeof a->order_id);
+    bool said = rng_below(&t->rng, 2) == 0; /* the exchange may leave the counts out */
+    a->filled = said ? t->orders[i].o.filled : QTY_UNKNOWN;
+    a->remaining = said ? t->orders[i].o.remaining : QTY_UNKNOWN;
+}
+
 /* Rows that fit: a tiny page, so that long lists come in parts. */
 #define PART 3
 
@@ -469,11 +489,13 @@ static void list_positions(struct tiny *t, const struct gw_request *req, struct 
 static void carry_out(struct tiny *t, const struct gw_request *req, struct ev_answer *a,
                       bool tell_it)
 {
-    bool write = req->op == GW_CREATE || req->op == GW_CANCEL;
+    bool write = req->op == GW_CREATE || req->op == GW_CANCEL || req->op == GW_AMEND;
     if (req->op == GW_CREATE) {
         do_create(t, req, a);
     } else if (req->op == GW_CANCEL) {
         do_cancel(t, req, a);
+    } else if (req->op == GW_AMEND) {
+        do_amend(t, req, a);
     } else if (req->op == GW_GET_BALANCE) {
         a->balance = match_account(t->m, t->account)->cash;
     }
@@ -522,7 +544,7 @@ static void arrive(struct tiny *t, struct gw_request *req)
         carry_out(t, req, &a, false);
         return;
     }
-    bool write = req->op == GW_CREATE || req->op == GW_CANCEL;
+    bool write = req->op == GW_CREATE || req->op == GW_CANCEL || req->op == GW_AMEND;
     if (!write) {
         if (chance(t, f->read_fails)) {
             fail(t, &a, GW_UNKNOWN, "timeout", NS_PER_SEC);

@@ -40,6 +40,15 @@ static struct world_config random_world(uint64_t seed)
     c.engine.orders.tif = rng_below(&r, 4) == 0 ? GW_IOC : GW_GTC;
     c.engine.orders.allow_short = rng_below(&r, 3) == 0;
     c.engine.orders.order_qty = (qty_t)(1 + rng_below(&r, 2000));
+    c.engine.orders.amend = rng_below(&r, 3) != 0;
+    c.engine.orders.market_orders_max = 1 + (uint32_t)rng_below(&r, 3);
+    c.engine.orders.age_max = some(&r, 20) * NS_PER_SEC;
+    c.engine.orders.distance_max = some(&r, 5) * PX_CENT;
+    c.engine.orders.limits.duplicate = some(&r, 2) * 100 * NS_PER_MS;
+    if (rng_below(&r, 2) == 0) {
+        c.engine.orders.write_rate = 10000;
+        c.engine.orders.write_capacity = 10000;
+    }
     struct tiny_faults *f = &c.faults;
     f->rate_limit = some(&r, 100);
     f->not_sent = some(&r, 100);

@@ -227,11 +227,15 @@ static void the_same_intent_keeps_the_order_and_a_cent_is_near_enough(void **sta
     rig_finish(&r);
 }
 
-static void more_than_a_cent_off_cancels_and_the_new_order_waits_for_that(void **state)
+static void
+without_amends_more_than_a_cent_off_cancels_and_the_new_order_waits_for_that(void **state)
 {
     (void)state;
+    struct engine_config c = rig_config();
+    c.orders.amend = false;
     struct rig r;
-    open_rig(&r);
+    rig_start(&r, &c);
+    rig_open(&r);
     (void)resting(&r);
     r.action = ACT_BUY_YES;
     rig_book(&r, 4000, 5300); /* ask .47 */
@@ -240,13 +244,253 @@ static void more_than_a_cent_off_cancels_and_the_new_order_waits_for_that(void *
     assert_int_equal(cancel->op, GW_CANCEL);
     assert_string_equal(cancel->order_id, "o1");
     rig_act(&r, ACT_BUY_YES);
-    expect(&r, VERDICT_KEPT, "cancel_pending");
+    expect(&r, VERDICT_KEPT, "change_pending");
     assert_null(rig_request(&r));
     r.action = ACT_BUY_YES;
     struct ev_answer ok = rig_answer_to(cancel, GW_OK);
     ok.remaining = TEN;
     rig_answer(&r, &ok); /* settled: the policy is asked again without a change of the book */
     expect_order(&r, SIDE_YES, 4700, TEN);
+    rig_finish(&r);
+}
+
+/* A resting BUY_YES at .45 that is being moved to .47; the amend. */
+static struct gw_request moving(struct rig *r)
+{
+    (void)resting(r);
+    r->action = ACT_BUY_YES;
+    rig_book(r, 4000, 5300); /* ask .47 */
+    r->action = ACT_HOLD;
+    expect(r, VERDICT_SENT, "amend");
+    const struct gw_request *q = rig_request(r);
+    assert_non_null(q);
+    assert_int_equal(q->op, GW_AMEND);
+    assert_string_equal(q->order_id, "o1");
+    assert_int_equal(q->yes_px, 4700);
+    assert_int_equal(q->qty, TEN);
+    assert_int_equal(r->journal.type, JOURNAL_AMEND);
+    assert_int_equal(r->journal.yes_px, 4700);
+    assert_int_equal(r->order.to_state, ORDER_AMEND_SENT);
+    return *q;
+}
+
+static usd_t reserved(const struct rig *r)
+{
+    return orders_account(engine_orders(r->engine))->cash_reserved;
+}
+
+static struct ev_answer amend_ok(const struct gw_request *q, qty_t filled, qty_t remaining)
+{
+    struct ev_answer a = rig_answer_to(q, GW_OK);
+    memcpy(a.order_id, q->order_id, sizeof a.order_id);
+    a.filled = filled;
+    a.remaining = remaining;
+    return a;
+}
+
+static void a_price_more_than_a_cent_off_is_amended_in_place(void **state)
+{
+    (void)state;
+    struct rig r;
+    open_rig(&r);
+    struct gw_request q = moving(&r);
+    assert_true(reserved(&r) >= usd_of(4700, TEN)); /* the dearer of both */
+    rig_act(&r, ACT_BUY_YES);
+    expect(&r, VERDICT_KEPT, "change_pending");
+    assert_null(rig_request(&r)); /* one change at a time */
+    struct ev_answer a = amend_ok(&q, QTY_UNKNOWN, QTY_UNKNOWN);
+    rig_answer(&r, &a);
+    assert_int_equal(r.order.to_state, ORDER_RESTING);
+    assert_int_equal(r.order.yes_px, 4700);
+    rig_fill(&r, "t1", "o1", q.client_id, SIDE_YES, 4700, TEN, 174400);
+    assert_int_equal(r.order.to_state, ORDER_FILLED);
+    assert_int_equal(reserved(&r), 0);
+    rig_finish(&r);
+}
+
+static void amend_and_fill_cross(void **state)
+{
+    (void)state;
+    struct rig r;
+    open_rig(&r);
+    struct gw_request q = moving(&r);
+    rig_fill(&r, "t1", "o1", q.client_id, SIDE_YES, 4500, 400, 69300);
+    assert_int_equal(r.order.to_state, ORDER_AMEND_SENT);
+    struct ev_answer a = amend_ok(&q, 400, 600);
+    rig_answer(&r, &a);
+    assert_int_equal(r.order.to_state, ORDER_PART);
+    rig_fill(&r, "t2", "o1", q.client_id, SIDE_YES, 4700, 600, 104700);
+    assert_int_equal(r.order.to_state, ORDER_FILLED);
+    rig_finish(&r);
+}
+
+static void an_amend_that_fills_at_once_waits_for_its_fills(void **state)
+{
+    (void)state;
+    struct rig r;
+    open_rig(&r);
+    struct gw_request q = moving(&r);
+    struct ev_answer a = amend_ok(&q, TEN, 0);
+    rig_answer(&r, &a);
+    assert_int_equal(r.order.to_state, ORDER_FILLED);
+    assert_true(reserved(&r) > 0); /* the fills are owed, and paid for */
+    rig_fill(&r, "t1", "o1", q.client_id, SIDE_YES, 4700, TEN, 174400);
+    assert_int_equal(reserved(&r), 0);
+    rig_finish(&r);
+}
+
+static void a_refused_amend_leaves_the_old_terms_and_takes_the_order_away(void **state)
+{
+    (void)state;
+    struct rig r;
+    open_rig(&r);
+    struct gw_request q = moving(&r);
+    struct ev_answer a = rig_answer_to(&q, GW_REJECTED);
+    rig_answer(&r, &a);
+    const struct gw_request *cancel = rig_request(&r);
+    assert_non_null(cancel);
+    assert_int_equal(cancel->op, GW_CANCEL);
+    assert_int_equal(r.order.yes_px, 4500);
+    rig_finish(&r);
+}
+
+static void an_amend_of_unknown_outcome_is_cancelled_and_counts_with_the_dearer_terms(void **state)
+{
+    (void)state;
+    struct rig r;
+    open_rig(&r);
+    struct gw_request q = moving(&r);
+    struct ev_answer a = rig_answer_to(&q, GW_UNKNOWN);
+    rig_answer(&r, &a);
+    const struct gw_request *cancel = rig_request(&r);
+    assert_non_null(cancel);
+    assert_int_equal(cancel->op, GW_CANCEL);
+    assert_int_equal(r.order.to_state, ORDER_CANCEL_SENT);
+    assert_true(reserved(&r) >= usd_of(4700, TEN));
+    for (uint32_t i = 0; i < r.n_req; i++) {
+        assert_true(r.req[i].op != GW_AMEND || r.req[i].req_id == q.req_id); /* never sent again */
+    }
+    rig_finish(&r);
+}
+
+static void a_halt_cancels_without_waiting_for_the_amend(void **state)
+{
+    (void)state;
+    struct rig r;
+    open_rig(&r);
+    struct gw_request q = moving(&r);
+    struct ev_command halt = {.command = CMD_HALT};
+    rig_event(&r, &halt.h, EV_COMMAND, EV_SRC_COMMAND, sizeof halt);
+    const struct gw_request *cancel = rig_request(&r);
+    assert_non_null(cancel);
+    assert_int_equal(cancel->op, GW_CANCEL);
+    struct gw_request c = *cancel;
+    struct ev_answer a = amend_ok(&q, 0, TEN);
+    rig_answer(&r, &a);
+    assert_int_equal(r.order.to_state, ORDER_CANCEL_SENT);
+    a = rig_answer_to(&c, GW_OK);
+    a.remaining = TEN;
+    rig_answer(&r, &a);
+    assert_int_equal(r.order.to_state, ORDER_CANCELLED);
+    assert_int_equal(reserved(&r), 0);
+    rig_finish(&r);
+}
+
+static void less_to_sell_makes_the_resting_order_smaller_and_keeps_its_place(void **state)
+{
+    (void)state;
+    struct engine_config c = rig_config();
+    c.orders.style = PRICE_PASSIVE;
+    struct rig r;
+    rig_start(&r, &c);
+    rig_open(&r);
+    rig_fill(&r, "t0", "by hand", "", SIDE_YES, 4500, TEN, 0);
+    rig_act(&r, ACT_SELL_YES);
+    struct gw_request q = *rig_request(&r);
+    assert_int_equal(q.op, GW_CREATE);
+    rig_ack(&r, &q, "o1", 0, TEN);
+    rig_fill(&r, "t1", "by hand too", "", SIDE_NO, 4500, 400, 0); /* four are gone elsewhere */
+    rig_act(&r, ACT_SELL_YES);
+    expect(&r, VERDICT_SENT, "amend");
+    const struct gw_request *a = rig_request(&r);
+    assert_int_equal(a->op, GW_AMEND);
+    assert_int_equal(a->yes_px, q.yes_px);
+    assert_int_equal(a->qty, 600);
+    rig_finish(&r);
+}
+
+static void up_to_the_configured_number_of_orders_rest_in_a_market(void **state)
+{
+    (void)state;
+    struct engine_config c = rig_config();
+    c.orders.market_orders_max = 2;
+    struct rig r;
+    rig_start(&r, &c);
+    rig_open(&r);
+    (void)resting(&r); /* at .45 */
+    r.action = ACT_BUY_YES;
+    rig_book(&r, 4000, 5000); /* ask .50 */
+    r.action = ACT_HOLD;
+    expect_order(&r, SIDE_YES, 5000, TEN);
+    struct gw_request q = r.req[r.n_req - 1];
+    rig_ack(&r, &q, "o2", 0, TEN);
+    r.action = ACT_BUY_YES;
+    rig_book(&r, 4000, 4700); /* ask .53: the one that is furthest off moves */
+    r.action = ACT_HOLD;
+    expect(&r, VERDICT_SENT, "amend");
+    const struct gw_request *a = rig_request(&r);
+    assert_int_equal(a->op, GW_AMEND);
+    assert_string_equal(a->order_id, "o1");
+    rig_finish(&r);
+}
+
+static void the_opposite_intent_cancels_first(void **state)
+{
+    (void)state;
+    struct rig r;
+    open_rig(&r);
+    (void)resting(&r);
+    rig_act(&r, ACT_BUY_NO);
+    expect(&r, VERDICT_KEPT, "cancel_first");
+    const struct gw_request *cancel = rig_request(&r);
+    assert_int_equal(cancel->op, GW_CANCEL);
+    rig_finish(&r);
+}
+
+static void an_order_that_is_too_old_is_cancelled(void **state)
+{
+    (void)state;
+    struct engine_config c = rig_config();
+    c.orders.age_max = 3 * NS_PER_SEC;
+    struct rig r;
+    rig_start(&r, &c);
+    rig_open(&r);
+    (void)resting(&r);
+    rig_wait(&r, 3 * NS_PER_SEC - 1);
+    assert_null(rig_request(&r));
+    assert_true(engine_deadline(r.engine) <= r.now + 1);
+    rig_wait(&r, 1);
+    const struct gw_request *cancel = rig_request(&r);
+    assert_non_null(cancel);
+    assert_int_equal(cancel->op, GW_CANCEL);
+    rig_finish(&r);
+}
+
+static void an_order_that_the_market_has_left_behind_is_cancelled(void **state)
+{
+    (void)state;
+    struct engine_config c = rig_config();
+    c.orders.distance_max = 500;
+    struct rig r;
+    rig_start(&r, &c);
+    rig_open(&r);
+    (void)resting(&r);
+    rig_book(&r, 5000, 4500); /* the best bid is .05 better: still near */
+    assert_null(rig_request(&r));
+    rig_book(&r, 5100, 4500);
+    const struct gw_request *cancel = rig_request(&r);
+    assert_non_null(cancel);
+    assert_int_equal(cancel->op, GW_CANCEL);
     rig_finish(&r);
 }
 
@@ -984,7 +1228,19 @@ int main(void)
         cmocka_unit_test(without_the_journal_no_order_leaves_but_cancels_do),
         cmocka_unit_test(a_full_gateway_frees_the_order_at_once),
         cmocka_unit_test(the_same_intent_keeps_the_order_and_a_cent_is_near_enough),
-        cmocka_unit_test(more_than_a_cent_off_cancels_and_the_new_order_waits_for_that),
+        cmocka_unit_test(
+            without_amends_more_than_a_cent_off_cancels_and_the_new_order_waits_for_that),
+        cmocka_unit_test(a_price_more_than_a_cent_off_is_amended_in_place),
+        cmocka_unit_test(amend_and_fill_cross),
+        cmocka_unit_test(an_amend_that_fills_at_once_waits_for_its_fills),
+        cmocka_unit_test(a_refused_amend_leaves_the_old_terms_and_takes_the_order_away),
+        cmocka_unit_test(an_amend_of_unknown_outcome_is_cancelled_and_counts_with_the_dearer_terms),
+        cmocka_unit_test(a_halt_cancels_without_waiting_for_the_amend),
+        cmocka_unit_test(less_to_sell_makes_the_resting_order_smaller_and_keeps_its_place),
+        cmocka_unit_test(up_to_the_configured_number_of_orders_rest_in_a_market),
+        cmocka_unit_test(the_opposite_intent_cancels_first),
+        cmocka_unit_test(an_order_that_is_too_old_is_cancelled),
+        cmocka_unit_test(an_order_that_the_market_has_left_behind_is_cancelled),
         cmocka_unit_test(a_fill_may_come_before_the_answer_and_counts_once),
         cmocka_unit_test(a_fill_after_the_cancel_is_a_fact),
         cmocka_unit_test(fills_that_an_answer_claims_are_read_when_they_do_not_come),

@@ -9,11 +9,11 @@
 #include "base/rng.h"
 #include "orders/budget.h"
 
-static void the_basic_tier_is_assumed_and_is_full(void **state)
+static void it_begins_full_and_never_holds_more(void **state)
 {
     (void)state;
     struct budget b;
-    budget_init(&b);
+    budget_init(&b, 100, 100);
     assert_int_equal(budget_tokens(&b, 0), 100);
     assert_int_equal(budget_tokens(&b, NS_NEVER - 1), 100);
 }
@@ -22,7 +22,7 @@ static void what_is_spent_comes_back_with_time_and_no_more(void **state)
 {
     (void)state;
     struct budget b;
-    budget_init(&b);
+    budget_init(&b, 100, 100);
     budget_spend(&b, 70, NS_PER_SEC);
     assert_int_equal(budget_tokens(&b, NS_PER_SEC), 30);
     assert_int_equal(budget_tokens(&b, NS_PER_SEC + 100 * NS_PER_MS), 40);
@@ -34,7 +34,7 @@ static void a_clock_that_stands_still_gives_nothing(void **state)
 {
     (void)state;
     struct budget b;
-    budget_init(&b);
+    budget_init(&b, 100, 100);
     budget_spend(&b, 100, 5 * NS_PER_SEC);
     assert_int_equal(budget_tokens(&b, 5 * NS_PER_SEC), 0);
     assert_int_equal(budget_tokens(&b, 4 * NS_PER_SEC), 0);
@@ -44,7 +44,7 @@ static void a_request_that_never_left_gives_its_tokens_back(void **state)
 {
     (void)state;
     struct budget b;
-    budget_init(&b);
+    budget_init(&b, 100, 100);
     budget_spend(&b, 60, 0);
     budget_return(&b, 10, 0);
     assert_int_equal(budget_tokens(&b, 0), 50);
@@ -56,7 +56,7 @@ static void a_429_empties_it(void **state)
 {
     (void)state;
     struct budget b;
-    budget_init(&b);
+    budget_init(&b, 100, 100);
     budget_empty(&b, 0);
     assert_int_equal(budget_tokens(&b, 0), 0);
     assert_int_equal(budget_tokens(&b, 300 * NS_PER_MS), 30);
@@ -66,7 +66,7 @@ static void new_limits_keep_what_was_spent(void **state)
 {
     (void)state;
     struct budget b;
-    budget_init(&b);
+    budget_init(&b, 100, 100);
     budget_spend(&b, 40, 0);
     budget_limits(&b, 1200, 2400, 0);
     assert_int_equal(budget_tokens(&b, 0), 2360);
@@ -79,7 +79,7 @@ static void the_reserve_cancels_everything_but_leaves_room_for_an_order(void **s
 {
     (void)state;
     struct budget b;
-    budget_init(&b);
+    budget_init(&b, 100, 100);
     assert_int_equal(budget_needed(&b, 0), 30);
     assert_int_equal(budget_needed(&b, 9), 30);
     assert_int_equal(budget_needed(&b, 19), 50);
@@ -93,7 +93,7 @@ static void any_course_equals_the_slow_model(void **state)
     struct rng r;
     rng_init(&r, 11);
     struct budget b;
-    budget_init(&b);
+    budget_init(&b, 100, 100);
     int64_t slow = 100000;
     mono_ns_t now = 0;
     for (int step = 0; step < 20000; step++) {
@@ -113,7 +113,7 @@ static void any_course_equals_the_slow_model(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_basic_tier_is_assumed_and_is_full),
+        cmocka_unit_test(it_begins_full_and_never_holds_more),
         cmocka_unit_test(what_is_spent_comes_back_with_time_and_no_more),
         cmocka_unit_test(a_clock_that_stands_still_gives_nothing),
         cmocka_unit_test(a_request_that_never_left_gives_its_tokens_back),
