@@ -82,6 +82,16 @@ static void record_fill(struct orders *o, uint32_t h, const struct ev_fill *f, u
     }
 }
 
+/* The new terms of an amend hold. */
+static void terms_take(struct order *ord)
+{
+    if (ord->amend_px != 0) {
+        ord->yes_px = ord->amend_px;
+        ord->qty = ord->amend_qty;
+        ord->amend_px = 0;
+    }
+}
+
 /* The account has the fill already; this is the order's side of it. */
 static void fill_count(struct orders *o, uint32_t slot, const struct stray *f)
 {
@@ -94,6 +104,9 @@ static void fill_count(struct orders *o, uint32_t slot, const struct stray *f)
     ord->filled += f->qty;
     if (ord->claimed < ord->filled) {
         ord->claimed = ord->filled;
+    }
+    if (ord->filled > ord->qty) {
+        terms_take(ord); /* more than the old terms allow: the answer is still to come */
     }
     order_event(o, slot, ord->filled >= order_total(ord) ? OE_FILL_ALL : OE_FILL_PART, "");
 }
@@ -364,9 +377,7 @@ static void cancel_answer(struct orders *o, uint32_t slot, const struct ev_answe
 static void amended(struct orders *o, uint32_t slot, const struct ev_answer *a)
 {
     struct order *ord = &o->slots[slot];
-    ord->yes_px = ord->amend_px;
-    ord->qty = ord->amend_qty;
-    ord->amend_px = 0;
+    terms_take(ord);
     bool said = a->filled != QTY_UNKNOWN && a->remaining != QTY_UNKNOWN;
     if (said && a->filled > ord->claimed) {
         ord->claimed = a->filled < ord->qty ? a->filled : ord->qty;
@@ -383,7 +394,7 @@ static void amend_answer(struct orders *o, uint32_t slot, const struct ev_answer
 {
     struct order *ord = &o->slots[slot];
     ord->amend_due = false;
-    if (a->outcome == GW_OK && strcmp(a->order_id, ord->order_id) == 0 && ord->amend_px != 0) {
+    if (a->outcome == GW_OK && strcmp(a->order_id, ord->order_id) == 0) {
         amended(o, slot, a);
     } else if (a->outcome == GW_REJECTED || a->outcome == GW_NOT_SENT ||
                a->outcome == GW_RATE_LIMIT || a->outcome == GW_AUTH) {

@@ -626,7 +626,7 @@ void order_event(struct orders *o, uint32_t slot, enum order_event event, const 
         say_outcome(o, ord->h, false);
     }
     ord->state = to;
-    if (!order_state_open(to)) {
+    if (!order_state_open(to) && !ord->amend_due) {
         ord->amend_px = 0;
     }
     if (order_state_open(from) != order_state_open(to)) {
@@ -643,7 +643,8 @@ void order_event(struct orders *o, uint32_t slot, enum order_event event, const 
         o->version++;
     }
     lot_refresh(o, ord->h);
-    if (from != to || event == OE_FILL_PART || event == OE_FILL_ALL) {
+    if (from != to || event == OE_FILL_PART || event == OE_FILL_ALL || event == OE_AMEND_OK ||
+        event == OE_AMEND_OK_PART) {
         record_order(o, ord, from, event, reason);
     }
     order_settle(o, slot);

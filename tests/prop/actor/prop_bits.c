@@ -15,7 +15,7 @@
 
 /* Of golden_world(): made by gcc, debug. A change of records, features, rules or of the tiny
  * exchange changes it; then it is to be written anew, on purpose. */
-#define GOLDEN "08e2884d3e05b12d5324e00df3288d69"
+#define GOLDEN "7f0e5be7b0c022e76da93e756ca01f11"
 
 static struct world_config golden_world(enum world_policy policy)
 {

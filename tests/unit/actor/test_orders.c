@@ -324,6 +324,32 @@ static void amend_and_fill_cross(void **state)
     rig_finish(&r);
 }
 
+static void fills_of_an_amended_order_may_all_come_before_the_answer(void **state)
+{
+    (void)state;
+    struct rig r;
+    open_rig(&r);
+    (void)resting(&r);
+    rig_fill(&r, "t0", "o1", "", SIDE_YES, 4500, 300, 52000);
+    r.action = ACT_BUY_YES;
+    rig_book(&r, 4000, 5300);
+    r.action = ACT_HOLD;
+    while (rig_request(&r) != NULL) {
+    }
+    struct gw_request q = r.req[r.n_req - 1];
+    assert_int_equal(q.op, GW_AMEND);
+    assert_int_equal(q.qty, 1300); /* three are filled, ten are wanted */
+    rig_fill(&r, "t1", "o1", "", SIDE_YES, 4700, TEN, 174400);
+    assert_int_equal(r.order.to_state, ORDER_FILLED);
+    assert_int_equal(r.order.qty, 1300);
+    assert_int_equal(r.order.filled, 1300);
+    struct ev_answer a = amend_ok(&q, 1300, 0);
+    rig_answer(&r, &a);
+    assert_int_equal(r.order.to_state, ORDER_FILLED);
+    assert_int_equal(reserved(&r), 0);
+    rig_finish(&r);
+}
+
 static void an_amend_that_fills_at_once_waits_for_its_fills(void **state)
 {
     (void)state;
@@ -1232,6 +1258,7 @@ int main(void)
             without_amends_more_than_a_cent_off_cancels_and_the_new_order_waits_for_that),
         cmocka_unit_test(a_price_more_than_a_cent_off_is_amended_in_place),
         cmocka_unit_test(amend_and_fill_cross),
+        cmocka_unit_test(fills_of_an_amended_order_may_all_come_before_the_answer),
         cmocka_unit_test(an_amend_that_fills_at_once_waits_for_its_fills),
         cmocka_unit_test(a_refused_amend_leaves_the_old_terms_and_takes_the_order_away),
         cmocka_unit_test(an_amend_of_unknown_outcome_is_cancelled_and_counts_with_the_dearer_terms),
