@@ -165,7 +165,7 @@ static void put_market(struct rig *r, uint32_t k, enum market_status status)
 {
     struct ev_market m = {.h = head(r, EV_MARKET, sizeof m, k),
                           .grid = grid_cents(),
-                          .status = status,
+                          .status = (int32_t)status,
                           .fee_type = k % 2 == 0 ? FEE_QUADRATIC : FEE_QUADRATIC_MAKER,
                           .fee_mult_micros = k == 3 ? 500000 : 1000000};
     snprintf(m.ticker, sizeof m.ticker, "KXP-%u", k);

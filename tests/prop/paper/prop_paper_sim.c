@@ -33,8 +33,9 @@ struct fill_row {
 
 struct both {
     struct fix traded, quiet;
-    struct peer *peer; /* of quiet */
-    size_t taken;      /* frames of quiet that the feed has */
+    struct peer *peer;  /* of quiet */
+    struct peer *other; /* of traded */
+    size_t taken;       /* frames of quiet that the feed has */
     struct feed *feed;
     char commands[16][4096];
     uint32_t n_commands;
@@ -369,12 +370,12 @@ static void make(struct both *b, enum match_queue queue, const char *fee_type, u
     feed_open(b->feed, b->quiet.now, b->quiet.wall);
     pump(b);
     /* The same starts the recording at the traded one. */
-    struct peer *other = fix_connect(&b->traded, KEY_A);
+    b->other = fix_connect(&b->traded, KEY_A);
     snprintf(text, sizeof text,
              "{\"id\":1,\"cmd\":\"subscribe\",\"params\":{\"channels\":[\"orderbook_delta\"],"
              "\"market_ticker\":\"%s\"}}",
              b->ticker);
-    fix_frame(&b->traded, other, text);
+    fix_frame(&b->traded, b->other, text);
 }
 
 static void settle(struct both *b)
@@ -423,6 +424,8 @@ static void trade_both(enum match_queue queue, const char *fee_type, uint64_t se
     assert_int_equal(paper_stats(b->paper)->contradictions, 0);
     feed_destroy(b->feed);
     paper_destroy(b->paper);
+    fix_disconnect(&b->quiet, b->peer);
+    fix_disconnect(&b->traded, b->other);
     fix_end(&b->traded);
     fix_end(&b->quiet);
     free(b);

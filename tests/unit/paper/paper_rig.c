@@ -80,8 +80,8 @@ void rig_market(struct rig *r, uint32_t mkt, const char *ticker, enum market_sta
 {
     struct ev_market m = {.h = head(r, EV_MARKET, sizeof m, mkt),
                           .grid = grid_cents(),
-                          .status = status,
-                          .fee_type = fee_type};
+                          .status = (int32_t)status,
+                          .fee_type = (int32_t)fee_type};
     snprintf(m.ticker, sizeof m.ticker, "%s", ticker);
     paper_market(r->p, &m.h);
 }
