@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "cli/cli.h"
 #include "cli/sim_calibration.h"
+#include "cli/sim_client.h"
 #include "cli/sim_serve.h"
 
 extern char **environ;
@@ -17,6 +18,7 @@ static const char usage[] =
     "[options]\n"
     "       deltaflow sim --scenario FILE [--markets 0] [--time-scale K] [options]\n"
     "       deltaflow sim --calibration CAPTURE... [--json]\n"
+    "       deltaflow sim keygen|users|fault|do|status ...   each has --help\n"
     "\n"
     "A Kalshi-compatible exchange on this machine: REST and WebSocket over TLS on one port, signed "
     "requests, order\n"
@@ -34,9 +36,14 @@ static const char usage[] =
     "file\n"
     "  deltaflow sim --fault lag@10:for=5:delay_ms=250 ...     with keys, see docs/SIMULATOR.md\n"
     "\n"
+    "  deltaflow sim --state sim.db ...                 goes on where it was: users, cash, orders, "
+    "books\n"
+    "  deltaflow sim users add alice --balance 5000 --tier premier; deltaflow sim fault lag --for "
+    "10s\n"
+    "\n"
     "Stops on SIGINT or SIGTERM. exit status: 0 done, 1 failed while running, 2 usage, 4 recording "
     "or "
-    "scenario refused,\n"
+    "scenario or state refused,\n"
     "5 configuration, 6 address or port cannot be used.\n";
 
 /* -1: go on, else an exit code. */
@@ -65,8 +72,34 @@ static int handle_asides(const struct config *c, const struct config_args *args,
     return EXIT_DONE;
 }
 
+/* The commands around a simulator: the first word, before any option. */
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+} commands[] = {{"keygen", sim_cmd_keygen},
+                {"users", sim_cmd_users},
+                {"fault", sim_cmd_fault},
+                {"do", sim_cmd_do},
+                {"status", sim_cmd_status}};
+
+static int run_command(int argc, char **argv)
+{
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        if (strcmp(commands[i].name, argv[1]) == 0) {
+            return commands[i].run(argc - 1, argv + 1);
+        }
+    }
+    return cli_usage("sim",
+                     "there is no command '%s': keygen, users, fault, do, status, or options "
+                     "to serve",
+                     argv[1]);
+}
+
 static int run(int argc, char **argv)
 {
+    if (argc > 1 && argv[1][0] != '-') {
+        return run_command(argc, argv);
+    }
     struct sim_options o;
     struct config *c = NULL;
     struct config_args args;
