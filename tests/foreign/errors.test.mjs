@@ -115,7 +115,7 @@ describe("signatures", () => {
     for (const [more, call, status] of [
       [{ scopes: ["read"] }, (r) => r.get("/portfolio/balance"), 200],
       [{ scopes: ["read"] }, (r) => r.post(ORDERS, order()), 403],
-      [{ scopes: ["read", "write"], subaccount }, (r) => r.post(ORDERS, order()), 403],
+      [{ scopes: ["read", "write"], subaccount }, (r) => r.post(ORDERS, order({ subaccount: 0 })), 403],
     ]) {
       const made = await a.post("/api_keys", { name: "narrow", public_key: publicKey.export({ type: "spki", format: "pem" }), ...more });
       assert.equal(made.status, 201, made.text);

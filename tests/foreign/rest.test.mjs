@@ -4,13 +4,14 @@ import assert from "node:assert/strict";
 import { generateKeyPairSync, randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 
 import { Client, everyMethod } from "./lib/client.mjs";
 import { Exchange } from "./lib/exchange.mjs";
 import { Judge } from "./lib/judge.mjs";
 import { RawRest } from "./lib/rest.mjs";
 import { Signer } from "./lib/sign.mjs";
-import { quietMarkets } from "./lib/world.mjs";
+import { quietMarkets, scenarioWorld } from "./lib/world.mjs";
 
 const judge = new Judge("rest");
 const notServed = JSON.parse(readFileSync(new URL("not_served.json", import.meta.url), "utf8"));
@@ -266,6 +267,33 @@ for (const [user, kind] of [
       await good(200, "HistoricalApi.getHistoricalPositions");
       await good(200, "HistoricalApi.getHistoricalMarkets");
       await good(200, "HistoricalApi.getTradesHistorical");
+    });
+
+    test("a market that was settled long enough ago is historical", async () => {
+      const old = "KXOLD-26NOV27-T1";
+      const past = await Exchange.start({
+        ...scenarioWorld([
+          { at: "0s", do: "create_market", market: old },
+          { at: "1s", do: "close", market: old },
+          { at: "1s", do: "determine", market: old, result: "no" },
+          { at: "1s", do: "settle", market: old },
+        ]),
+        more: ["--sim-live-window-s", "1"],
+      });
+      const reader = new Client(past, past.users[user], judge);
+      let res;
+      for (let i = 0; i < 100 && res?.status !== 200; i++) {
+        await sleep(100);
+        res = await reader.call("HistoricalApi.getHistoricalMarket", old);
+      }
+      assert.equal(res.data.market.result, "no", JSON.stringify(res.data));
+      const candles = await reader.call("HistoricalApi.getMarketCandlesticksHistorical", old, now() - 3600, now() + 60, 1);
+      assert.equal(candles.status, 200, JSON.stringify(candles.data));
+      const { data } = await reader.call("HistoricalApi.getHistoricalMarkets");
+      assert.deepEqual(data.markets.map((m) => m.ticker), [old]);
+      reader.driven.forEach((name) => c.driven.add(name));
+      reader.close();
+      await past.stop();
     });
 
     test("candlesticks can be read", async () => {

@@ -252,6 +252,77 @@ describe("commands", () => {
     });
   }
 
+  test("every channel that the specification names can be subscribed to", async () => {
+    const s = await open(0);
+    const more = { orderbook_delta: { market_tickers: [A] }, cfbenchmarks_value: { index_ids: ["BRTI"] }, cfbenchmarks_value_5hz: { index_ids: ["BRTI"] }, pyth_value: { underlying_tickers: ["XAU"] } };
+    assert.ok(judge.asyncapi.channels.length >= 13);
+    for (const channel of judge.asyncapi.channels) {
+      assert.ok((await s.subscribe(channel, more[channel] ?? {})) >= 1, channel);
+    }
+    const { msg } = await s.command("list_subscriptions");
+    assert.deepEqual(msg.map((x) => x.channel).sort(), [...judge.asyncapi.channels].sort());
+    const sid = (channel) => msg.find((x) => x.channel === channel).sid;
+    const names = s.mark();
+    s.send({ id: 71, cmd: "update_subscription", params: { sid: sid("cfbenchmarks_value"), action: "indexlist" } });
+    assert.equal((await s.wait((f) => f.type === "cfbenchmarks_value_indexlist", "indexlist", names)).id, 71);
+    s.send({ id: 72, cmd: "update_subscription", params: { sid: sid("pyth_value"), action: "underlying_list" } });
+    assert.equal((await s.wait((f) => f.type === "pyth_value_underlying_list", "underlying_list", names)).id, 72);
+    for (const [channel, action, key] of [
+      ["cfbenchmarks_value", "subscribe_indices", "index_ids"],
+      ["cfbenchmarks_value", "unsubscribe_indices", "index_ids"],
+      ["pyth_value", "subscribe_underlyings", "underlying_tickers"],
+      ["pyth_value", "unsubscribe_underlyings", "underlying_tickers"],
+    ]) {
+      const ok = await s.command("update_subscription", { sid: sid(channel), action, [key]: ["ABC"] });
+      assert.equal(ok.type, "ok", `${action}: ${JSON.stringify(ok)}`);
+      const none = await s.command("update_subscription", { sid: sid(channel), action });
+      assert.equal(none.msg.code, channel === "pyth_value" ? 28 : 24, action);
+    }
+  });
+
+  for (const [code, what, more] of [
+    [19, "shard_factor 0", { shard_factor: 0, shard_key: 0 }],
+    [20, "shard_key without shard_factor", { shard_key: 1 }],
+    [21, "a shard_key beyond the factor", { shard_factor: 4, shard_key: 4 }],
+    [22, "a shard_factor above 100", { shard_factor: 101, shard_key: 0 }],
+  ]) {
+    test(`error code ${code}: ${what}`, async () => {
+      const s = await open(0);
+      const reply = await s.command("subscribe", { channels: ["communications"], ...more });
+      assert.deepEqual([reply.type, reply.msg.code], ["error", code], JSON.stringify(reply));
+    });
+  }
+
+  test("error code 9: a channel with user data on a connection without a key", async () => {
+    const free = await Exchange.start({ ...quietMarkets(1), more: ["--rules-ws-public-open"] });
+    const s = await Socket.open(free, null, judge);
+    sockets.push(s);
+    assert.equal((await s.command("subscribe", { channels: ["ticker"] })).type, "subscribed");
+    for (const channel of ["fill", "user_orders", "market_positions", "order_group_updates"]) {
+      const reply = await s.command("subscribe", { channels: [channel] });
+      assert.deepEqual([reply.type, reply.msg.code], ["error", 9], channel);
+    }
+    await s.close();
+    await free.stop();
+  });
+
+  test("error codes 10 and 18 come on demand; 10 ends the subscription", async () => {
+    const ill = await Exchange.start({ ...quietMarkets(1), more: ["--fault", "ws_error@0:code=18", "--fault", "ws_error@1:code=10"] });
+    const s = await Socket.open(ill, ill.users[0], judge);
+    sockets.push(s);
+    await sleep(300);
+    const late = await s.command("subscribe", { channels: ["ticker"] });
+    assert.deepEqual([late.type, late.msg.code], ["error", 18]);
+    const sid = await s.subscribe("orderbook_delta", { market_tickers: ill.markets });
+    await sleep(1000);
+    s.send({ id: 90, cmd: "list_subscriptions" });
+    const dead = await s.wait((f) => f.type === "error" && f.msg.code === 10, "error 10");
+    assert.equal(dead.sid, sid);
+    assert.deepEqual((await s.command("list_subscriptions")).msg, []);
+    await s.close();
+    await ill.stop();
+  });
+
   test("error code 27: more than 10,000 commands in a second", async () => {
     const s = await open(0);
     for (let i = 0; i < 21_000; i++) {

@@ -19,8 +19,11 @@ const PAYLOADS = {
   user_order: "userOrderPayload",
   order_group_updates: "orderGroupUpdatesPayload",
   market_lifecycle_v2: "marketLifecycleV2Payload",
+  multivariate_market_lifecycle: "multivariateMarketLifecyclePayload",
   event_lifecycle: "eventLifecyclePayload",
   event_fee_update: "eventFeeUpdatePayload",
+  cfbenchmarks_value_indexlist: "cfbenchmarksIndexListPayload",
+  pyth_value_underlying_list: "pythUnderlyingListPayload",
 };
 const LIST = "listSubscriptionsResponsePayload";
 
@@ -33,10 +36,12 @@ function applyOverlay(spec, overlay) {
   const msg = (type) => schemas[PAYLOADS[type]].properties.msg;
   const sending = overlay.envelope.sending_ts_ms;
   for (const name of [...Object.values(PAYLOADS), LIST]) {
+    schemas[name].properties ??= {};
     schemas[name].properties.sending_ts_ms = { type: sending.type, format: sending.format };
   }
   for (const type of overlay.seq.documented_as_required_on) {
     if (PAYLOADS[type]) {
+      schemas[PAYLOADS[type]].required ??= [];
       schemas[PAYLOADS[type]].properties.seq = { $ref: "#/components/schemas/sequenceNumber" };
       schemas[PAYLOADS[type]].required = [...new Set([...schemas[PAYLOADS[type]].required, "seq"])];
     }

@@ -31,6 +31,13 @@ function applyOverlay(spec, overlay) {
     for (const status of change.responses_added ?? []) {
       op.responses[status] = error;
     }
+    if (typeof change.response_added === "object") {
+      const [ok] = Object.keys(op.responses).filter((s) => s < "300");
+      const name = op.responses[ok].content["application/json"].schema.$ref.split("/").pop();
+      for (const [key, type] of Object.entries(change.response_added)) {
+        spec.components.schemas[name].properties[key] = { type };
+      }
+    }
     for (const key of Object.keys(change)) {
       if (!["responses_added", "request", "request_added", "query", "query_added", "response", "response_added", "since"].includes(key)) {
         throw new Error(`openapi overlay: ${route}: what is '${key}'?`);

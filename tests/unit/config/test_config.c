@@ -304,6 +304,19 @@ static void text_that_is_not_ini_is_refused_with_its_line(void **state)
     config_destroy(c);
 }
 
+static void an_entry_of_a_list_may_hold_keys_and_values_after_a_colon(void **state)
+{
+    (void)state;
+    struct small o;
+    struct config *c = NULL;
+    struct err err = {0};
+    assert_int_equal(read_ini(&o, &c, "[feed]\nmarkets = lag@10:for=5:delay_ms=250, B\n", &err),
+                     ST_OK);
+    assert_int_equal(o.markets.n, 2);
+    assert_string_equal(o.markets.v[0], "lag@10:for=5:delay_ms=250");
+    config_destroy(c);
+}
+
 static void a_value_of_an_unknown_key_is_never_repeated(void **state)
 {
     (void)state;
@@ -640,6 +653,7 @@ int main(void)
         cmocka_unit_test(an_unknown_key_is_refused_with_the_nearest_one),
         cmocka_unit_test(keys_of_another_command_are_passed_over),
         cmocka_unit_test(text_that_is_not_ini_is_refused_with_its_line),
+        cmocka_unit_test(an_entry_of_a_list_may_hold_keys_and_values_after_a_colon),
         cmocka_unit_test(a_value_of_an_unknown_key_is_never_repeated),
         cmocka_unit_test(a_later_source_wins),
         cmocka_unit_test(a_variable_that_looks_like_an_option_but_is_none_is_refused),
