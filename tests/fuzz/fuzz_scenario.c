@@ -1,0 +1,179 @@
+/*
+ * Scenarios and actions of any form against the simulator. An input that begins with 'A' is
+ * actions, one JSON text a line; any other is a scenario, and if it is accepted it runs to its end
+ * (or for a while). Replies must be JSON, refusals must say why, the money must add up, the dump
+ * must be JSON.
+ */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "base/ensure.h"
+#include "sim/sim.h"
+
+#define KEY       "a0000000-0000-4000-8000-00000000000a"
+#define WALL      (INT64_C(1795420800) * NS_PER_SEC)
+#define BALANCE   (1000 * USD_ONE)
+#define STEPS_MAX 300
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static enum status take_frame(void *self, struct sim_conn *conn, void *peer, const char *s,
+                              size_t n)
+{
+    (void)self;
+    (void)conn;
+    (void)peer;
+    (void)s;
+    return n > 0 ? ST_OK : ST_FULL;
+}
+
+static void take_close(void *self, struct sim_conn *conn, void *peer)
+{
+    (void)conn;
+    (void)peer;
+    *(bool *)self = true;
+}
+
+static bool verify(void *self, struct text key_id, const char *text, size_t n,
+                   struct text signature)
+{
+    (void)self;
+    (void)key_id;
+    (void)text;
+    return n > 0 && signature.n > 0;
+}
+
+static bool known(void *self, struct text key_id)
+{
+    (void)self;
+    (void)key_id;
+    return true;
+}
+
+static struct sim_conn *follow(struct sim *sim)
+{
+    static const char all[] = "{\"id\":1,\"cmd\":\"subscribe\",\"params\":{\"channels\":"
+                              "[\"market_lifecycle_v2\",\"ticker\",\"trade\",\"user_orders\"]}}";
+    char ts[32];
+    struct sim_conn *conn = NULL;
+    struct buf body = {.max = 4096};
+    snprintf(ts, sizeof ts, "%lld", (long long)(WALL / NS_PER_MS));
+    struct sim_auth auth = {TEXT(KEY), text_of(ts), TEXT("s")};
+    ensure(sim_ws_open(sim, &auth, TEXT("/trade-api/ws/v2"), NULL, WALL, NS_PER_SEC, &conn,
+                       &body) == 0);
+    sim_ws_frame(sim, conn, TEXT(all), WALL, NS_PER_SEC);
+    buf_finish(&body);
+    return conn;
+}
+
+static usd_t money_of(const json_t *dump, const char *part)
+{
+    usd_t v = 0;
+    const char *s = json_string_value(json_object_get(json_object_get(dump, "money"), part));
+    ensure(s != NULL && usd_parse(s, strlen(s), &v) == ST_OK);
+    return v;
+}
+
+static void check_dump(struct sim *sim)
+{
+    static const char *const parts[] = {"cash", "anonymous_cash", "collateral", "fees", "cut"};
+    struct buf b = {.max = (size_t)256 << 20};
+    sim_dump(sim, &b);
+    json_t *d = json_loadb(b.p, b.n, JSON_REJECT_DUPLICATES, NULL);
+    ensure(d != NULL);
+    usd_t sum = 0;
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        sum += money_of(d, parts[i]);
+    }
+    ensure(sum - money_of(d, "deposits") == BALANCE);
+    json_decref(d);
+    buf_finish(&b);
+}
+
+static void act(struct sim *sim, struct text line, wall_ns_t wall, mono_ns_t now)
+{
+    json_t *action = json_loadb(line.p, line.n, JSON_REJECT_DUPLICATES, NULL);
+    if (action == NULL) {
+        return;
+    }
+    struct err err = {0};
+    struct buf reply;
+    buf_init(&reply, (size_t)64 << 20);
+    enum status st = sim_command(sim, action, wall, now, &reply, &err);
+    json_t *j = json_loadb(reply.p, reply.n, JSON_REJECT_DUPLICATES, NULL);
+    ensure(j != NULL && json_is_true(json_object_get(j, "ok")) == (st == ST_OK));
+    ensure(st == ST_OK || err.text[0] != '\0');
+    json_decref(j);
+    buf_finish(&reply);
+    json_decref(action);
+}
+
+static void act_lines(struct sim *sim, const char *s, size_t size)
+{
+    wall_ns_t wall = WALL;
+    mono_ns_t now = NS_PER_SEC;
+    while (size > 0) {
+        const char *end = memchr(s, '\n', size);
+        size_t n = end != NULL ? (size_t)(end - s) : size;
+        act(sim, (struct text){s, n}, wall, now);
+        wall += NS_PER_SEC / 4;
+        now += NS_PER_SEC / 4;
+        sim_tick(sim, wall, now);
+        n += end != NULL;
+        s += n;
+        size -= n;
+    }
+}
+
+static void play(struct sim *sim, struct text text)
+{
+    struct err err = {0};
+    if (sim_load_scenario(sim, "input", text, &err) != ST_OK) {
+        ensure(strncmp(err.text, "input: ", 7) == 0);
+        return;
+    }
+    struct sim_step step;
+    mono_ns_t now = NS_PER_SEC;
+    sim_tick(sim, WALL, now);
+    for (int i = 0; i < STEPS_MAX && !sim_finished(sim); i++) {
+        mono_ns_t due = sim_deadline(sim);
+        if (due == NS_NEVER || due > (mono_ns_t)365 * 86400 * NS_PER_SEC) {
+            break;
+        }
+        now = due > now ? due : now + 1;
+        sim_tick(sim, WALL + now - NS_PER_SEC, now);
+        while (sim_next_step(sim, &step)) {
+            ensure(step.number > 0 && step.name != NULL);
+        }
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const char *const keys[] = {KEY};
+    bool closed = false;
+    struct sim *sim = NULL;
+    struct sim_config c = sim_config_default();
+    struct sim_out out = {.self = &closed, .send = take_frame, .close = take_close};
+    struct sim_verifier v = {NULL, verify, known};
+    c.markets = 0;
+    c.balance = BALANCE;
+    c.key_ids = keys;
+    c.n_keys = 1;
+    ensure(sim_create(&c, &out, &v, WALL, NS_PER_SEC, &sim, NULL) == ST_OK);
+    struct sim_conn *conn = follow(sim);
+    const char *s = (const char *)data;
+    if (size > 0 && s[0] == 'A') {
+        act_lines(sim, s + 1, size - 1);
+    } else {
+        play(sim, (struct text){size > 0 ? s : "", size});
+    }
+    check_dump(sim);
+    sim_ws_close(sim, conn);
+    sim_destroy(sim);
+    return 0;
+}

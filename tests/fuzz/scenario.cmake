@@ -1,0 +1,1 @@
+fuzz_target(scenario ${CMAKE_CURRENT_LIST_DIR}/fuzz_scenario.c NEEDS sim)
