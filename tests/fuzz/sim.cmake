@@ -1,1 +1,2 @@
 fuzz_target(sim ${CMAKE_CURRENT_LIST_DIR}/fuzz_sim.c NEEDS sim)
+fuzz_target(ws ${CMAKE_CURRENT_LIST_DIR}/fuzz_ws.c NEEDS sim)
