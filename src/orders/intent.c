@@ -178,9 +178,10 @@ static struct risk_refusal gate(struct orders *o, uint32_t h, enum side outcome,
         .qty = qty,
         .outcome = outcome,
         .position = a->holdings[h].position,
-        .exposure = a->cost + a->cash_reserved,
-        .cash_free = account_free(a),
-        .open_orders = replaces != NONE ? o->n_open - 1 : o->n_open,
+        /* What others have resting in this account counts too. */
+        .exposure = a->cost + a->cash_reserved + o->foreign_cost,
+        .cash_free = account_free(a) - o->foreign_cost,
+        .open_orders = (replaces != NONE ? o->n_open - 1 : o->n_open) + o->foreign_open,
         .loss = worth_loss(&o->worth),
         .loss_day = worth_loss_day(&o->worth),
         .drawdown = worth_drawdown(&o->worth),
@@ -195,6 +196,7 @@ static struct risk_refusal gate(struct orders *o, uint32_t h, enum side outcome,
     }
     trade_range(&o->lots[h], &v.trade_low, &v.trade_high);
     v.needed = lot_reserve(o, h, outcome, yes_px, qty, replaces, &v.open_same_side);
+    v.open_same_side += o->lots[h].foreign[outcome];
     if (replaces != NONE) { /* what it reserves now is given back, or goes into the new terms */
         usd_t more = v.needed - o->slots[replaces].reserved;
         v.needed = more > 0 ? more : 0;

@@ -559,7 +559,12 @@ void orders_answer(struct orders *o, const struct ev_answer *a)
         fills_of(o, a);
         cash_fills_answer(o, a, last);
         break;
+    case FOR_SWEEP_FILLS:
+        fills_of(o, a);
+        sweep_answer(o, a, last);
+        break;
     case FOR_SWEEP:
+    case FOR_SWEEP_ORDERS:
         sweep_answer(o, a, last);
         break;
     case FOR_START_FILLS:

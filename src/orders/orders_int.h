@@ -80,7 +80,8 @@ struct lot {
     usd_t theirs_cost;
     qty_t first_theirs;
     wall_ns_t first_wall;
-    uint64_t swept; /* number of the last sweep that showed it */
+    uint64_t swept;                   /* number of the last sweep that showed it */
+    qty_t foreign[2], foreign_now[2]; /* what rests of others, by outcome acquired */
     char reason[REASON_MAX];
     px_t trades[TRADES_SEEN]; /* YES prices of the last public trades, a ring */
     uint32_t n_trades;        /* ever */
@@ -91,6 +92,8 @@ struct lot {
     qty_t sent_qty;
     mono_ns_t sent_at;
 };
+
+enum sweep_stage { SWEEP_POSITIONS, SWEEP_FILLS, SWEEP_ORDERS };
 
 enum purpose {
     FOR_NOTHING,
@@ -105,6 +108,8 @@ enum purpose {
     FOR_CASH,
     FOR_CASH_FILLS,
     FOR_SWEEP,
+    FOR_SWEEP_FILLS,
+    FOR_SWEEP_ORDERS,
     FOR_START_ORDERS,
     FOR_START_FILLS,
     FOR_START_BALANCE,
@@ -184,7 +189,13 @@ struct orders {
     struct start start;
     uint64_t changes; /* fills applied and adoptions, all markets */
     bool sweeping;
+    enum sweep_stage sweep_stage;
     uint64_t sweep_number;
+    int64_t swept_s;     /* fills before this second are in the account by a sweep */
+    int64_t sweep_began; /* second in which the sweep under way began */
+    /* orders of others (by hand, by another program) that rest, by the last complete sweep */
+    usd_t foreign_cost, foreign_cost_now; /* now: of the sweep under way */
+    uint32_t foreign_open, foreign_open_now;
     bool cash_reading, cash_differs, cash_fills; /* fills: read since it differed */
     uint64_t cash_mark, cash_first; /* changes when it was asked for, and when it first differed */
     usd_t cash_theirs;
@@ -277,6 +288,10 @@ void cash_due(struct orders *o);
 void cash_answer(struct orders *o, const struct ev_answer *a);
 void cash_fills_answer(struct orders *o, const struct ev_answer *a, bool last);
 void sweep_due(struct orders *o);
+/* A resting order of a list: counted when it is not ours. foreign_done: the list is complete. */
+void foreign_row(struct orders *o, const struct ev_user_order *r);
+void foreign_done(struct orders *o);
+void foreign_drop(struct orders *o); /* it is not: begin anew */
 void sweep_answer(struct orders *o, const struct ev_answer *a, bool last);
 bool lot_in_flight(const struct orders *o, uint32_t h);
 

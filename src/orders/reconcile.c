@@ -127,7 +127,11 @@ static void adopt(struct orders *o, uint32_t h)
     const struct holding *p = &o->account.holdings[h];
     qty_t off = lot->theirs > p->position ? lot->theirs - p->position : p->position - lot->theirs;
     record_reconcile(o, h, false, true);
+    usd_t before = account_pv_mid(&o->account);
     account_adopt(&o->account, h, lot->theirs, lot->theirs_cost);
+    worth_shift(&o->worth,
+                account_pv_mid(&o->account) - before); /* known, not lost; the cash that
+                                                          belongs to it comes by itself */
     lot->changes++;
     o->changes++;
     lot_refresh(o, h);
@@ -222,17 +226,46 @@ void orders_position(struct orders *o, const struct ev_position *row)
     }
 }
 
-/* --- sweep: all positions at once, in case a message was lost for a market nobody looks at --- */
+/*
+ * --- sweep: what a lost message may have hidden, in a market nobody looks at ---
+ *
+ * All positions; then the fills since the last sweep (two that were lost may leave the position as
+ * it was); then what rests, so that orders of others in the same account count against the limits.
+ */
+
+static void sweep_next(struct orders *o, enum sweep_stage stage)
+{
+    o->sweep_stage = stage;
+    timers_set(&o->timers, timer_sweep(o), o->mono);
+}
 
 void sweep_due(struct orders *o)
 {
-    struct gw_request req = {.op = GW_LIST_POSITIONS, .mkt = MKT_NONE};
-    if (!o->sweeping && request(o, &req, FOR_SWEEP, 0) != 0) {
-        o->sweeping = true;
-        o->sweep_number++;
+    if (o->sweeping) {
         return;
     }
-    timers_set(&o->timers, timer_sweep(o), o->mono + o->config.back_off_max);
+    struct gw_request req = {.op = GW_LIST_POSITIONS, .mkt = MKT_NONE};
+    enum purpose purpose = FOR_SWEEP;
+    if (o->sweep_stage == SWEEP_FILLS) {
+        purpose = FOR_SWEEP_FILLS;
+        req.op = GW_LIST_FILLS;
+        req.min_ts_s = o->swept_s > fills_since_s(o) ? o->swept_s : fills_since_s(o);
+    } else if (o->sweep_stage == SWEEP_ORDERS) {
+        purpose = FOR_SWEEP_ORDERS;
+        req.op = GW_LIST_ORDERS;
+        req.flags = GW_RESTING_ONLY;
+        o->foreign_cost_now = 0;
+        o->foreign_open_now = 0;
+    }
+    if (request(o, &req, purpose, 0) == 0) {
+        timers_set(&o->timers, timer_sweep(o), o->mono + o->config.back_off_max);
+        return;
+    }
+    o->sweeping = true;
+    if (purpose == FOR_SWEEP) {
+        o->sweep_number++;
+        o->sweep_began = o->wall / NS_PER_SEC;
+    }
 }
 
 /* A position that we hold and no row named is gone: its market was settled, or it never was. */
@@ -246,7 +279,7 @@ static void sweep_absent(struct orders *o)
     }
 }
 
-void sweep_answer(struct orders *o, const struct ev_answer *a, bool last)
+static void sweep_positions(struct orders *o, const struct ev_answer *a)
 {
     const struct ev_position *rows = ev_answer_rows(a);
     for (uint32_t i = 0; i < a->n_rows && a->row_kind == GW_ROW_POSITION; i++) {
@@ -257,13 +290,90 @@ void sweep_answer(struct orders *o, const struct ev_answer *a, bool last)
             o->lots[h].swept = o->sweep_number;
         }
     }
-    if (last) {
-        if (a->outcome == GW_OK) {
+}
+
+void foreign_row(struct orders *o, const struct ev_user_order *r)
+{
+    if (r->status != XORDER_RESTING || r->remaining <= 0 || r->remaining > QTY_LIMIT ||
+        r->outcome > SIDE_NO || r->yes_px <= 0 || r->yes_px >= PX_ONE ||
+        memchr(r->client_id, 0, sizeof r->client_id) == NULL ||
+        memchr(r->order_id, 0, sizeof r->order_id) == NULL ||
+        memchr(r->ticker, 0, sizeof r->ticker) == NULL ||
+        idtab_get(&o->by_client, r->client_id) != IDTAB_NONE ||
+        idtab_get(&o->by_order, r->order_id) != IDTAB_NONE) {
+        return;
+    }
+    px_t own = r->outcome == SIDE_YES ? r->yes_px : PX_ONE - r->yes_px;
+    o->foreign_cost_now += usd_of(own, r->remaining);
+    o->foreign_open_now++;
+    uint32_t h = idtab_get(&o->account.index, r->ticker);
+    if (h != IDTAB_NONE) {
+        o->lots[h].foreign_now[r->outcome] += r->remaining;
+    }
+}
+
+void foreign_done(struct orders *o)
+{
+    o->stats.foreign_orders = o->foreign_open_now;
+    o->foreign_cost = o->foreign_cost_now;
+    o->foreign_open = o->foreign_open_now;
+    o->foreign_cost_now = 0;
+    o->foreign_open_now = 0;
+    for (uint32_t h = 0; h < o->account.n; h++) {
+        struct lot *lot = &o->lots[h];
+        memcpy(lot->foreign, lot->foreign_now, sizeof lot->foreign);
+        memset(lot->foreign_now, 0, sizeof lot->foreign_now);
+    }
+}
+
+void foreign_drop(struct orders *o)
+{
+    o->foreign_cost_now = 0;
+    o->foreign_open_now = 0;
+    for (uint32_t h = 0; h < o->account.n; h++) {
+        memset(o->lots[h].foreign_now, 0, sizeof o->lots[h].foreign_now);
+    }
+}
+
+/* fills: those of the answer were taken by the caller. */
+void sweep_answer(struct orders *o, const struct ev_answer *a, bool last)
+{
+    const struct ev_user_order *rows = ev_answer_rows(a);
+    if (o->sweep_stage == SWEEP_POSITIONS) {
+        sweep_positions(o, a);
+    }
+    for (uint32_t i = 0;
+         o->sweep_stage == SWEEP_ORDERS && i < a->n_rows && a->row_kind == GW_ROW_ORDER; i++) {
+        foreign_row(o, &rows[i]);
+    }
+    if (!last) {
+        return;
+    }
+    o->sweeping = false;
+    bool good = a->outcome == GW_OK;
+    switch (o->sweep_stage) {
+    case SWEEP_POSITIONS:
+        if (good) {
             sweep_absent(o);
         }
-        o->sweeping = false;
-        timers_set(&o->timers, timer_sweep(o), o->mono + o->config.sweep);
+        sweep_next(o, SWEEP_FILLS);
+        return;
+    case SWEEP_FILLS:
+        if (good) { /* reads may lag, and clocks differ: the next one overlaps */
+            o->swept_s = o->sweep_began - o->config.clock_window_ms / 1000 - 60;
+        }
+        sweep_next(o, SWEEP_ORDERS);
+        return;
+    case SWEEP_ORDERS:
+        if (good) {
+            foreign_done(o);
+        } else {
+            foreign_drop(o);
+        }
+        break;
     }
+    o->sweep_stage = SWEEP_POSITIONS;
+    timers_set(&o->timers, timer_sweep(o), o->mono + o->config.sweep);
 }
 
 /* The private session came back: what it would have told meanwhile is read. */

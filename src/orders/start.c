@@ -36,7 +36,7 @@ static void stage_begin(struct orders *o)
     switch (s->stage) {
     case START_ORDERS:
         s->resting = 0;
-        o->stats.foreign_orders = 0;
+        foreign_drop(o);
         ask(o, GW_LIST_ORDERS, FOR_START_ORDERS, 0);
         break;
     case START_FILLS:
@@ -102,6 +102,7 @@ static void finish(struct orders *o)
     struct start *s = &o->start;
     usd_t cash = s->balance + (o->config.balance_excludes_resting ? s->resting : 0);
     account_set_cash(&o->account, cash);
+    foreign_done(o);
     s->stage = START_DONE;
     timers_set(&o->timers, timer_sweep(o), o->mono + o->config.sweep);
     for (uint32_t h = 0; h < o->account.n; h++) {
@@ -159,10 +160,7 @@ static void order_rows_start(struct orders *o, const struct ev_answer *a)
         }
         px_t own = r->outcome == SIDE_YES ? r->yes_px : PX_ONE - r->yes_px;
         o->start.resting += usd_of(own, r->remaining);
-        if (memchr(r->client_id, 0, sizeof r->client_id) == NULL ||
-            idtab_get(&o->by_client, r->client_id) == IDTAB_NONE) {
-            o->stats.foreign_orders++;
-        }
+        foreign_row(o, r);
     }
 }
 

@@ -15,7 +15,7 @@
 
 /* Of golden_world(): made by gcc, debug. A change of records, features, rules or of the tiny
  * exchange changes it; then it is to be written anew, on purpose. */
-#define GOLDEN "7f0e5be7b0c022e76da93e756ca01f11"
+#define GOLDEN "be28aa86a9185a93a64b24e664100d4c"
 
 static struct world_config golden_world(enum world_policy policy)
 {

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -906,6 +907,19 @@ static void an_order_of_a_previous_session_is_settled_before_trading(void **stat
     rig_finish(&r);
 }
 
+/* The order is refused by that check, with these numbers (-1: any), and nothing left for the
+ * gateway. */
+static void refused(struct rig *r, enum action action, const char *check, int64_t value,
+                    int64_t limit)
+{
+    uint32_t before = r->n_req;
+    rig_act(r, action);
+    expect(r, VERDICT_REFUSED, check);
+    assert_true(value < 0 || r->decision.risk_value == value);
+    assert_true(limit < 0 || r->decision.risk_limit == limit);
+    assert_int_equal(r->n_req, before);
+}
+
 /* Start-up reads that find 55 USD and 3 NO in "M". */
 static void start_with_three_no(struct rig *r)
 {
@@ -938,10 +952,79 @@ static void a_position_that_the_sweep_does_not_show_is_read(void **state)
     struct ev_answer a = rig_answer_to(q, GW_OK);
     rig_answer(&r, &a);
     rig_wait(&r, 100 * RIG_MS);
-    q = rig_request(&r);
-    assert_non_null(q);
-    assert_int_equal(q->op, GW_LIST_POSITIONS);
-    assert_string_equal(q->ticker, "M");
+    bool asked = false;
+    while ((q = rig_request(&r)) != NULL) {
+        asked = asked || (q->op == GW_LIST_POSITIONS && strcmp(q->ticker, "M") == 0);
+    }
+    assert_true(asked);
+    rig_finish(&r);
+}
+
+/* Answer what the sweep asks for; the rows go with their kind of list. */
+static void sweep(struct rig *r, const struct ev_position *p, const struct ev_fill *fills,
+                  uint32_t n_fills, const struct ev_user_order *orders, uint32_t n_orders)
+{
+    rig_wait(r, 31 * NS_PER_SEC);
+    for (const struct gw_request *q = rig_request(r); q != NULL; q = rig_request(r)) {
+        struct ev_answer a = rig_answer_to(q, GW_OK);
+        if (q->op == GW_LIST_POSITIONS) {
+            rig_rows(r, &a, p, 1, sizeof *p, GW_ROW_POSITION);
+        } else if (q->op == GW_LIST_FILLS) {
+            rig_rows(r, &a, fills, n_fills, sizeof *fills, GW_ROW_FILL);
+        } else if (q->op == GW_LIST_ORDERS) {
+            rig_rows(r, &a, orders, n_orders, sizeof *orders, GW_ROW_ORDER);
+        } else {
+            rig_answer(r, &a);
+        }
+        rig_wait(r, RIG_MS);
+    }
+}
+
+static void lost_fills_that_leave_the_position_as_it_was_are_found_by_the_sweep(void **state)
+{
+    (void)state;
+    struct rig r;
+    start_with_three_no(&r);
+    struct ev_position p = {.position = -300, .cost = 1500000, .ticker = "M"};
+    struct ev_fill f[2];
+    memset(f, 0, sizeof f);
+    for (uint32_t i = 0; i < 2; i++) {
+        f[i].yes_px = 4500;
+        f[i].qty = QTY_ONE;
+        f[i].fee = 17400;
+        f[i].outcome = i;
+        f[i].post_position = QTY_UNKNOWN;
+        snprintf(f[i].ticker, sizeof f[i].ticker, "M");
+        snprintf(f[i].trade_id, sizeof f[i].trade_id, "lost %u", i);
+        snprintf(f[i].order_id, sizeof f[i].order_id, "by hand");
+    }
+    sweep(&r, &p, f, 2, NULL, 0);
+    assert_int_equal(held(&r)->position, -300);
+    assert_int_equal(held(&r)->fees, 34800);
+    sweep(&r, &p, f, 2, NULL, 0); /* once */
+    assert_int_equal(held(&r)->fees, 34800);
+    rig_finish(&r);
+}
+
+static void what_others_have_resting_counts_against_the_limits_and_is_left_alone(void **state)
+{
+    (void)state;
+    struct rig r;
+    start_with_three_no(&r);
+    struct ev_position p = {.position = -300, .cost = 1500000, .ticker = "M"};
+    struct ev_user_order row = rig_order_row("somebody's", "not ours", XORDER_RESTING, 0);
+    row.outcome = SIDE_YES;
+    row.yes_px = 4400;
+    row.remaining = 120 * QTY_ONE; /* 52.80 of our 55 USD */
+    sweep(&r, &p, NULL, 0, &row, 1);
+    refused(&r, ACT_BUY_NO, "cash", -1, 55 * USD_ONE - 52800000);
+    assert_int_equal(orders_stats(engine_orders(r.engine))->foreign_orders, 1);
+    for (uint32_t i = 0; i < r.n_req; i++) {
+        assert_true(r.req[i].op != GW_CANCEL && r.req[i].op != GW_AMEND);
+    }
+    sweep(&r, &p, NULL, 0, NULL, 0); /* it is gone */
+    rig_act(&r, ACT_BUY_NO);
+    assert_int_equal(r.decision.verdict, VERDICT_SENT);
     rig_finish(&r);
 }
 
@@ -1090,18 +1173,6 @@ static void the_exchange_s_own_limits_count(void **state)
     rig_act(&r, ACT_BUY_YES);
     expect(&r, VERDICT_REFUSED, "token_reserve");
     rig_finish(&r);
-}
-
-/* The order is refused by that check, with these numbers, and nothing left for the gateway. */
-static void refused(struct rig *r, enum action action, const char *check, int64_t value,
-                    int64_t limit)
-{
-    uint32_t before = r->n_req;
-    rig_act(r, action);
-    expect(r, VERDICT_REFUSED, check);
-    assert_int_equal(r->decision.risk_value, value);
-    assert_int_equal(r->decision.risk_limit, limit);
-    assert_int_equal(r->n_req, before);
 }
 
 static void reject_last(struct rig *r)
@@ -1288,6 +1359,8 @@ int main(void)
         cmocka_unit_test(stop_cancels_what_rests_and_refuses_what_is_new),
         cmocka_unit_test(stop_and_keep_leaves_what_rests),
         cmocka_unit_test(a_position_that_the_sweep_does_not_show_is_read),
+        cmocka_unit_test(lost_fills_that_leave_the_position_as_it_was_are_found_by_the_sweep),
+        cmocka_unit_test(what_others_have_resting_counts_against_the_limits_and_is_left_alone),
         cmocka_unit_test(halt_holds_until_resume),
         cmocka_unit_test(a_cancel_waits_for_the_order_id),
         cmocka_unit_test(nothing_new_is_traded_while_the_private_session_is_down),
