@@ -68,8 +68,10 @@ static enum status emit_market(void *self, const struct ev *ev)
     struct run *r = n->r;
     enum status st = run_paper_market(r, ev);
     if (st != ST_OK) {
-        counter_add(&r->monitor.paper_not_taken, 1);
-        return st; /* one market for both: the feed repairs it for both */
+        /* One market for both: the feed repairs it for both. Marks are tried again, not lost. */
+        bool lost = ev->type == EV_SNAPSHOT || ev->type == EV_DELTA || ev->type == EV_TRADE;
+        counter_add(&r->monitor.paper_not_taken, lost ? 1 : 0);
+        return st;
     }
     st = ring_push(r->to_actor[EV_SRC_MARKET], ev, ev->size);
     if (!r->actor_on_net) {

@@ -1,4 +1,4 @@
-foreach(scenario generated control own_thread faults crash refused wrong_key capture)
+foreach(scenario generated control own_thread faults overload crash refused wrong_key capture)
   add_test(NAME integ.paper.${scenario}
     COMMAND ${CMAKE_CURRENT_LIST_DIR}/paper.py $<TARGET_FILE:deltaflow> $<TARGET_FILE:replay_session> ${scenario})
   set_tests_properties(integ.paper.${scenario} PROPERTIES LABELS integ TIMEOUT 400 SKIP_RETURN_CODE 77
