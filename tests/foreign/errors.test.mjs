@@ -467,6 +467,72 @@ describe("groups, subaccounts and transfers", () => {
   });
 });
 
+describe("budgets and a server in trouble", () => {
+  let basic, rest;
+  before(async () => {
+    basic = await Exchange.start({ ...quietMarkets(2), more: ["--tier", "basic"] });
+    rest = basic.rest(1, judge);
+  });
+  after(async () => {
+    rest?.close();
+    await basic?.stop();
+  });
+  const market = (more) => order({ ticker: basic.markets[0], ...more });
+  const full = () => sleep(1100); // the write bucket of Basic holds one second
+
+  test("an empty write bucket is 429 with the bare string, and refills", async () => {
+    let last;
+    for (let i = 0; i < 40 && last?.status !== 429; i++) {
+      last = await rest.post(ORDERS, market());
+    }
+    assert.equal(last.status, 429, last.text);
+    assert.equal(last.text, '{"error":"too many requests"}');
+    await full();
+    assert.equal((await rest.post(ORDERS, market())).status, 201);
+  });
+
+  test("a batch that does not fit the bucket fails whole", async () => {
+    await full();
+    const before_ = (await rest.get("/portfolio/orders?limit=1000")).body.orders.length;
+    const batch = await rest.post(`${ORDERS}/batched`, { orders: Array.from({ length: 11 }, () => market()) });
+    assert.equal(batch.status, 429, batch.text);
+    assert.equal((await rest.get("/portfolio/orders?limit=1000")).body.orders.length, before_);
+    assert.equal((await rest.post(`${ORDERS}/batched`, { orders: Array.from({ length: 5 }, () => market()) })).status, 201);
+  });
+
+  test("an answer 500, 503 or 504 before the effect leaves nothing", async () => {
+    for (const status of [500, 503, 504]) {
+      await full();
+      await basic.command("fault", "http_500", `status=${status}`);
+      const mine = market();
+      assert.equal((await rest.post(ORDERS, mine)).status, status);
+      assert.equal((await rest.post(ORDERS, mine)).status, 201, "sent again, it is placed");
+    }
+  });
+
+  test("an answer 500 or none after the effect: the same id sent again is 409", async () => {
+    await full();
+    await basic.command("fault", "http_500_after");
+    const mine = market();
+    assert.equal((await rest.post(ORDERS, mine)).status, 500);
+    refused(await rest.post(ORDERS, mine), 409, "order_already_exists");
+    await basic.command("fault", "timeout");
+    const lost = market();
+    await assert.rejects(rest.post(ORDERS, lost));
+    refused(await rest.post(ORDERS, lost), 409, "order_already_exists");
+  });
+
+  test("a 429 storm refuses orders before any effect", async () => {
+    await full();
+    await basic.command("fault", "http_429", "--count", "3");
+    const mine = market();
+    for (let i = 0; i < 3; i++) {
+      assert.equal((await rest.post(ORDERS, mine)).status, 429);
+    }
+    assert.equal((await rest.post(ORDERS, mine)).status, 201);
+  });
+});
+
 test("every answer is what openapi.yaml says, but for the known deviations", () => {
   console.log(judge.summary());
   const wrong = judge.verdict();

@@ -215,7 +215,7 @@ describe("pauses", () => {
     assert.fail(`no ${what}`);
   };
 
-  test("a trading pause lets cancels work, not creates, amends and decreases of size upwards", async () => {
+  test("a trading pause lets cancels work, not creates and amends", async () => {
     const kept = await placed(0, P, "bid", "0.3000", "2.00");
     const halted = await placed(0, P, "bid", "0.2900", "2.00", { cancel_order_on_pause: true });
     const other = await placed(0, P, "bid", "0.2800", "2.00");

@@ -1,10 +1,11 @@
 // exchange.mjs - `deltaflow sim` as a child process: started with options, known by its state folder, stopped with a check
 // of its exit status (a sanitizer's report makes it fail).
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
 
 import { RawRest } from "./rest.mjs";
 import { Signer } from "./sign.mjs";
@@ -68,6 +69,13 @@ export class Exchange {
 
   rest(user, judge) {
     return new RawRest(this, user === null ? null : this.users[user], judge);
+  }
+
+  /** `deltaflow sim COMMAND...` on this exchange, such as fault or do; gives what it printed. */
+  async command(...words) {
+    const args = ["sim", ...words, "--state-dir", join(this.folder, "sim")];
+    const { stdout } = await promisify(execFile)(process.env.DELTAFLOW_BINARY, args);
+    return stdout;
   }
 
   /** Ends it; throws when it did not end well. Returns its final state. */
