@@ -517,6 +517,8 @@ bool sim_owns(const struct sim *sim, uint32_t user, uint32_t account);
 /* --- sim_state.c --- */
 /* A market, or what the engine holds of it, changed otherwise than by the engine's last result. */
 void sim_state_touch(struct sim *sim, uint32_t market);
+/* The same of what cannot be named one by one: the next save compares everything. */
+void sim_state_touch_all(struct sim *sim);
 void sim_state_note(struct sim *sim); /* the engine's last result changed something */
 void sim_state_tell(struct sim *sim); /* what changed must be saved before the answer leaves */
 void sim_state_finish(struct sim *sim);

@@ -448,6 +448,7 @@ enum status life_settle(struct sim *sim, uint32_t market, wall_ns_t at, struct e
         }
     }
     match_settle(sim->match, market, k->value, at);
+    sim_state_touch_all(sim); /* who lost has a position less, and no change of cash */
     k->settled = at;
     tell_settled(sim, market);
     return ST_OK;

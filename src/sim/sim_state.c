@@ -437,7 +437,7 @@ struct kept {
     uint32_t n_candles, candles_cap;
     uint64_t trades;
     struct buf scratch;
-    bool urgent, failed; /* failed: no memory to note a change, so everything is compared */
+    bool urgent, failed; /* failed: changes were not named one by one: everything is compared */
     uint64_t missed;
 };
 
@@ -499,6 +499,14 @@ void sim_state_touch(struct sim *sim, uint32_t market)
 {
     if (sim->kept != NULL) {
         name(sim->kept, &sim->kept->markets, market);
+    }
+}
+
+void sim_state_touch_all(struct sim *sim)
+{
+    if (sim->kept != NULL) {
+        sim->kept->failed = true;
+        sim->kept->urgent = true;
     }
 }
 
@@ -664,7 +672,7 @@ static void save_array(struct save *s, const struct array *a, struct shadow *sh)
     uint32_t part = all ? before : (uint32_t)(SWEEP_BYTES / t->size) + 1;
     for (uint32_t i = 0; i < part; i++) {
         sh->sweep = sh->sweep + 1 < before ? sh->sweep + 1 : 0;
-        s->k->missed += compare(s, a, sh, sh->sweep) && a->named ? 1 : 0;
+        s->k->missed += compare(s, a, sh, sh->sweep) && a->named && !s->k->failed ? 1 : 0;
     }
 }
 
@@ -815,7 +823,7 @@ static void save_accounts(struct save *s)
     uint32_t part = s->whole || k->failed ? n : 1;
     for (uint32_t i = 0; i < part; i++) {
         k->sweep_accounts = k->sweep_accounts + 1 < n ? k->sweep_accounts + 1 : 0;
-        k->missed += save_positions(s, k->sweep_accounts) ? 1 : 0;
+        k->missed += save_positions(s, k->sweep_accounts) && !k->failed ? 1 : 0;
     }
 }
 
@@ -872,7 +880,7 @@ static void save_books(struct save *s)
     uint32_t part = s->whole || k->failed ? n : n < SWEEP_BOOKS ? n : SWEEP_BOOKS;
     for (uint32_t i = 0; i < part; i++) {
         k->sweep_books = k->sweep_books + 1 < n ? k->sweep_books + 1 : 0;
-        k->missed += save_book(s, k->sweep_books) ? 1 : 0;
+        k->missed += save_book(s, k->sweep_books) && !k->failed ? 1 : 0;
     }
 }
 

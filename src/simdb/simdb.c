@@ -118,6 +118,9 @@ static enum status sql_fail(struct simdb *db, const char *what, struct err *err)
     if (st == ST_STATE) {
         return err_set(err, st, "state file %s is in use by another process", db->path);
     }
+    if (st == ST_MALFORMED) {
+        what = "damaged";
+    }
     return err_set(err, st, "state file %s: %s: %s", db->path, what, sqlite3_errmsg(db->handle));
 }
 

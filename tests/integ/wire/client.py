@@ -6,15 +6,25 @@ import socket
 import ssl
 import struct
 import subprocess
+import tempfile
 import time
 import zlib
 
 PATH = "/trade-api/ws/v2"
 
 
+def sign_ed25519(key_file, text):
+    with tempfile.NamedTemporaryFile() as f:  # its length must be known before
+        f.write(text)
+        f.flush()
+        return subprocess.run(["openssl", "pkeyutl", "-sign", "-rawin", "-inkey", key_file, "-in", f.name], capture_output=True,
+                              check=True)
+
+
 def sign(ready, method, path):
     ms = str(int(time.time() * 1000))
-    out = subprocess.run(["openssl", "dgst", "-sha256", "-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:32",
+    short = os.path.getsize(ready["key_file"]) < 400
+    out = sign_ed25519(ready["key_file"], (ms + method + path).encode()) if short else subprocess.run(["openssl", "dgst", "-sha256", "-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:32",
                           "-sign", ready["key_file"]], input=(ms + method + path).encode(), capture_output=True, check=True)
     return {"KALSHI-ACCESS-KEY": ready["key_id"], "KALSHI-ACCESS-TIMESTAMP": ms,
             "KALSHI-ACCESS-SIGNATURE": base64.b64encode(out.stdout).decode()}

@@ -212,6 +212,22 @@ static void remember(struct client *c, struct fix *f)
     }
 }
 
+/* Who has a worthless position loses it without a change of cash. */
+static void settle(struct fix *f, size_t market, struct rng *r)
+{
+    char text[200];
+    struct buf reply = {.max = 1 << 16};
+    snprintf(text, sizeof text, "{\"do\":\"determine\",\"market\":\"%s\",\"result\":\"%s\"}",
+             sim_market(f->sim, market), rng_below(r, 2) == 0 ? "yes" : "no");
+    json_t *action = json_loads(text, 0, NULL);
+    (void)!sim_command(f->sim, action, f->wall, f->now, &reply, NULL);
+    json_object_set_new(action, "do", json_string("settle"));
+    json_object_del(action, "result");
+    (void)!sim_command(f->sim, action, f->wall, f->now, &reply, NULL);
+    json_decref(action);
+    buf_finish(&reply);
+}
+
 /* The exchange is saved as it goes; now and then a second one is made of the file, and must answer
  * the same to the same requests, and hold the same. The second one takes over. */
 static void run(uint64_t seed, struct client *c)
@@ -232,6 +248,10 @@ static void run(uint64_t seed, struct client *c)
             ask(&a, &q);
             made += a.resp.status == 201 ? 1 : 0;
             remember(c, &a);
+            save(&a, db, false);
+        }
+        if (round % 3 == 2) {
+            settle(&a, (size_t)round % 6, &r);
             save(&a, db, false);
         }
         assert_int_equal(sim_state_missed(a.sim), 0);
