@@ -41,6 +41,7 @@ struct sim_config sim_config_default(void)
         .time_scale = 1,
         .live_window_ns = 90 * 86400 * NS_PER_SEC,
         .order_window_ns = 14 * 86400 * NS_PER_SEC,
+        .max_open_orders = 200000,
         .tier_name = "basic", /* capacities of June 2026: one second */
         .read_rate = 200,
         .read_capacity = 200,
@@ -118,7 +119,7 @@ static enum status make_tables(struct sim *sim, struct err *err)
     uint32_t house = c->n_captures == 0 ? c->markets * flow_orders_of(c->markets) : 0;
     struct match_config mc = {.max_markets = 200000,
                               .max_accounts = MAX_ACCOUNTS,
-                              .max_orders = 200000 + house,
+                              .max_orders = 1000000 + house,
                               .queue = (enum match_queue)c->queue_model,
                               .entry = c->rules.entry_cash ? MATCH_ENTRY_CASH : MATCH_ENTRY_RESTING,
                               .post_only_cancels = c->rules.post_only_cross == RULE_KILL_CANCEL,

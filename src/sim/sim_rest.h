@@ -2,7 +2,8 @@
  * sim_rest.h - what the files of signed REST routes share: the table of routes, the call that a
  * handler gets, reading its query and body, and refusing it.
  *
- *   sim_http.c       routing, signatures         sim_orders.c       create, amend, decrease, cancel
+ *   sim_http.c       routing, signatures         sim_orders.c       create
+ *                                                sim_order_change.c amend, decrease, cancel
  *   sim_answer.c     answers, errors, pages      sim_batch.c        batches of orders
  *   sim_body.c       bodies and queries          sim_order_read.c   reading orders
  *   sim_budget.c     token buckets, tiers        sim_groups.c       order groups
@@ -19,6 +20,8 @@ struct refusal {
     int status;
     const char *code, *details; /* details may be NULL */
 };
+
+#define NO_REFUSAL ((struct refusal){0, NULL, NULL})
 
 enum route_flags {
     ROUTE_ORDER = 1,    /* order entry: stands still in a pause, has faults, may name a shard */
@@ -122,8 +125,18 @@ struct create {
     char client_id[CLIENT_ID_MAX];
     struct refusal why; /* found while reading */
 };
+struct refusal refusal_of(enum match_verdict v);
+/* Price and count of the body; the own price of the outcome that side buys. */
+struct refusal order_numbers(struct body *b, enum side side, px_t *ret_px, qty_t *ret_qty);
+wall_ns_t order_expiry(int64_t seconds);
+/* client_order_ids are unique for each user, for ever or while the order is open. */
+#define ID_USED_UP (UINT32_MAX - 1) /* as order: there is none to tell of it */
+bool client_id_used(const struct sim *sim, uint32_t user, const char *client_id);
+bool client_id_take(struct sim *sim, uint32_t user, const char *client_id, uint32_t order);
+void write_client_of(struct jw *w, const struct sorder *o); /* nothing when it has none */
 void create_read(struct call *c, struct body *b, struct create *ret);
 struct refusal create_place(struct call *c, const struct create *k, struct sorder **ret_order);
+/* --- sim_order_change.c --- */
 /* An order that is to be canceled or changed: the caller's, open, on the shard that was reached. */
 struct target {
     struct text id;

@@ -428,6 +428,27 @@ static void a_market_that_is_closed_refuses_creates_and_cancels(void **state)
         400, "market_inactive");
     assert_code(&f, rest_at(&f, KEY_A, "POST", DECREASE, id, "{\"reduce_by\":\"0.50\"}"), 400,
                 "market_inactive");
+    assert_int_equal(fix_request(&f, KEY_A, "DELETE", "/portfolio/events/orders", NULL), 204);
+    assert_status(&f, rest_get(&f, KEY_A, "/portfolio/orders"), 200);
+    assert_string_equal(fix_text(f.body, "orders/0/status"), "resting"); /* nothing to cancel */
+    fix_end(&f);
+}
+
+static void a_user_has_no_more_open_orders_than_the_limit(void **state)
+{
+    (void)state;
+    struct sim_config c = sim_config_default();
+    assert_int_equal(c.max_open_orders, 200000);
+    c.max_open_orders = 2;
+    struct fix f = rest_with(c);
+    char id[64];
+    placed(&f, KEY_A, "c1", "bid", "1.00", "0.4000", "", id);
+    placed(&f, KEY_A, "c2", "bid", "1.00", "0.4000", "", id);
+    assert_code(&f, place(&f, KEY_A, "c3", "bid", "1.00", "0.4000", GTC, ""), 400,
+                "too_many_open_orders");
+    assert_status(&f, place(&f, KEY_B, "c3", "bid", "1.00", "0.4000", GTC, ""), 201);
+    assert_status(&f, rest_at(&f, KEY_A, "DELETE", CANCEL, id, NULL), 200);
+    assert_status(&f, place(&f, KEY_A, "c4", "bid", "1.00", "0.4000", GTC, ""), 201);
     fix_end(&f);
 }
 
@@ -775,6 +796,7 @@ static void a_trading_pause_lets_cancels_through_only(void **state)
         503, "trading_paused");
     assert_status(&f, rest_get(&f, KEY_A, "/portfolio/orders?status=canceled"), 200);
     assert_string_equal(fix_text(f.body, "orders/0/order_id"), flagged);
+    assert_status(&f, rest_at(&f, KEY_A, "POST", DECREASE, id, "{\"reduce_by\":\"1.00\"}"), 200);
     assert_status(&f, rest_at(&f, KEY_A, "DELETE", CANCEL, id, NULL), 200);
     rest_act(&f, "{\"do\":\"resume\"}");
     assert_status(&f, place(&f, KEY_A, "c3", "bid", "1.00", "0.4000", GTC, ""), 201);
@@ -855,6 +877,7 @@ int main(void)
         cmocka_unit_test(counts_that_no_order_can_have_are_invalid_order_size),
         cmocka_unit_test(a_client_order_id_has_at_most_64_characters),
         cmocka_unit_test(a_market_that_is_closed_refuses_creates_and_cancels),
+        cmocka_unit_test(a_user_has_no_more_open_orders_than_the_limit),
         cmocka_unit_test(a_cancel_tells_what_was_left),
         cmocka_unit_test(a_cancel_does_not_name_the_client_order_id_if_so_ruled),
         cmocka_unit_test(canceled_executed_unknown_and_foreign_orders_are_the_same_404),
