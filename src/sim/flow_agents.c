@@ -31,7 +31,7 @@ struct knot {
 };
 
 /* gold's deltas that add, without those of 0.10 and 2,000: quartiles 12, 28, 60. */
-static const struct knot maker_sizes[] = {{0, 1},    {.1, 5},   {.25, 12},  {.5, 30},
+static const struct knot maker_sizes[] = {{0, 3},    {.1, 9},   {.25, 13},  {.5, 25},
                                           {.75, 50}, {.9, 110}, {.97, 300}, {1, 1000}};
 static const struct knot far_sizes[] = {{0, 1}, {.25, 5}, {.5, 20}, {.75, 80}, {.9, 200}, {1, 500}};
 /* gold's trades: quartiles 3, 10, 26; 95 % below 100. A take is 1.8 of them. */
@@ -143,7 +143,7 @@ static int32_t wanted(const struct sim *sim, uint32_t market, uint32_t slot, dou
     const struct fmarket *f = &sim->flow->m[market];
     const struct grid *g = match_grid(sim->match, market);
     struct place p = place_of(slot);
-    static const int32_t half[MAKERS] = {0, 1, 2, 2}; /* cents from the value */
+    static const int32_t half[MAKERS] = {0, 0, 2, 2}; /* cents from the value */
     int32_t cent = cent_of(g);
     int32_t at = index_at(g, view(sim, market, p.agent, side_of(slot), error));
     if (p.agent < MAKERS) {
@@ -402,6 +402,9 @@ static uint32_t toggle(struct sim *sim, uint32_t market, enum agent agent, uint3
         return 0;
     }
     if (!stands(sim, slot_at(sim, market, slot))) {
+        if (agent == AGENT_WHALE && rng_below(&f->rng, 2) == 0) {
+            return 0; /* not always there */
+        }
         return put(sim, market, slot, choose(sim, market, slot), at);
     }
     return rng_below(&f->rng, 100) < away ? withdraw(sim, market, slot, at)
@@ -436,7 +439,7 @@ void agents_open(struct sim *sim, uint32_t market, wall_ns_t at)
     for (uint32_t slot = 0; slot < sim->flow->n_slots; slot++) {
         slot_at(sim, market, slot)->id = 0;
         enum agent a = place_of(slot).agent;
-        uint32_t filled = a < MAKERS || a == AGENT_LADDER ? 100 : a == AGENT_FAR ? 70 : 40;
+        uint32_t filled = a < MAKERS || a == AGENT_LADDER ? 100 : a == AGENT_FAR ? 70 : 35;
         if (rng_below(&f->rng, 100) < filled) {
             (void)put(sim, market, slot, choose(sim, market, slot), at);
         }
