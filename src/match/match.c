@@ -196,17 +196,25 @@ const struct match_order *match_order_get(const struct match *m, uint64_t id)
     return slot != NONE ? &m->slots[slot].o : NULL;
 }
 
+/* Counting all orders of a level at once makes it cheap to ask for each of them. */
 qty_t match_queue_ahead(const struct match *m, uint64_t id)
 {
     uint32_t slot = slot_of(m, id);
     if (slot == NONE || !m->slots[slot].in_book) {
         return 0;
     }
-    qty_t ahead = m->slots[slot].gap;
-    for (uint32_t i = m->slots[slot].prev; i != NONE; i = m->slots[i].prev) {
-        ahead += m->slots[i].gap + m->slots[i].o.remaining;
+    const struct slot *s = &m->slots[slot];
+    struct mlevel *l = level_at(m, s->o.market, s->o.side, s->index);
+    if (l->ahead_no != m->result_no) {
+        qty_t ahead = 0;
+        for (uint32_t i = l->head; i != NONE; i = m->slots[i].next) {
+            ahead += m->slots[i].gap;
+            m->slots[i].ahead = ahead;
+            ahead += m->slots[i].o.remaining;
+        }
+        l->ahead_no = m->result_no;
     }
-    return ahead;
+    return s->ahead;
 }
 
 px_t match_best(const struct match *m, uint32_t market, enum side side)

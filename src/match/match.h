@@ -378,7 +378,8 @@ enum match_access match_access_now(const struct match *m, uint32_t market);
 
 struct match_result match_result(const struct match *m);
 const struct match_order *match_order_get(const struct match *m, uint64_t id); /* NULL: not open */
-/* Contracts ahead of an open order in its level. */
+/* Contracts ahead of an open order in its level. Between changes of the engine, asking for every
+ * order of a level costs one walk of it. */
 qty_t match_queue_ahead(const struct match *m, uint64_t id);
 px_t match_best(const struct match *m, uint32_t market, enum side side); /* 0: none */
 qty_t match_level_qty(const struct match *m, uint32_t market, enum side side, px_t px);

@@ -16,7 +16,7 @@ struct mlevel *level_at(const struct match *m, uint32_t market, enum side side, 
 enum status side_init(struct mside *s, int32_t levels)
 {
     uint32_t n = ((uint32_t)levels + PAGE - 1) / PAGE;
-    *s = (struct mside){.n_words = n, .withheld_at = -1};
+    *s = (struct mside){.n_words = n, .best = -1, .withheld_at = -1};
     s->pages = calloc(n, sizeof *s->pages);
     s->bits = calloc(n, sizeof *s->bits);
     if (s->pages == NULL || s->bits == NULL) {
@@ -68,15 +68,17 @@ void level_touch(struct match *m, uint32_t market, enum side side, int32_t index
     if (now && !before) {
         *word |= bit;
         s->count++;
+        s->best = index > s->best ? index : s->best;
     } else if (!now && before) {
         *word &= ~bit;
         s->count--;
+        s->best = index == s->best ? side_below(m, market, side, index) : s->best;
     }
 }
 
 int32_t side_best(const struct match *m, uint32_t market, enum side side)
 {
-    return side_below(m, market, side, m->markets[market].grid.levels);
+    return side_of(m, market, side)->best;
 }
 
 int32_t side_below(const struct match *m, uint32_t market, enum side side, int32_t index)

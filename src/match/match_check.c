@@ -54,6 +54,7 @@ static const char *check_side(const struct match *m, uint32_t market, enum side 
     const struct market *k = &m->markets[market];
     const struct mside *s = &k->side[side];
     uint32_t count = 0;
+    int32_t best = -1;
     for (uint32_t p = 0; p < s->n_words; p++) {
         if (s->pages[p] == NULL && s->bits[p] != 0) {
             return "the bitmap of levels is wrong";
@@ -65,13 +66,17 @@ static const char *check_side(const struct match *m, uint32_t market, enum side 
                 return "the bitmap of levels is wrong";
             }
             count += bit;
+            best = bit ? (int32_t)(p * PAGE + j) : best;
             const char *why = check_level(m, l, (int32_t)(p * PAGE + j));
             if (why != NULL) {
                 return why;
             }
         }
     }
-    return count != s->count ? "the count of levels is wrong" : check_withheld(m, market, side);
+    if (count != s->count || best != s->best) {
+        return "the count of levels or the best one is wrong";
+    }
+    return check_withheld(m, market, side);
 }
 
 struct open { /* open orders of one position */

@@ -31,6 +31,7 @@ struct slot { /* an order's place in memory */
     uint32_t heap;         /* place in the heap of expiries + 1; 0: not there */
     uint32_t told_at;      /* its update in the result with number told */
     uint64_t told;
+    qty_t ahead; /* see mlevel.ahead_no */
     qty_t gap;   /* anonymous size between the previous order and this one */
     qty_t early; /* of gap, already removed by recorded deltas stamped early_ts */
     int64_t early_ts;
@@ -42,6 +43,7 @@ struct mlevel {
     qty_t users; /* orders of users */
     qty_t taken; /* recorded size that users took */
     uint32_t head, last;
+    uint64_t ahead_no; /* result in which the orders' ahead was counted */
 };
 
 struct mside {
@@ -49,6 +51,7 @@ struct mside {
     uint64_t *bits; /* levels with anonymous size or orders */
     uint32_t n_words;
     uint32_t count; /* levels in bits */
+    int32_t best;   /* highest level in bits, -1: none */
     /* MATCH_QUEUE_TRADE_THROUGH: recorded size at the one level that would lock the book with a
      * user's order, in no sum of the level */
     qty_t withheld;

@@ -153,6 +153,7 @@ static void level_move(struct match *m, const struct mlevel *l, struct mside *to
     if (n->anon != 0 || n->head != NONE) {
         to->bits[(uint32_t)at >> 6] |= UINT64_C(1) << ((uint32_t)at & 63);
         to->count++;
+        to->best = at > to->best ? at : to->best;
     }
 }
 
