@@ -149,6 +149,12 @@ bool run_stop(struct run *r, const char *outcome)
     if (r->actor_agent != NULL && r->trading) {
         run_command(r, CMD_STOP, r->o->orders.cancel_on_stop ? 0 : ENGINE_CMD_KEEP, outcome);
         mono_ns_t limit = r->o->exchange.request_timeout_ms * NS_PER_MS + 5 * NS_PER_SEC;
+        if (r->paper) { /* to the exchange and back, for the cancel and the reads after it */
+            const struct paper_options *o = &r->o->paper;
+            limit += 4 * NS_PER_MS *
+                     (o->order_latency_ms + o->market_latency_ms + o->answer_latency_ms +
+                      o->private_latency_ms + 2 * o->jitter_ms);
+        }
         if (!wait_for(engine_is_stopped, r, limit)) {
             settled = false;
             log_warn("run", "orders are still outstanding; the next start settles them "

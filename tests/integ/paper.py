@@ -220,6 +220,17 @@ def cash_of_fills(r, start):
     return cash, {k: v for k, v in positions.items() if v != 0}, fees
 
 
+def check_fees(r, taker, maker):
+    """Each fee is the formula's, up to the rounding of its fill: a grain for the fee, one for the balance, and a cent given back."""
+    wrong, makers = [], 0
+    for px, count, fee, is_taker in r.q("select yes_price, count, fee, is_taker from fills"):
+        exact = (taker if is_taker else maker) * Decimal(count) * Decimal(px) * (1 - Decimal(px))
+        makers += not is_taker
+        if not max(Decimal(0), exact - Decimal("0.01")) <= Decimal(fee) < exact + Decimal("0.0002"):
+            wrong.append((px, count, fee, is_taker, exact))
+    check(f"every fee is {taker} (taker), {maker} (maker) of C P (1 - P), rounded", not wrong and makers > 0, (wrong[:3], makers))
+
+
 def check_books_add_up(r, settled=False, overloaded=False):
     s, a, p = r.summary, r.summary["account"], r.summary["paper"]
     check("the summary says paper", s["mode"] == "paper" and s["trading"], s["mode"])
@@ -274,6 +285,8 @@ def generated(folder):
     orders = r.q("select count(*) from orders")[0][0]
     sent = r.relay.between(begin, end)
     check(f"in 8 s of trading ({orders} orders in all) {sent} bytes were sent, less than the head of one order", sent < 200 and orders > 20, (sent, orders))
+    check("the fees of the series were asked for", "fees series=" in r.log and "type=quadratic_with_maker_fees" in r.log)
+    check_fees(r, taker=Decimal("0.07"), maker=Decimal("0.0175"))
     check("the relay saw the start", r.relay.between(r.begun, begin) > 1000)
     check_books_add_up(r)
     check_replay(r)
@@ -298,9 +311,11 @@ def own_thread(folder):
               ["--policy-kind", "random", "--policy-seed", "6", "--actor-thread", "own", "--orders-pricing", "passive", "--orders-allow-short",
                "--orders-count", "2.50", "--paper-queue-model", "proportional", "--paper-jitter-ms", "0", "--paper-order-latency-ms", "0",
                "--paper-answer-latency-ms", "0", "--paper-private-latency-ms", "0", "--paper-market-latency-ms", "0",
-               "--paper-write-tokens", "0"], 11)
+               "--paper-write-tokens", "0", "--no-paper-series-fees", "--paper-fee-multiplier", "0.5"], 11)
     check_nothing_was_sent(r)
     check_books_add_up(r)
+    check("no series was asked for, as it was told", r.dump["counters"]["requests"]["GET"]["series"] == 0, r.dump["counters"]["requests"]["GET"])
+    check_fees(r, taker=Decimal("0.035"), maker=Decimal(0))
     check("resting orders were filled", r.summary["paper"]["maker_fills"] > 0, r.summary["paper"])
     check_replay(r)
 
