@@ -245,9 +245,7 @@ static void advance(struct sim *sim, wall_ns_t wall, mono_ns_t now)
 {
     sim_set_time(sim, wall, now);
     link_tick(sim);
-    hours_tick(sim);
-    fee_changes_tick(sim);
-    life_tick(sim);
+    life_catch_up(sim);
     if (source_paused(sim)) {
         return;
     }

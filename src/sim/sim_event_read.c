@@ -75,6 +75,7 @@ struct filter {
     char *tickers, series[TICKER_MAX], status[16];
     int64_t min_close, min_updated;
     bool nested, milestones;
+    bool combos; /* only those of combos, else only the others */
 };
 
 static bool closes_after(const struct sim *sim, const struct sevent *e, int64_t s)
@@ -94,7 +95,7 @@ static bool passes(const struct sim *sim, const struct filter *f, const struct s
            (f->status[0] == '\0' || strcmp(f->status, event_status(sim, e)) == 0) &&
            (f->min_close == INT64_MIN || closes_after(sim, e, f->min_close)) &&
            (f->min_updated == INT64_MIN || e->updated / NS_PER_SEC > f->min_updated) &&
-           strncmp(e->ticker, "KXMVE", 5) != 0; /* those have a list of their own */
+           (strncmp(e->ticker, "KXMVE", 5) == 0) == f->combos;
 }
 
 static void write_page(const struct read *q, const struct filter *f, uint32_t limit, uint32_t from)
@@ -145,6 +146,26 @@ void events_read(const struct read *q)
         f.tickers = read_list(query, "tickers");
         write_page(q, &f, limit, from);
         free(f.tickers);
+    }
+}
+
+void multivariate_events_read(const struct read *q)
+{
+    struct filter f = {.min_close = INT64_MIN, .min_updated = INT64_MIN, .combos = true};
+    char collection[TICKER_MAX];
+    uint32_t limit = 0;
+    uint32_t from = 0;
+    struct text query = q->req->query;
+    query_get(query, "series_ticker", f.series, sizeof f.series);
+    query_get(query, "collection_ticker", collection, sizeof collection);
+    if (f.series[0] != '\0' && collection[0] != '\0') {
+        reply_msg(q->r, q->operation, "CollectionTicker", "excluded_with");
+        return;
+    }
+    if (page_get(query, q->operation, 200, 100, q->r, &limit, &from) &&
+        read_bool(q, "with_nested_markets", "WithNestedMarkets", &f.nested)) {
+        /* No event belongs to a collection: there are none. */
+        write_page(q, &f, limit, collection[0] != '\0' ? q->sim->n_events : from);
     }
 }
 

@@ -149,8 +149,6 @@ static const struct {
     {"/milestones", "GetMilestones", 500, true, "limit", "{\"milestones\":[],\"cursor\":\"\"}"},
     {"/structured_targets", "GetStructuredTargets", 2000, false, "page_size",
      "{\"structured_targets\":[],\"cursor\":\"\"}"},
-    {"/events/multivariate", "GetMultivariateEvents", 200, false, "limit",
-     "{\"events\":[],\"cursor\":\"\"}"},
     {"/multivariate_event_collections", "GetMultivariateEventCollections", 200, false, "limit",
      "{\"multivariate_contracts\":[],\"cursor\":\"\"}"},
     {"/incentive_programs", "GetIncentivePrograms", 10000, false, "limit",

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/sim_life.h"
 #include "sim/sim_rest.h"
 
 #define ROOT "/trade-api/v2"
@@ -299,6 +300,7 @@ void sim_http(struct sim *sim, const struct sim_http_req *req, wall_ns_t wall, m
               struct sim_http_resp *r)
 {
     sim_set_time(sim, wall, now);
+    life_catch_up(sim);
     r->delay_ns = 0;
     r->drop = false;
     r->cut = false;

@@ -442,6 +442,7 @@ enum status life_settle(struct sim *sim, uint32_t market, wall_ns_t at, struct e
         return st;
     }
     due_clear(sim, market);
+    uint32_t from = sim->n_settles;
     for (uint32_t account = 1; account <= sim->top_account; account++) {
         if (sim->user_of_account[account] != NO_INDEX) {
             keep_settlement(sim, account, market, k->value, at);
@@ -450,6 +451,11 @@ enum status life_settle(struct sim *sim, uint32_t market, wall_ns_t at, struct e
     match_settle(sim->match, market, k->value, at);
     sim_state_touch_all(sim); /* who lost has a position less, and no change of cash */
     k->settled = at;
+    for (uint32_t i = from; i < sim->n_settles; i++) {
+        if (sim->settles[i].before.qty != 0) { /* the position has changed: it is gone */
+            emit_position(sim, sim->settles[i].account, market);
+        }
+    }
     tell_settled(sim, market);
     return ST_OK;
 }
@@ -545,6 +551,19 @@ void life_tick(struct sim *sim)
     }
     if (life_next(sim) > sim->wall) {
         expire_until(sim, sim->wall);
+    }
+}
+
+void life_catch_up(struct sim *sim)
+{
+    if (hours_next(sim) <= sim->wall) {
+        hours_tick(sim);
+    }
+    if (fee_changes_next(sim) <= sim->wall) {
+        fee_changes_tick(sim);
+    }
+    if (life_next(sim) <= sim->wall || match_next_expiry(sim->match) <= sim->wall) {
+        life_tick(sim);
     }
 }
 

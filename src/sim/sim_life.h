@@ -57,6 +57,9 @@ void life_follow(struct sim *sim, uint32_t market);
 void life_list(struct sim *sim, uint32_t market);
 /* The clock's steps up to sim->wall, each at its own time. */
 void life_tick(struct sim *sim);
+/* All that the clock has done by sim->wall, before something else happens: a request that comes
+ * right after a close finds the market closed, however late the next tick is. */
+void life_catch_up(struct sim *sim);
 /* Some market is between its close and its settlement, and the clock will go on with it. */
 bool life_ending(const struct sim *sim);
 wall_ns_t life_next(const struct sim *sim); /* NS_NEVER: nothing is due */

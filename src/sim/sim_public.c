@@ -41,6 +41,7 @@ static const struct {
     {"/markets/orderbooks", "GetMarketOrderbooks", books_read},
     {"/markets/candlesticks", "BatchGetMarketCandlesticks", batch_candles_read},
     {"/events", "GetEvents", events_read},
+    {"/events/multivariate", "GetMultivariateEvents", multivariate_events_read},
     {"/events/fee_changes", "GetEventFeeChanges", event_fee_changes_read},
     {"/series", "GetSeriesList", series_list_read},
     {"/series/fee_changes", "GetSeriesFeeChanges", series_fee_changes_read},

@@ -49,6 +49,7 @@ void trades_read(const struct read *q, bool historical);
 
 /* --- sim_event_read.c --- */
 void events_read(const struct read *q);
+void multivariate_events_read(const struct read *q);
 void event_read(const struct read *q, struct text ticker);
 void event_metadata_read(const struct read *q, struct text ticker);
 void event_fee_changes_read(const struct read *q);

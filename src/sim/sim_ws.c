@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/ensure.h"
-#include "sim/sim_int.h"
+#include "sim/sim_life.h"
 
 /* --- parameters --- */
 
@@ -635,6 +635,7 @@ void sim_ws_frame(struct sim *sim, struct sim_conn *conn, struct text frame, wal
                   mono_ns_t now)
 {
     sim_set_time(sim, wall, now);
+    life_catch_up(sim);
     sim->count.ws_frames_in++;
     if (conn->closing || conn->mute) {
         return;

@@ -462,6 +462,54 @@ static void a_book_asked_for_before_its_market_was_listed_follows_it(void **stat
     fix_end(&f);
 }
 
+static void a_request_right_after_the_close_finds_the_market_closed_without_a_tick(void **state)
+{
+    (void)state;
+    struct fix f = rest_make();
+    char id[64];
+    char more[64];
+    json_t *j = NULL;
+    struct peer *p = fill_book(&f);
+    snprintf(more, sizeof more, ",\"expiration_time\":%lld", (long long)(f.wall / SEC + 3));
+    assert_int_equal(place_in(&f, "KXL-1-A", "c4", "bid", "2.00", "0.5500", more), 201);
+    snprintf(id, sizeof id, "%s", fix_text(f.body, "order_id"));
+    life_forget(p);
+    f.wall += 3 * SEC; /* no tick comes */
+    f.now += 3 * SEC;
+    assert_int_equal(rest_at(&f, KEY_A, "GET", "/portfolio/orders/%s", id, NULL), 200);
+    assert_string_equal(fix_text(f.body, "order/status"), "canceled");
+    f.wall += 7 * SEC;
+    f.now += 7 * SEC;
+    assert_code(&f, place_in(&f, "KXL-1-A", "c5", "bid", "1.00", "0.5000", ""), 400,
+                "market_inactive");
+    f.wall += SEC;
+    f.now += SEC;
+    life_status(&f, "KXL-1-A", "closed");
+    assert_int_equal(life_frames(p, "orderbook_snapshot", 0, &j), 1);
+    fix_disconnect(&f, p);
+    fix_end(&f);
+}
+
+static void a_settled_position_is_told(void **state)
+{
+    (void)state;
+    struct fix f = rest_make();
+    json_t *j = NULL;
+    char id[64];
+    placed(&f, KEY_A, "c1", "bid", "1.00", "0.5000", "", id);
+    rest_act(&f, "{\"do\":\"order\",\"market\":\"" MARKET
+                 "\",\"side\":\"no\",\"price\":\"0.5\",\"count\":\"1\"}");
+    struct peer *p = life_follow_channels(&f, "[\"market_positions\"]", NULL);
+    rest_act(&f, "{\"do\":\"determine\",\"market\":\"" MARKET "\",\"result\":\"yes\"}");
+    assert_int_equal(life_frames(p, "market_position", 0, &j), 0);
+    rest_act(&f, "{\"do\":\"settle\",\"market\":\"" MARKET "\"}");
+    assert_int_equal(life_frames(p, "market_position", 0, &j), 1);
+    assert_string_equal(fix_text(j, "msg/position_fp"), "0.00");
+    assert_string_equal(fix_text(j, "msg/realized_pnl_dollars"), "0.5000");
+    fix_disconnect(&f, p);
+    fix_end(&f);
+}
+
 /* Each state, and what cannot happen in it. */
 static void what_a_state_does_not_have_is_refused_and_changes_nothing(void **state)
 {
@@ -522,6 +570,8 @@ int main(void)
         cmocka_unit_test(a_listing_tells_its_event_once_and_the_market_whole),
         cmocka_unit_test(lifecycle_messages_count_in_one_seq_and_combos_do_not_show),
         cmocka_unit_test(a_book_asked_for_before_its_market_was_listed_follows_it),
+        cmocka_unit_test(a_request_right_after_the_close_finds_the_market_closed_without_a_tick),
+        cmocka_unit_test(a_settled_position_is_told),
         cmocka_unit_test(what_a_state_does_not_have_is_refused_and_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -376,6 +376,16 @@ static void events_are_listed_with_filters_and_pages(void **state)
     assert_string_equal(tickers(&f, "events", "event_ticker"), "KXA-2");
     assert_int_equal(rest_get(&f, NULL, "/events?tickers=KXA-2&with_nested_markets=true"), 200);
     assert_int_equal(json_array_size(fix_get(f.body, "events/0/markets")), 2);
+    rest_act(&f, CREATE "\"KXMVEC-1-A\"}");
+    assert_int_equal(rest_get(&f, NULL, "/events?series_ticker=KXMVEC"), 200);
+    assert_string_equal(tickers(&f, "events", "event_ticker"), "");
+    assert_int_equal(rest_get(&f, NULL, "/events/multivariate?with_nested_markets=true"), 200);
+    assert_string_equal(tickers(&f, "events", "event_ticker"), "KXMVEC-1");
+    assert_string_equal(fix_text(f.body, "events/0/markets/0/ticker"), "KXMVEC-1-A");
+    assert_int_equal(rest_get(&f, NULL, "/events/multivariate?collection_ticker=KXC"), 200);
+    assert_string_equal(tickers(&f, "events", "event_ticker"), "");
+    refused(&f, "/events/multivariate?collection_ticker=KXC&series_ticker=KXMVEC",
+            "CollectionTicker", "excluded_with");
     assert_int_equal(rest_get(&f, NULL, "/events?with_milestones=true"), 200);
     assert_true(json_is_array(fix_get(f.body, "milestones")));
     refused(&f, "/events?limit=201", "Limit", "lte");
