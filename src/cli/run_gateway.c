@@ -13,6 +13,7 @@
 #include "cli/run.h"
 #include "net/http_client.h"
 #include "net/keys.h"
+#include "net/sign_ahead.h"
 #include "net/url.h"
 #include "paper/paper.h"
 
@@ -22,6 +23,9 @@ struct run_gateway {
     struct run *r;
     struct key *key;
     struct signer signer;
+    struct key *ahead_key; /* the signing thread's */
+    struct signer ahead_signer;
+    struct sign_ahead *ahead; /* NULL: signatures are made when they are needed */
     struct gateway *logic;
     struct http_client *http;
     char base_path[128];
@@ -32,6 +36,19 @@ struct run_gateway {
     _Atomic uint32_t open;
     bool stopped;
 };
+
+/* The way to cancel what rests is signed ahead, until it is gone. */
+static void sign_cancel_ahead(struct run_gateway *g, const struct ev_answer *a)
+{
+    bool rests = a->op == GW_CREATE && a->outcome == GW_OK && a->remaining > 0;
+    bool gone = a->op == GW_CANCEL && (a->outcome == GW_OK || a->outcome == GW_NOT_FOUND);
+    char path[SIG_PATH_MAX];
+    int n = snprintf(path, sizeof path, "%s/%s", g->orders_path, a->order_id);
+    if (g->ahead == NULL || (!rests && !gone) || n < 0 || (size_t)n >= sizeof path ||
+        sign_ahead_keep(g->ahead, "DELETE", path, rests ? 1 : 0) != ST_OK) {
+        return; /* it is signed when it is needed */
+    }
+}
 
 static void emit_answer(void *self, const struct ev *ev)
 {
@@ -52,6 +69,7 @@ static void emit_answer(void *self, const struct ev *ev)
     run_store_push(r->store_gateway, e);
     run_actor_wake(r);
     const struct ev_answer *a = (const struct ev_answer *)e;
+    sign_cancel_ahead(g, a);
     if (a->op == GW_CREATE && a->sent_mono != 0) {
         hist_record(&r->stages[STAGE_ROUND_TRIP], clock_mono() - a->sent_mono);
     }
@@ -145,6 +163,26 @@ static void gateway_on_start(void *self)
     http_client_warm(g->http, "/trade-api/v2/exchange/status");
 }
 
+static enum status sign_ahead_start(struct run_gateway *g, struct err *err)
+{
+    const struct exchange_options *o = &g->r->o->exchange;
+    if (o->sign_ahead == 0) {
+        return ST_OK;
+    }
+    enum status st = key_load(o->key_file, o->key_id, &g->ahead_key, err);
+    if (st != ST_OK) {
+        return st;
+    }
+    g->ahead_signer = key_signer(g->ahead_key);
+    st = sign_ahead_create(&g->ahead_signer, (uint32_t)o->sign_cancels + 1,
+                           o->sign_age_ms * NS_PER_MS, &g->ahead);
+    if (st == ST_OK) {
+        st = sign_ahead_keep(g->ahead, "POST", g->orders_path, (uint32_t)o->sign_ahead);
+    }
+    return st == ST_OK ? ST_OK
+                       : err_set(err, st, "signatures cannot be made ahead: %s", status_text(st));
+}
+
 static int build_http(struct run_gateway *g, struct err *err)
 {
     const struct exchange_options *o = &g->r->o->exchange;
@@ -160,7 +198,10 @@ static int build_http(struct run_gateway *g, struct err *err)
     hc.url = o->rest_url;
     hc.ca_file = o->ca_file;
     hc.signer = &g->signer;
-    hc.stock_path = g->orders_path;
+    if (sign_ahead_start(g, err) != ST_OK) {
+        return EXIT_CONFIG;
+    }
+    hc.ahead = g->ahead;
     enum status st = http_client_create(&hc, on_http_done, g, &g->http, err);
     return st == ST_OK ? EXIT_DONE : EXIT_CONFIG;
 }
@@ -219,6 +260,8 @@ void run_gateway_destroy(struct run *r)
         r->gateway_agent = NULL;
         http_client_destroy(g->http);
         gateway_destroy(g->logic);
+        sign_ahead_destroy(g->ahead);
+        key_destroy(g->ahead_key);
         key_destroy(g->key);
         free(g);
         r->gateway = NULL;

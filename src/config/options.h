@@ -22,6 +22,7 @@ struct exchange_options {
     const char *ca_file; /* "": the system's */
     const char *key_id, *key_file;
     int64_t request_timeout_ms;
+    int64_t sign_ahead, sign_cancels, sign_age_ms;
     bool live; /* production hosts are refused without it */
 };
 

@@ -60,6 +60,15 @@ static const struct config_option rows[] = {
         "option."),
     INT_ROW(exchange, request_timeout_ms, "5000", 100, 60000, "ms", NULL,
             "A request without an answer for so long has an unknown outcome."),
+    INT_ROW(exchange, sign_ahead, "4", 0, 32, "signatures", NULL,
+            "Signatures of order requests that are made before they are needed, by a thread of its "
+            "own. 0: none."),
+    INT_ROW(exchange, sign_cancels, "64", 0, 1000, "orders", NULL,
+            "Resting orders whose cancel is signed ahead too; each costs a signature every "
+            "three quarters of sign_age_ms."),
+    INT_ROW(exchange, sign_age_ms, "4000", 500, 15000, "ms", NULL,
+            "A signature that is older is thrown away. The exchange takes timestamps that are 10 s "
+            "old and refuses those of 30 s."),
     ROW(exchange, live, OPT_BOOL, "false", "live",
         "Allows production hosts, where orders cost real money."),
 

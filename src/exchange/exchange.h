@@ -114,42 +114,7 @@ struct signer {
 };
 #define SIGNATURE_MAX 1024
 
-/*
- * Signatures made ahead for one method and path, since an RSA signature takes longer than all else
- * on an order's way. Each is used once and thrown away when old; no two carry the same millisecond.
- */
-#define SIG_STOCK_MAX 32
-
-struct sig_stock {
-    const struct signer *signer;
-    char method[8];
-    char path[160];
-    uint32_t want;     /* how many to keep */
-    wall_ns_t age_max; /* older ones are thrown away */
-    int64_t last_ms;   /* newest timestamp given out or stocked */
-    uint32_t first, n; /* ring of entries, oldest first */
-    struct sig_entry {
-        int64_t ts_ms;
-        char sig[SIGNATURE_MAX];
-    } entries[SIG_STOCK_MAX];
-    uint64_t from_stock, made_now, expired;
-};
-
-/* signer is borrowed. ST_LIMIT: path too long or want above SIG_STOCK_MAX. */
-enum status sig_stock_init(struct sig_stock *stock, const struct signer *signer, const char *method,
-                           const char *path, uint32_t want, wall_ns_t age_max) MUST_CHECK;
-
-/* Make at most one signature. True when one was made: call again when there is time. */
-bool sig_stock_refill(struct sig_stock *stock, wall_ns_t wall);
-
-/*
- * A signature and its timestamp, from the stock or made now. sig has SIGNATURE_MAX bytes. Errors
- * are the signer's.
- */
-enum status sig_stock_take(struct sig_stock *stock, wall_ns_t wall, int64_t *ret_ts_ms,
-                           char *sig) MUST_CHECK;
-
-/* Sign method and path at a time, without a stock. */
+/* Sign method and path at a time. Made ahead: sigbook.h. */
 enum status signer_sign(const struct signer *signer, int64_t ts_ms, const char *method,
                         const char *path, char *sig, size_t cap) MUST_CHECK;
 

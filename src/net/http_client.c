@@ -33,7 +33,6 @@ struct http_client {
     void *self;
     struct transfer *transfers; /* in_flight_max, and one for warming */
     uint32_t n, free, in_flight, failed_now;
-    struct sig_stock *stock;
     struct http_client_stats stats;
     char last_error[CURL_ERROR_SIZE + 64];
 };
@@ -46,8 +45,6 @@ struct http_client_config http_client_config_default(void)
         .connect_timeout_ns = 3 * NS_PER_SEC,
         .in_flight_max = 16,
         .body_max = (size_t)32 << 20,
-        .stock = 4,
-        .stock_age_ns = 5 * NS_PER_SEC,
     };
 }
 
@@ -116,24 +113,6 @@ static enum status check_ca(const char *ca, struct err *err)
                    "%s: CA file is missing or not readable", ca);
 }
 
-static enum status stock_init(struct http_client *hc, struct err *err)
-{
-    const struct http_client_config *c = &hc->config;
-    if (c->signer == NULL || c->stock_path == NULL || c->stock == 0) {
-        return ST_OK;
-    }
-    hc->stock = malloc(sizeof *hc->stock);
-    if (hc->stock == NULL) {
-        return err_set(err, ST_NOMEM, "out of memory");
-    }
-    if (sig_stock_init(hc->stock, c->signer, "POST", c->stock_path, c->stock, c->stock_age_ns) !=
-        ST_OK) {
-        return err_set(err, ST_LIMIT, "%s: path too long, or stock of signatures too large",
-                       c->stock_path);
-    }
-    return ST_OK;
-}
-
 static enum status transfers_init(struct http_client *hc, struct err *err)
 {
     hc->n = hc->config.in_flight_max + 1;
@@ -179,9 +158,6 @@ enum status http_client_create(const struct http_client_config *config, http_don
     if (st == ST_OK) {
         st = transfers_init(hc, err);
     }
-    if (st == ST_OK) {
-        st = stock_init(hc, err);
-    }
     if (st != ST_OK) {
         http_client_destroy(hc);
         return st;
@@ -207,7 +183,6 @@ void http_client_destroy(struct http_client *hc)
     }
     curl_multi_cleanup(hc->multi);
     free(hc->transfers);
-    free(hc->stock);
     free(hc);
 }
 
@@ -217,11 +192,12 @@ static enum status sign(struct http_client *hc, struct transfer *t, const char *
                         const char *path, int64_t *ret_ts_ms)
 {
     const struct http_client_config *c = &hc->config;
-    wall_ns_t wall = clock_wall();
-    if (hc->stock != NULL && strcmp(method, "POST") == 0 && strcmp(path, c->stock_path) == 0) {
-        return sig_stock_take(hc->stock, wall, ret_ts_ms, t->sig);
+    *ret_ts_ms = clock_wall() / NS_PER_MS;
+    if (c->ahead != NULL && sign_ahead_take(c->ahead, method, path, ret_ts_ms, t->sig)) {
+        hc->stats.signed_ahead++;
+        return ST_OK;
     }
-    *ret_ts_ms = wall / NS_PER_MS;
+    hc->stats.signed_now++;
     return signer_sign(c->signer, *ret_ts_ms, method, path, t->sig, sizeof t->sig);
 }
 
@@ -490,9 +466,6 @@ int http_client_work(struct http_client *hc, mono_ns_t max_wait)
     if (n > 0) {
         return n;
     }
-    if (hc->stock != NULL && sig_stock_refill(hc->stock, clock_wall())) {
-        max_wait = 0; /* one signature a turn, so that nothing waits for more */
-    }
     int ms =
         max_wait > 3600 * NS_PER_SEC ? 3600 * 1000 : (int)((max_wait + NS_PER_MS - 1) / NS_PER_MS);
     (void)curl_multi_poll(hc->multi, NULL, 0, ms, NULL);
@@ -512,12 +485,7 @@ uint32_t http_client_in_flight(const struct http_client *hc)
 
 const struct http_client_stats *http_client_stats(const struct http_client *hc)
 {
-    struct http_client_stats *s = (struct http_client_stats *)&hc->stats;
-    if (hc->stock != NULL) {
-        s->signed_ahead = hc->stock->from_stock;
-        s->signed_now = hc->stock->made_now;
-    }
-    return s;
+    return &hc->stats;
 }
 
 const char *http_client_last_error(const struct http_client *hc)

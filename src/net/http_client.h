@@ -15,6 +15,7 @@
 #define NET_HTTP_CLIENT_H
 
 #include "exchange/exchange.h"
+#include "net/sign_ahead.h"
 
 struct http_client_config {
     const char *url;             /* "https://host:port/trade-api/v2": only the origin is used */
@@ -26,10 +27,7 @@ struct http_client_config {
     /* Only GETs of markets, events, series and the exchange, below the path of url: any other
      * request is answered ST_DENIED, and nothing leaves. */
     bool public_reads_only;
-    /* POST path whose signatures are made ahead, NULL: none. */
-    const char *stock_path;
-    uint32_t stock;
-    wall_ns_t stock_age_ns;
+    struct sign_ahead *ahead; /* signatures made before they are needed; NULL: none */
 };
 struct http_client_config http_client_config_default(void);
 
