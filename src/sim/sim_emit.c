@@ -133,17 +133,24 @@ void emit_snapshot_all(struct sim *sim, uint32_t market)
     }
 }
 
+/* Private news of an account is for connections of its user whose key may see its subaccount. */
+static bool hears_of(const struct sim *sim, const struct sim_conn *c, uint32_t account)
+{
+    uint32_t user = sim->user_of_account[account];
+    return user != NO_INDEX && c->user == user &&
+           (c->subaccount < 0 || c->subaccount == sim->subaccount_of[account]);
+}
+
 static void emit_delta(struct sim *sim, const struct match_delta *d, wall_ns_t at)
 {
     struct buf *text[2] = {&sim->body, &sim->body_yes};
     bool written[2] = {false, false};
     const struct sorder *order = d->tag != 0 ? &sim->orders[d->tag - 1] : NULL;
-    uint32_t owner = order != NULL ? sim->user_of_account[d->account] : NO_INDEX;
     struct sub_walk w = sub_walk(sim, CH_BOOK, d->market);
     EACH_SUB(s, &w)
     {
         int scale = s->use_yes_price && d->side == SIDE_NO;
-        if (owner != NO_INDEX && s->conn->user == owner) {
+        if (order != NULL && hears_of(sim, s->conn, d->account)) {
             msg_delta(sim, text[scale], d, s->use_yes_price, order, at);
             written[scale] = false;
         } else if (!written[scale]) {
@@ -227,11 +234,10 @@ static bool anyone(const struct sim *sim, enum channel channel, uint32_t account
 static void emit_private(struct sim *sim, enum channel channel, uint32_t account, uint32_t market,
                          const char *type)
 {
-    uint32_t user = sim->user_of_account[account];
     struct sub_walk w = sub_walk(sim, channel, market);
     EACH_SUB(s, &w)
     {
-        if (s->conn->user == user) {
+        if (hears_of(sim, s->conn, account)) {
             emit_to(sim, s, type, 0, text_in(&sim->body));
         }
     }

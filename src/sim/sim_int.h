@@ -330,7 +330,8 @@ struct frame_queue {
 struct sim_conn {
     struct sim *sim;
     void *peer;
-    uint32_t user; /* NO_INDEX: nobody's (rules.ws_public_open) */
+    uint32_t user;      /* NO_INDEX: nobody's (rules.ws_public_open) */
+    int32_t subaccount; /* the one that its key is locked to, -1: all of the user's */
     bool closing;
     uint64_t next_sid;
     struct sub **subs;

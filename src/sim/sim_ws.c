@@ -604,6 +604,7 @@ int sim_ws_open(struct sim *sim, const struct sim_auth *auth, struct text path, 
     c->sim = sim;
     c->peer = peer;
     c->user = user;
+    c->subaccount = user == NO_INDEX ? -1 : sim->keys[sim->key].subaccount;
     c->next = sim->conns;
     if (c->next != NULL) {
         c->next->prev = c;

@@ -203,6 +203,46 @@ static void a_locked_key_sees_and_moves_its_subaccount_only(void **state)
     fix_end(&f);
 }
 
+/* user_order messages so far. */
+static size_t orders_told(const struct peer *p)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < json_array_size(p->frames); i++) {
+        n += strcmp(fix_text(json_array_get(p->frames, i), "type"), "user_order") == 0;
+    }
+    return n;
+}
+
+static void a_connection_of_a_locked_key_hears_of_its_subaccount_only(void **state)
+{
+    (void)state;
+    struct maker m;
+    struct fix f = with_maker(&m, "basic");
+    static const char follow[] =
+        "{\"id\":1,\"cmd\":\"subscribe\",\"params\":{\"channels\":[\"user_orders\"]}}";
+    char id[64];
+    char order[64];
+    assert_status(&f, fix_request(&f, KEY_A, "POST", "/portfolio/subaccounts", "{}"), 201);
+    assert_status(&f,
+                  fix_request(&f, KEY_A, "POST", "/portfolio/subaccounts/transfer",
+                              "{\"client_transfer_id\":\"" UUID_0 "\",\"from_subaccount\":0,"
+                              "\"to_subaccount\":1,\"amount_cents\":700}"),
+                  200);
+    generate(&f, ",\"subaccount\":1", id);
+    struct peer *locked = fix_connect(&f, id);
+    struct peer *whole = fix_connect(&f, KEY_A);
+    fix_frame(&f, locked, follow);
+    fix_frame(&f, whole, follow);
+    placed(&f, KEY_A, "c1", "bid", "1.00", "0.5000", "", order);
+    placed(&f, KEY_A, "c2", "bid", "1.00", "0.5000", ",\"subaccount\":1", order);
+    assert_int_equal(orders_told(whole), 2);
+    assert_int_equal(orders_told(locked), 1);
+    assert_string_equal(fix_text(fix_nth(locked, -1), "msg/client_order_id"), "c2");
+    fix_disconnect(&f, locked);
+    fix_disconnect(&f, whole);
+    fix_end(&f);
+}
+
 static void without_a_maker_no_key_is_made(void **state)
 {
     (void)state;
@@ -223,6 +263,7 @@ int main(void)
         cmocka_unit_test(scopes_that_cannot_be_are_refused),
         cmocka_unit_test(a_key_without_the_scope_is_forbidden),
         cmocka_unit_test(a_locked_key_sees_and_moves_its_subaccount_only),
+        cmocka_unit_test(a_connection_of_a_locked_key_hears_of_its_subaccount_only),
         cmocka_unit_test(without_a_maker_no_key_is_made),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
