@@ -4,6 +4,7 @@
  *
  *   G path?query   POST is "P path body", PUT "U path body", DELETE "D path body": signed requests
  *   K              the other user asks from now on
+ *   R digits       as the first line: the rules, a bit for each switch of REST and money
  *   W frame        a WebSocket frame            T digits   so many ms pass
  *   F name         a fault                      B          the reader blocks or reads again
  *
@@ -207,6 +208,34 @@ static void one_line(struct world *w, struct text line)
     }
 }
 
+/* The rules of a first line "R digits"; else the defaults. */
+static struct sim_rules rules_of(const uint8_t *data, size_t size)
+{
+    struct sim_rules r = sim_rules_default();
+    unsigned bits = 0;
+    if (size == 0 || data[0] != 'R') {
+        return r;
+    }
+    for (size_t i = 1; i < size && data[i] >= '0' && data[i] <= '9'; i++) {
+        bits = bits * 10 + (data[i] - '0');
+    }
+    r.post_only_cross = (bits >> 0) & 1 ? RULE_KILL_CANCEL : RULE_KILL_REJECT;
+    r.fok_kill = (bits >> 1) & 1 ? RULE_KILL_CANCEL : RULE_KILL_REJECT;
+    r.client_order_id_reuse = (bits >> 2) & 1 ? RULE_REUSE_FINISHED : RULE_REUSE_NEVER;
+    r.last_cursor_null = (bits >> 3) & 1;
+    r.error_service = (bits >> 4) & 1;
+    r.extra_keys = (bits >> 5) & 1;
+    r.balance_free = (bits >> 6) & 1;
+    r.entry_cash = (bits >> 7) & 1;
+    r.grain_cent = (bits >> 8) & 1;
+    r.self_per_subaccount = (bits >> 9) & 1;
+    r.settlement_held = (bits >> 10) & 1;
+    r.deprecated_fields = (bits >> 11) & 1;
+    r.cancel_all_lingers_ms = (bits >> 12) & 1 ? 1000 : 0;
+    r.create_200 = (bits >> 13) & 1;
+    return r;
+}
+
 static void check_dump(struct world *w)
 {
     static const char *const parts[] = {"cash", "anonymous_cash", "collateral", "fees",
@@ -234,6 +263,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct sim_config c = sim_config_default();
     struct sim_out out = {.self = &w, .send = take_frame, .close = take_close};
     struct sim_verifier v = {NULL, verify, known};
+    c.rules = rules_of(data, size);
     c.markets = 3;
     c.rate = 50;
     c.duration_ns = 3 * NS_PER_SEC;
