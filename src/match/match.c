@@ -76,6 +76,7 @@ void match_destroy(struct match *m)
     }
     free(m->groups);
     free(m->slots);
+    free(m->links);
     free(m->heap);
     free(m->scratch);
     free(m->deltas);
@@ -207,7 +208,7 @@ qty_t match_queue_ahead(const struct match *m, uint64_t id)
     struct mlevel *l = level_at(m, s->o.market, s->o.side, s->index);
     if (l->ahead_no != m->result_no) {
         qty_t ahead = 0;
-        for (uint32_t i = l->head; i != NONE; i = m->slots[i].next) {
+        for (uint32_t i = l->head; i != NONE; i = m->links[i].next) {
             ahead += m->slots[i].gap;
             m->slots[i].ahead = ahead;
             ahead += m->slots[i].o.remaining;
@@ -267,7 +268,7 @@ const struct grid *match_grid(const struct match *m, uint32_t market)
 uint32_t match_open_orders(const struct match *m, uint32_t account, uint64_t *out, uint32_t cap)
 {
     uint32_t n = 0;
-    for (uint32_t i = m->accounts[account].first; i != NONE; i = m->slots[i].anext) {
+    for (uint32_t i = m->accounts[account].first; i != NONE; i = m->links[i].anext) {
         if (n < cap) {
             out[n] = m->slots[i].o.id;
         }

@@ -127,10 +127,10 @@ void queue_append(struct match *m, struct mlevel *l, uint32_t slot)
     s->gap = l->tail;
     s->early = 0;
     l->tail = 0;
-    s->prev = l->last;
-    s->next = NONE;
+    m->links[slot].prev = l->last;
+    m->links[slot].next = NONE;
     if (l->last != NONE) {
-        m->slots[l->last].next = slot;
+        m->links[l->last].next = slot;
     } else {
         l->head = slot;
     }
@@ -138,27 +138,35 @@ void queue_append(struct match *m, struct mlevel *l, uint32_t slot)
     l->users += s->o.remaining;
 }
 
+/* What was ahead of an order that goes is ahead of the next one. */
+static void gap_move(struct slot *s, struct slot *next)
+{
+    next->gap += s->gap;
+    if (s->early != 0 && next->early != 0 && next->early_ts == s->early_ts) {
+        next->early += s->early;
+    } else if (s->early != 0 && (next->early == 0 || next->early_ts < s->early_ts)) {
+        next->early = s->early;
+        next->early_ts = s->early_ts;
+    }
+}
+
 void queue_unlink(struct match *m, struct mlevel *l, uint32_t slot)
 {
     struct slot *s = &m->slots[slot];
-    if (s->next != NONE) { /* what was ahead of this order is ahead of the next one */
-        struct slot *next = &m->slots[s->next];
-        next->gap += s->gap;
-        if (s->early != 0 && next->early != 0 && next->early_ts == s->early_ts) {
-            next->early += s->early;
-        } else if (s->early != 0 && (next->early == 0 || next->early_ts < s->early_ts)) {
-            next->early = s->early;
-            next->early_ts = s->early_ts;
+    const struct link *k = &m->links[slot];
+    if (k->next != NONE) {
+        if (s->gap != 0 || s->early != 0) {
+            gap_move(s, &m->slots[k->next]);
         }
-        next->prev = s->prev;
+        m->links[k->next].prev = k->prev;
     } else {
         l->tail += s->gap;
-        l->last = s->prev;
+        l->last = k->prev;
     }
-    if (s->prev != NONE) {
-        m->slots[s->prev].next = s->next;
+    if (k->prev != NONE) {
+        m->links[k->prev].next = k->next;
     } else {
-        l->head = s->next;
+        l->head = k->next;
     }
     l->users -= s->o.remaining;
     s->gap = 0;
@@ -177,7 +185,7 @@ static void remove_from_back(struct match *m, struct mlevel *l, qty_t qty, int64
     qty_t x = qty_min(qty, l->tail);
     l->tail -= x;
     qty -= x;
-    for (uint32_t i = l->last; i != NONE && qty > 0; i = m->slots[i].prev) {
+    for (uint32_t i = l->last; i != NONE && qty > 0; i = m->links[i].prev) {
         x = qty_min(qty, m->slots[i].gap);
         if (x > 0) {
             gap_cut(&m->slots[i], x, ts_ms);
@@ -191,7 +199,7 @@ void queue_remove(struct match *m, struct mlevel *l, qty_t qty, int64_t ts_ms, e
     qty_t all = l->anon;
     qty_t left = qty;
     if (q == MATCH_QUEUE_PROPORTIONAL && all > 0) {
-        for (uint32_t i = l->head; i != NONE; i = m->slots[i].next) {
+        for (uint32_t i = l->head; i != NONE; i = m->links[i].next) {
             struct slot *s = &m->slots[i];
             qty_t x = (qty_t)((wide_t)s->gap * qty / all);
             if (x > 0) {

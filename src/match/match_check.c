@@ -11,10 +11,10 @@ static const char *check_level(const struct match *m, const struct mlevel *l, in
     qty_t anon = l->tail;
     qty_t users = 0;
     uint32_t prev = NONE;
-    for (uint32_t i = l->head; i != NONE; i = m->slots[i].next) {
+    for (uint32_t i = l->head; i != NONE; i = m->links[i].next) {
         const struct slot *s = &m->slots[i];
-        if (!s->live || !s->in_book || s->prev != prev || s->o.remaining <= 0 || s->gap < 0 ||
-            s->index != index || s->o.status != MATCH_RESTING) {
+        if (!s->live || !s->in_book || m->links[i].prev != prev || s->o.remaining <= 0 ||
+            s->gap < 0 || s->index != index || s->o.status != MATCH_RESTING) {
             return "an order in a queue is not as it must be";
         }
         if (s->o.filled + s->o.remaining > s->o.initial) { /* a decrease leaves it as it was */
@@ -114,7 +114,7 @@ static const char *check_account(const struct match *m, uint32_t account)
     struct open *open = calloc((size_t)a->pub.n_positions + 1, sizeof *open);
     ensure(open != NULL);
     uint32_t n = 0;
-    for (uint32_t i = a->first; i != NONE; i = m->slots[i].anext) {
+    for (uint32_t i = a->first; i != NONE; i = m->links[i].anext) {
         const struct match_order *o = &m->slots[i].o;
         struct open *e = &open[a->pos_of[o->market]];
         e->qty[o->side] += o->remaining;
@@ -178,9 +178,9 @@ static const char *check_group(const struct match *m, const struct group *g)
     }
     uint32_t n = 0;
     uint32_t prev = NONE;
-    for (uint32_t i = g->first; i != NONE; i = m->slots[i].gnext) {
+    for (uint32_t i = g->first; i != NONE; i = m->links[i].gnext) {
         const struct slot *s = &m->slots[i];
-        if (!s->in_book || s->gprev != prev || s->o.group != g->pub.id ||
+        if (!s->in_book || m->links[i].gprev != prev || s->o.group != g->pub.id ||
             s->o.account != g->pub.account) {
             return "an order in a group is not as it must be";
         }

@@ -75,15 +75,15 @@ const struct match_group *match_group_get(const struct match *m, uint64_t group)
 
 void group_link(struct match *m, uint32_t slot)
 {
-    struct slot *s = &m->slots[slot];
-    if (s->o.group == 0) {
+    uint64_t id = m->slots[slot].o.group;
+    if (id == 0) {
         return;
     }
-    struct group *g = group_of(m, s->o.group);
-    s->gprev = g->last;
-    s->gnext = NONE;
+    struct group *g = group_of(m, id);
+    m->links[slot].gprev = g->last;
+    m->links[slot].gnext = NONE;
     if (g->last != NONE) {
-        m->slots[g->last].gnext = slot;
+        m->links[g->last].gnext = slot;
     } else {
         g->first = slot;
     }
@@ -93,20 +93,21 @@ void group_link(struct match *m, uint32_t slot)
 
 void group_unlink(struct match *m, uint32_t slot)
 {
-    struct slot *s = &m->slots[slot];
-    if (s->o.group == 0) {
+    uint64_t id = m->slots[slot].o.group;
+    if (id == 0) {
         return;
     }
-    struct group *g = group_of(m, s->o.group);
-    if (s->gprev != NONE) {
-        m->slots[s->gprev].gnext = s->gnext;
+    struct group *g = group_of(m, id);
+    const struct link *k = &m->links[slot];
+    if (k->gprev != NONE) {
+        m->links[k->gprev].gnext = k->gnext;
     } else {
-        g->first = s->gnext;
+        g->first = k->gnext;
     }
-    if (s->gnext != NONE) {
-        m->slots[s->gnext].gprev = s->gprev;
+    if (k->gnext != NONE) {
+        m->links[k->gnext].gprev = k->gprev;
     } else {
-        g->last = s->gprev;
+        g->last = k->gprev;
     }
     g->pub.n_orders--;
 }
@@ -118,7 +119,7 @@ uint32_t match_group_orders(const struct match *m, uint64_t group, uint64_t *out
         return 0;
     }
     uint32_t n = 0;
-    for (uint32_t i = g->first; i != NONE && n < cap; i = m->slots[i].gnext) {
+    for (uint32_t i = g->first; i != NONE && n < cap; i = m->links[i].gnext) {
         out[n++] = m->slots[i].o.id;
     }
     return g->pub.n_orders;

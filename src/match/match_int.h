@@ -20,16 +20,21 @@
 
 __extension__ typedef __int128 wide_t;
 
+/* Where an order is in the lists, apart from the order: neighbours change when it comes and goes,
+ * and should not cost a line of memory each. */
+struct link {
+    uint32_t prev, next;   /* in the level, by time; next also links free slots */
+    uint32_t aprev, anext; /* of the account */
+    uint32_t gprev, gnext; /* of the order group, while in_book */
+};
+
 struct slot { /* an order's place in memory */
     struct match_order o;
     uint32_t gen;
     bool live, in_book;
-    int32_t index;         /* of its price, while in_book */
-    uint32_t prev, next;   /* in the level, by time; next also links free slots */
-    uint32_t aprev, anext; /* of the account */
-    uint32_t gprev, gnext; /* of the order group, while in_book */
-    uint32_t heap;         /* place in the heap of expiries + 1; 0: not there */
-    uint32_t told_at;      /* its update in the result with number told */
+    int32_t index;    /* of its price, while in_book */
+    uint32_t heap;    /* place in the heap of expiries + 1; 0: not there */
+    uint32_t told_at; /* its update in the result with number told */
     uint64_t told;
     qty_t ahead; /* see mlevel.ahead_no */
     qty_t gap;   /* anonymous size between the previous order and this one */
@@ -113,6 +118,7 @@ struct match {
     struct account *accounts; /* [0] is nobody's: cash only */
     uint32_t n_accounts;
     struct slot *slots;
+    struct link *links; /* of slots */
     uint32_t n_slots, slots_cap, free;
     uint32_t first_gen, top_gen; /* of ids: of a new slot, above an earlier process; highest */
     uint32_t n_open;

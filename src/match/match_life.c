@@ -40,7 +40,7 @@ static void cancel_flagged(struct match *m, uint32_t market, enum side side, wal
     for (int32_t i = side_best(m, market, side); i >= 0; i = side_below(m, market, side, i)) {
         uint32_t slot = level_at(m, market, side, i)->head;
         while (slot != NONE) {
-            uint32_t next = m->slots[slot].next;
+            uint32_t next = m->links[slot].next;
             if (m->slots[slot].o.cancel_on_pause) {
                 order_end(m, slot, MATCH_BECAUSE_HALT, true, now);
             }
@@ -147,7 +147,7 @@ static void level_move(struct match *m, const struct mlevel *l, struct mside *to
     struct mlevel *n = page_make(to, at);
     ensure(n != NULL);
     *n = *l;
-    for (uint32_t s = n->head; s != NONE; s = m->slots[s].next) {
+    for (uint32_t s = n->head; s != NONE; s = m->links[s].next) {
         m->slots[s].index = at;
     }
     if (n->anon != 0 || n->head != NONE) {

@@ -321,7 +321,7 @@ uint32_t match_cancel_all(struct match *m, uint32_t account, wall_ns_t now)
     uint32_t n = 0;
     uint32_t slot = m->accounts[account].first;
     while (slot != NONE) {
-        uint32_t next = m->slots[slot].anext;
+        uint32_t next = m->links[slot].anext;
         if (!is_shut(m, slot)) {
             order_end(m, slot, MATCH_BECAUSE_USER, true, now);
             n++;

@@ -33,6 +33,11 @@ bool slots_room(struct match *m, uint32_t n)
         return false;
     }
     m->slots = s;
+    struct link *links = realloc(m->links, cap * sizeof *links);
+    if (links == NULL) {
+        return false;
+    }
+    m->links = links;
     uint32_t *heap = realloc(m->heap, cap * sizeof *heap);
     if (heap == NULL) {
         return false;
@@ -46,7 +51,7 @@ uint32_t slot_take(struct match *m)
 {
     uint32_t slot = m->free;
     if (slot != NONE) {
-        m->free = m->slots[slot].next;
+        m->free = m->links[slot].next;
     } else {
         if (!slots_room(m, m->n_slots + 1)) {
             return NONE;
@@ -57,7 +62,7 @@ uint32_t slot_take(struct match *m)
     struct slot *s = &m->slots[slot];
     uint32_t gen = s->gen + 1;
     m->top_gen = gen > m->top_gen ? gen : m->top_gen;
-    *s = (struct slot){.gen = gen, .live = true, .prev = NONE, .next = NONE};
+    *s = (struct slot){.gen = gen, .live = true};
     s->o.id = ((uint64_t)gen << 32) | (slot + 1);
     m->n_open++;
     return slot;
@@ -68,7 +73,7 @@ void slot_give_back(struct match *m, uint32_t slot)
     struct slot *s = &m->slots[slot];
     s->gen--; /* nobody heard of the id */
     s->live = false;
-    s->next = m->free;
+    m->links[slot].next = m->free;
     m->free = slot;
     m->n_open--;
 }
@@ -77,10 +82,10 @@ void account_link(struct match *m, uint32_t slot)
 {
     struct slot *s = &m->slots[slot];
     struct account *a = &m->accounts[s->o.account];
-    s->aprev = NONE;
-    s->anext = a->first;
+    m->links[slot].aprev = NONE;
+    m->links[slot].anext = a->first;
     if (a->first != NONE) {
-        m->slots[a->first].aprev = slot;
+        m->links[a->first].aprev = slot;
     }
     a->first = slot;
     a->pub.n_orders++;
@@ -91,18 +96,19 @@ static void slot_free(struct match *m, uint32_t slot)
 {
     struct slot *s = &m->slots[slot];
     struct account *a = &m->accounts[s->o.account];
-    if (s->aprev != NONE) {
-        m->slots[s->aprev].anext = s->anext;
+    const struct link *k = &m->links[slot];
+    if (k->aprev != NONE) {
+        m->links[k->aprev].anext = k->anext;
     } else {
-        a->first = s->anext;
+        a->first = k->anext;
     }
-    if (s->anext != NONE) {
-        m->slots[s->anext].aprev = s->aprev;
+    if (k->anext != NONE) {
+        m->links[k->anext].aprev = k->aprev;
     }
     a->pub.n_orders--;
     m->accounts[a->owner].owner_orders--;
     s->live = false;
-    s->next = m->free;
+    m->links[slot].next = m->free;
     m->free = slot;
     m->n_open--;
 }

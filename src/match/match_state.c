@@ -208,14 +208,14 @@ static bool level_empty(const struct mlevel *l)
 static void put_level(const struct match *m, struct buf *b, px_t px, const struct mlevel *l)
 {
     uint32_t n = 0;
-    for (uint32_t i = l->head; i != NONE; i = m->slots[i].next) {
+    for (uint32_t i = l->head; i != NONE; i = m->links[i].next) {
         n++;
     }
     varint_put(b, px);
     varint_put(b, l->tail);
     varint_put(b, l->taken);
     varint_put(b, n);
-    for (uint32_t i = l->head; i != NONE; i = m->slots[i].next) {
+    for (uint32_t i = l->head; i != NONE; i = m->links[i].next) {
         put_order(b, &m->slots[i]);
     }
 }
@@ -475,8 +475,7 @@ static enum status slots_reach(struct match *m, uint32_t slot)
         return ST_NOMEM;
     }
     while (m->n_slots <= slot) {
-        m->slots[m->n_slots++] =
-            (struct slot){.gen = m->first_gen, .prev = NONE, .next = NONE, .anext = NONE};
+        m->slots[m->n_slots++] = (struct slot){.gen = m->first_gen};
     }
     return ST_OK;
 }
@@ -693,7 +692,7 @@ enum status match_load_end(struct match *m, struct err *err)
     }
     for (uint32_t i = m->n_slots; i > 0; i--) {
         if (!m->slots[i - 1].live) {
-            m->slots[i - 1].next = m->free;
+            m->links[i - 1].next = m->free;
             m->free = i - 1;
         }
     }

@@ -261,7 +261,7 @@ static void trial_order(struct match *m, struct trial_run *r, const struct match
 static void trial_level(struct match *m, struct trial_run *r, const struct mlevel *l, px_t px)
 {
     qty_t piece = 0; /* what is left of the places of orders that would be gone joins the next */
-    for (uint32_t i = l->head; i != NONE && !trial_over(r); i = m->slots[i].next) {
+    for (uint32_t i = l->head; i != NONE && !trial_over(r); i = m->links[i].next) {
         piece += m->slots[i].gap;
         if (group_trial_tripped(m, m->slots[i].o.group)) {
             continue;
