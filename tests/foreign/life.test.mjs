@@ -1,5 +1,5 @@
-// A scenario of one market's life and more, seen by two users over REST and WebSocket: listing, trading, deactivation,
-// a new price structure, close, determination, settlement, pauses; and the error rows of section 17.
+// A market's life and more, seen by two users over REST and WebSocket: listed by a scenario, then by actions deactivated, given
+// a new price structure, closed, determined and settled; pauses; and the error rows of section 17.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, describe, test } from "node:test";
@@ -25,26 +25,10 @@ const scenario = {
     { at: "0.3s", do: "create_market", market: S, market_type: "scalar", settlement_timer_seconds: 1 },
     { at: "0.3s", do: "create_market", market: COMBO, event: "KXMVELIFE-S1" },
     { at: "0.3s", do: "create_market", market: LATE, open_in: "1h" },
-    { at: "3s", do: "fee_override", event: EVENT, fee_type: "quadratic", fee_multiplier: 0.5 },
-    { at: "3s", do: "price_structure", market: Z, price_level_structure: "tapered_deci_cent" },
-    { at: "3s", do: "metadata", market: Z, yes_sub_title: "Longer" },
-    { at: "3s", do: "move_close", market: Z, close_in: "2h" },
-    { at: "3s", do: "deactivate", market: Y },
-    { at: "4s", do: "activate", market: Y },
-    { at: "4s", do: "fee_override", event: EVENT },
-    { at: "4s", do: "close", market: X },
-    { at: "4s", do: "close", market: S },
-    { at: "6s", do: "determine", market: X, result: "yes", expiration_value: "71" },
-    { at: "6s", do: "determine", market: S, result: "scalar", value: "0.4500" },
-    { at: "7s", do: "settle", market: X },
-    { at: "9s", do: "pause", kind: "trading" },
-    { at: "11s", do: "resume" },
-    { at: "11s", do: "pause", kind: "exchange" },
-    { at: "13s", do: "resume" },
   ],
 };
 
-let exchange, rest, life, private_, began;
+let exchange, rest, life, private_;
 
 const order = (ticker, side, price, count, more = {}) => ({
   ticker,
@@ -70,7 +54,8 @@ function refused(answer, status, code) {
   assert.match(answer.body.error?.code ?? "", code, answer.text);
 }
 
-const at = (second) => sleep(Math.max(0, began + second * 1000 - Date.now()));
+// An action now, by the admin socket.
+const act = (action) => exchange.command("do", JSON.stringify(action));
 
 before(async () => {
   exchange = await Exchange.start({ args: ["--markets", "0", "--tier", "prestige", "--rules-stale-read-ms", "0"], scenario });
@@ -81,7 +66,6 @@ before(async () => {
   }
   private_ = await Socket.open(exchange, exchange.users[0], judge);
   await private_.command("subscribe", { channels: ["fill", "user_orders", "market_positions", "trade", "ticker"] }, 5);
-  began = Date.now();
   await private_.subscribe("orderbook_delta", { market_tickers: [X, Y, Z, S, P] });
   await until(rest[0], LATE);
 });
@@ -132,6 +116,9 @@ describe("listing", () => {
 
 describe("changes while open", () => {
   test("a price structure, metadata and a close date change", async () => {
+    await act({ do: "price_structure", market: Z, price_level_structure: "tapered_deci_cent" });
+    await act({ do: "metadata", market: Z, yes_sub_title: "Longer" });
+    await act({ do: "move_close", market: Z, close_in: "2h" });
     const structure = await told("price_level_structure_updated", Z);
     assert.equal(structure.msg.price_level_structure, "tapered_deci_cent");
     assert.equal(structure.msg.price_ranges[0].step, "0.0010");
@@ -142,9 +129,11 @@ describe("changes while open", () => {
   });
 
   test("a deactivated market refuses orders; activation cancels what rests", async () => {
+    await act({ do: "deactivate", market: Y });
     const off = await told("deactivated", Y);
     assert.equal(off.msg.is_deactivated, true);
     refused(await rest[0].post(ORDERS, order(Y, "bid", "0.2000", "1.00")), 400, /^market_inactive$/);
+    await act({ do: "activate", market: Y });
     const on = await told("activated", Y);
     assert.equal(on.msg.is_deactivated, false);
     const gone = await private_.wait((f) => f.type === "user_order" && f.msg.ticker === Y && f.msg.status === "canceled", "the canceled order");
@@ -153,8 +142,10 @@ describe("changes while open", () => {
   });
 
   test("a fee override of an event begins and ends", async () => {
+    await act({ do: "fee_override", event: EVENT, fee_type: "quadratic", fee_multiplier: 0.5 });
     const set = await life.wait(of("event_fee_update", { event_ticker: EVENT, fee_type_override: "quadratic" }), "event_fee_update", 0, 20_000);
     assert.equal(set.msg.fee_multiplier_override, 0.5);
+    await act({ do: "fee_override", event: EVENT });
     const cleared = await life.wait(of("event_fee_update", { event_ticker: EVENT, fee_type_override: null }), "its end", 0, 20_000);
     assert.equal(cleared.msg.fee_multiplier_override, null);
     const { event_fee_changes } = (await rest[0].get("/events/fee_changes")).body;
@@ -164,13 +155,15 @@ describe("changes while open", () => {
 
 describe("the end of a market", () => {
   test("after the close every order call is refused, and resting orders go with CloseCancel", async () => {
-    await at(4.2);
+    await act({ do: "close", market: X });
+    const { orders: before_ } = (await rest[0].get(`/portfolio/orders?ticker=${X}`)).body;
+    const rests = before_.find((o) => o.initial_count_fp === "5.00");
+    // Half a second passes between the close and the sweep of what rests.
+    refused(await rest[0].delete(`${ORDERS}/${rests.order_id}`), 400, /^market_(inactive|already_closed)$/);
+    await act({ do: "close", market: S });
     const { orders } = (await rest[0].get(`/portfolio/orders?ticker=${S}`)).body;
     const resting = orders.find((o) => o.initial_count_fp === "5.00");
     refused(await rest[0].post(ORDERS, order(S, "bid", "0.5000", "1.00")), 400, /^market_(inactive|already_closed)$/);
-    if (resting.status === "resting") {
-      refused(await rest[0].delete(`${ORDERS}/${resting.order_id}`), 400, /^market_(inactive|already_closed)$/);
-    }
     const gone = await private_.wait(of("user_order", { ticker: S, status: "canceled", order_id: resting.order_id }), "CloseCancel", 0, 20_000);
     assert.equal(gone.msg.last_update_reason, "CloseCancel");
     const empty = await private_.wait((f) => f.type === "orderbook_snapshot" && f.msg.market_ticker === S && !f.msg.yes_dollars_fp && f.seq > 7, "the snapshot without sides");
@@ -182,10 +175,13 @@ describe("the end of a market", () => {
   });
 
   test("determination and settlement are told, and pay the net position", async () => {
+    await act({ do: "determine", market: X, result: "yes", expiration_value: "71" });
+    await act({ do: "determine", market: S, result: "scalar", value: "0.4500" });
     const yes = await told("determined", X);
     assert.deepEqual([yes.msg.result, yes.msg.settlement_value], ["yes", "1.0000"]);
     const scalar = await told("determined", S);
     assert.deepEqual([scalar.msg.result, scalar.msg.settlement_value], ["scalar", "0.4500"]);
+    await act({ do: "settle", market: X });
     assert.ok((await told("settled", X)).msg.settled_ts > 0);
     await told("settled", S);
     const { settlements } = (await rest[0].get("/portfolio/settlements")).body;
@@ -219,6 +215,7 @@ describe("pauses", () => {
     const kept = await placed(0, P, "bid", "0.3000", "2.00");
     const halted = await placed(0, P, "bid", "0.2900", "2.00", { cancel_order_on_pause: true });
     const other = await placed(0, P, "bid", "0.2800", "2.00");
+    await act({ do: "pause", kind: "trading" });
     await until_("trading pause", (s) => s.exchange_active && !s.trading_active);
     refused(await rest[0].post(ORDERS, order(P, "bid", "0.5000", "1.00")), 503, /^trading_paused$/);
     refused(await rest[0].post(`${ORDERS}/${kept.order_id}/amend`, { ticker: P, side: "bid", price: "0.3100", count: "2.00" }), 503, /^trading_paused$/);
@@ -229,10 +226,13 @@ describe("pauses", () => {
   });
 
   test("in an exchange pause nothing works", async () => {
+    await act({ do: "resume" });
+    await act({ do: "pause", kind: "exchange" });
     await until_("exchange pause", (s) => !s.exchange_active);
     const { orders } = (await rest[0].get(`/portfolio/orders?ticker=${P}&status=resting`)).body;
     refused(await rest[0].post(ORDERS, order(P, "bid", "0.5000", "1.00")), 503, /^exchange_(paused|unavailable)$/);
     refused(await rest[0].delete(`${ORDERS}/${orders[0].order_id}`), 503, /^exchange_(paused|unavailable)$/);
+    await act({ do: "resume" });
     await until_("end of the pause", (s) => s.exchange_active && s.trading_active);
     assert.equal((await rest[0].delete(`${ORDERS}/${orders[0].order_id}`)).status, 200);
   });
