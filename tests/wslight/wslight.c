@@ -167,11 +167,11 @@ bool wsl_send(struct wslight *w, int opcode, const char *s, size_t n)
 /* Bytes of the frame at the front, 0: its head has not come. */
 static size_t frame_bytes(const struct wslight *w, size_t *ret_head)
 {
-    const unsigned char *p = w->rx + w->from;
     size_t have = w->n - w->from;
     if (have < 2) {
         return 0;
     }
+    const unsigned char *p = w->rx + w->from;
     size_t n = p[1] & 0x7f;
     size_t len = n < 126 ? 0 : n == 126 ? 2 : 8;
     if (have < 2 + len) {
