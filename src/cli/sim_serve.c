@@ -203,6 +203,9 @@ static int start_sim(struct exchange *x, const struct sim_rows_in *state, struct
                                                    : EXIT_CONFIG;
     }
     sim_set_keys(x->sim, &keys);
+    if (x->progress.start != 0) {
+        sim_scenario_go_on(x->sim, x->progress);
+    }
     if (load_scenario(x, err) != ST_OK) {
         return err->st == ST_NOMEM ? EXIT_FAILED : EXIT_REFUSED;
     }
@@ -314,6 +317,7 @@ static int restart(struct exchange *x, struct err *err)
         keep_close(x);
     }
     if (reload) {
+        x->progress = sim_scenario_progress(x->sim); /* a scenario goes on, whatever is forgotten */
         sim_destroy(x->sim);
         x->sim = NULL;
     }

@@ -36,9 +36,10 @@ struct exchange {
     struct people *people;
     struct planned_fault faults[FAULTS_MAX];
     size_t n_faults;
-    mono_ns_t first_connection; /* 0: none yet */
-    int port;                   /* after the first start: the same again */
-    enum restart restart;       /* asked for; done between two turns */
+    mono_ns_t first_connection;   /* 0: none yet */
+    int port;                     /* after the first start: the same again */
+    enum restart restart;         /* asked for; done between two turns */
+    struct sim_progress progress; /* of the scenario, over restarts */
     /* state file; NULL: none */
     struct simdb *db;
     mono_ns_t saved;

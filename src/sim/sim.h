@@ -244,6 +244,15 @@ void sim_command_schema(struct buf *out, bool scenario);
  */
 enum status sim_load_scenario(struct sim *sim, const char *name, struct text text,
                               struct err *err) MUST_CHECK;
+/* How far a scenario is, for another simulator that goes on with it (a restart that forgets the
+ * state): handed over before sim_load_scenario(). */
+struct sim_progress {
+    wall_ns_t start; /* 0: not begun */
+    uint32_t next;
+};
+struct sim_progress sim_scenario_progress(const struct sim *sim);
+void sim_scenario_go_on(struct sim *sim, struct sim_progress progress);
+
 /* Actions of the scenario that were done since the last call, one a call; false: no more. */
 struct sim_step {
     uint32_t number; /* in the file, from 1 */

@@ -71,21 +71,22 @@ static const char *text_at(const json_t *action, const char *key)
 }
 
 /* Creating a market makes its event when that is missing, and an event its series. */
-static void remember_made(struct future *f, const struct action *a, const json_t *action)
+static void remember_made(struct future *f, const char *name, const json_t *action)
 {
     char part[TICKER_MAX];
     const char *event = text_at(action, "event");
     const char *series = text_at(action, "series");
-    if (strcmp(a->name, "create_series") == 0) {
+    const char *market = text_at(action, "market");
+    if (strcmp(name, "create_series") == 0 && series != NULL) {
         remember(f, PT_SERIES, series);
         return;
     }
-    if (strcmp(a->name, "create_market") == 0) {
-        remember(f, PT_MARKET, text_at(action, "market"));
-        ticker_part(event != NULL ? event : text_at(action, "market"), event == NULL, part);
+    if (strcmp(name, "create_market") == 0 && market != NULL) {
+        remember(f, PT_MARKET, market);
+        ticker_part(market, true, part);
         event = event != NULL ? event : part;
         series = NULL;
-    } else if (strcmp(a->name, "create_event") != 0) {
+    } else if (strcmp(name, "create_event") != 0 || event == NULL) {
         return;
     }
     char first[TICKER_MAX];
@@ -164,9 +165,10 @@ static enum status read_times(const struct sim *sim, struct scenario *s, struct 
 static enum status check_steps(struct scenario *s, struct future *f, struct err *err)
 {
     struct name_world world = {f, future_has};
-    for (uint32_t i = 0; i < s->next; i++) { /* done by an earlier process */
+    for (uint32_t i = 0; i < s->next; i++) { /* done before a restart */
         const char *name = text_at(s->steps[i].action, "do");
         s->steps[i].name = name != NULL ? name : "";
+        remember_made(f, s->steps[i].name, s->steps[i].action);
     }
     for (uint32_t i = s->next; i < s->n; i++) {
         const struct action *a = NULL;
@@ -176,7 +178,7 @@ static enum status check_steps(struct scenario *s, struct future *f, struct err 
             return err_prefix(err, st, "action %u", step->number);
         }
         step->name = a->name;
-        remember_made(f, a, step->action);
+        remember_made(f, a->name, step->action);
     }
     return ST_OK;
 }
@@ -267,6 +269,17 @@ void scenario_step(struct sim *sim, wall_ns_t wall, mono_ns_t now)
 bool scenario_done(const struct sim *sim)
 {
     return sim->scenario == NULL || sim->scenario->next == sim->scenario->n;
+}
+
+struct sim_progress sim_scenario_progress(const struct sim *sim)
+{
+    return (struct sim_progress){sim->scenario_start, sim->scenario_next};
+}
+
+void sim_scenario_go_on(struct sim *sim, struct sim_progress progress)
+{
+    sim->scenario_start = progress.start;
+    sim->scenario_next = progress.next;
 }
 
 bool sim_next_step(struct sim *sim, struct sim_step *ret_step)

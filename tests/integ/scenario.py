@@ -93,8 +93,29 @@ def the_example_runs_to_its_end(folder):
     assert "initialized" in seen["KXDEMORAIN-26NOV27-MM"], seen
 
 
+def a_scenario_goes_on_after_a_restart(folder):
+    for keep in (False, True):
+        path, dump = os.path.join(folder, "restart.json"), os.path.join(folder, "dump.json")
+        with open(path, "w") as f:
+            json.dump({"actions": [{"at": 0, "do": "create_market", "market": "KXA-1-A"},
+                                   {"at": "500ms", "do": "fault", "fault": "restart", "state": keep},
+                                   {"at": "1s", "do": "create_market", "market": "KXA-1-B"},
+                                   {"at": "1s", "do": "deactivate", "market": "KXA-1-A"}]}, f)
+        args = ["--state", os.path.join(folder, f"state-{keep}.db")] if keep else []
+        p = sim(folder, "--scenario", path, "--dump", dump, "--exit-when-finished", *args)
+        _, said = p.communicate(timeout=60)
+        assert p.returncode == 0, (p.returncode, said)
+        assert said.count("restarted with") == 1, said
+        with open(dump) as f:
+            state = json.load(f)
+        found = {m["market"]: m["status"] for m in state["markets"]}
+        # Forgotten: the market is gone, and what concerns it is told as not possible.
+        assert found == ({"KXA-1-A": "inactive", "KXA-1-B": "active"} if keep else {"KXA-1-B": "active"}), found
+        assert ("there is no market KXA-1-A" in said) == (not keep), said
+
+
 def main():
-    for claim in (the_example_fits_its_schema, wrong_files_are_refused, the_example_runs_to_its_end):
+    for claim in (a_scenario_goes_on_after_a_restart, the_example_fits_its_schema, wrong_files_are_refused, the_example_runs_to_its_end):
         with tempfile.TemporaryDirectory() as folder:
             claim(folder)
         print("ok  ", claim.__name__.replace("_", " "))
