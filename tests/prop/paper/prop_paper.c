@@ -19,11 +19,11 @@
 #include <cmocka.h>
 
 #include "base/hash.h"
-#include "base/rng.h"
 #include "paper/paper.h"
+#include "paper_flow.h"
 
-#define WALL0    (INT64_C(1780000000) * NS_PER_SEC)
-#define MARKETS  4
+#define WALL0    FLOW_WALL0
+#define MARKETS  FLOW_MARKETS
 #define REQUESTS 20000
 #define BALANCE  (2000 * USD_ONE)
 
@@ -50,8 +50,7 @@ struct rig {
     uint32_t n_asked;
     struct known_order orders[REQUESTS];
     uint32_t n_orders;
-    qty_t book[MARKETS][2][100]; /* contracts at cents; a model of the recording */
-    bool has_book[MARKETS];
+    struct flow flow;
     qty_t position[MARKETS];
     usd_t cash, fees;
     uint64_t ord[EV_SRC_MAX];
@@ -148,123 +147,9 @@ static void on_private(void *self, const struct ev *ev)
     }
 }
 
-/* --- market events --- */
-
-static struct ev head(const struct rig *r, enum ev_type type, size_t size, uint32_t mkt)
+static void on_market(void *self, const struct ev *ev)
 {
-    return (struct ev){.size = ev_round8(size),
-                       .type = (uint16_t)type,
-                       .source = EV_SRC_MARKET,
-                       .mkt = mkt,
-                       .ts_ms = (WALL0 + r->now) / NS_PER_MS,
-                       .recv_mono = r->now,
-                       .recv_wall = WALL0 + r->now};
-}
-
-static void put_market(struct rig *r, uint32_t k, enum market_status status)
-{
-    struct ev_market m = {.h = head(r, EV_MARKET, sizeof m, k),
-                          .grid = grid_cents(),
-                          .status = (int32_t)status,
-                          .fee_type = k % 2 == 0 ? FEE_QUADRATIC : FEE_QUADRATIC_MAKER,
-                          .fee_mult_micros = k == 3 ? 500000 : 1000000};
-    snprintf(m.ticker, sizeof m.ticker, "KXP-%u", k);
-    paper_market(r->p, &m.h);
-}
-
-static uint32_t best(const struct rig *r, uint32_t k, int side)
-{
-    uint32_t i = 99;
-    while (i > 0 && r->book[k][side][i] == 0) {
-        i--;
-    }
-    return i;
-}
-
-static void put_snapshot(struct rig *r, uint32_t k, bool empty)
-{
-    uint32_t mid = 5 + (uint32_t)below(r, 90);
-    memset(r->book[k], 0, sizeof r->book[k]);
-    for (uint32_t i = 0; !empty && i < 6; i++) {
-        r->book[k][0][mid > i + 1 ? mid - i - 1 : 1] = (qty_t)(1 + below(r, 3000));
-        uint32_t no = 100 - mid;
-        r->book[k][1][no > i + 1 ? no - i - 1 : 1] = (qty_t)(1 + below(r, 3000));
-    }
-    size_t cap = sizeof(struct ev_snapshot) + 200 * sizeof(struct level);
-    struct ev_snapshot *s = calloc(1, cap);
-    assert_non_null(s);
-    uint32_t n[2] = {0, 0};
-    for (int side = 0; side < 2; side++) {
-        for (uint32_t i = 1; i < 100; i++) {
-            if (r->book[k][side][i] > 0) {
-                s->levels[n[0] + n[1]] = (struct level){i * PX_CENT, r->book[k][side][i]};
-                n[side]++;
-            }
-        }
-    }
-    s->h = head(r, EV_SNAPSHOT, sizeof *s + (n[0] + n[1]) * sizeof(struct level), k);
-    s->n_yes = n[0];
-    s->n_no = n[1];
-    paper_market(r->p, &s->h);
-    r->has_book[k] = true;
-    free(s);
-}
-
-static void put_delta(struct rig *r, uint32_t k, enum side side, uint32_t cents, qty_t qty)
-{
-    struct ev_delta d = {
-        .h = head(r, EV_DELTA, sizeof d, k), .px = cents * PX_CENT, .qty = qty, .side = side};
-    r->book[k][side][cents] += qty;
-    paper_market(r->p, &d.h);
-}
-
-static void put_trade(struct rig *r, uint32_t k)
-{
-    enum side maker = (enum side)below(r, 2);
-    uint32_t px = best(r, k, (int)maker);
-    if (px == 0) {
-        return;
-    }
-    qty_t qty = 1 + (qty_t)below(r, (uint64_t)r->book[k][maker][px]);
-    struct ev_trade t = {.h = head(r, EV_TRADE, sizeof t, k),
-                         .yes_px = maker == SIDE_YES ? px * PX_CENT : PX_ONE - px * PX_CENT,
-                         .qty = qty,
-                         .taker = side_other(maker)};
-    bool first = below(r, 20) != 0;
-    if (first) {
-        put_delta(r, k, maker, px, -qty);
-    }
-    paper_market(r->p, &t.h);
-    if (!first) {
-        put_delta(r, k, maker, px, -qty);
-    }
-}
-
-static void flow(struct rig *r)
-{
-    uint32_t k = (uint32_t)below(r, MARKETS);
-    uint64_t what = below(r, 1000);
-    enum side side = (enum side)below(r, 2);
-    uint32_t cents = 1 + (uint32_t)below(r, 99);
-    if (!r->has_book[k] || what < 5) {
-        put_snapshot(r, k, what < 1);
-    } else if (what < 10) {
-        struct ev_mark m = {.h = head(r, EV_STALE, sizeof m, what < 7 ? MKT_ALL : k)};
-        paper_market(r->p, &m.h);
-    } else if (what < 14) {
-        put_market(r, k, below(r, 2) == 0 ? MARKET_INACTIVE : MARKET_ACTIVE);
-    } else if (what < 16) { /* a level below zero: the recording contradicts itself */
-        put_delta(r, k, side, cents, -r->book[k][side][cents] - 100);
-        r->book[k][side][cents] = 0;
-        put_snapshot(r, k, false);
-    } else if (what < 350) {
-        put_trade(r, k);
-    } else if (what < 650 && r->book[k][side][best(r, k, (int)side)] > 0) {
-        uint32_t at = best(r, k, (int)side);
-        put_delta(r, k, side, at, -(qty_t)(1 + below(r, (uint64_t)r->book[k][side][at])));
-    } else if (cents + best(r, k, (int)side_other(side)) < 100) {
-        put_delta(r, k, side, cents, (qty_t)(1 + below(r, 2000)));
-    }
+    paper_market(((struct rig *)self)->p, ev);
 }
 
 /* --- requests --- */
@@ -367,6 +252,10 @@ static uint64_t run(uint64_t seed, uint32_t steps)
     struct rig *r = calloc(1, sizeof *r);
     assert_non_null(r);
     rng_init(&r->rng, seed);
+    rng_init(&r->flow.rng, seed + 1000);
+    r->flow.self = r;
+    r->flow.emit = on_market;
+    r->flow.now = NS_PER_SEC;
     digest_init(&r->digest);
     r->now = NS_PER_SEC;
     r->cash = BALANCE;
@@ -386,14 +275,15 @@ static uint64_t run(uint64_t seed, uint32_t steps)
     struct paper_out out = {r, on_answer, on_private, NULL};
     assert_int_equal(paper_create(&r->config, &out, &r->p), ST_OK);
     for (uint32_t k = 0; k < MARKETS; k++) {
-        put_market(r, k, MARKET_ACTIVE);
+        flow_market(&r->flow, k, MARKET_ACTIVE);
     }
     for (uint32_t i = 0; i < steps; i++) {
         r->now += (mono_ns_t)below(r, 8) * NS_PER_MS;
         if (below(r, 4) == 0) {
             ask(r);
         } else {
-            flow(r);
+            r->flow.now = r->now;
+            flow_step(&r->flow);
         }
         if (below(r, 3) == 0) {
             paper_tick(r->p, r->now, WALL0 + r->now);
