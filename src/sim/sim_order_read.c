@@ -94,6 +94,21 @@ static bool is_old(const struct sim *sim, const struct match_order *o)
     return o->status != MATCH_RESTING && o->updated < cutoff_orders(sim);
 }
 
+/* How many open orders a list may find; UINT32_MAX when it is not of open orders. */
+static uint32_t open_orders(const struct call *c, const struct filter *f)
+{
+    uint32_t n = 0;
+    uint32_t at = 0;
+    uint32_t account = 0;
+    if (strcmp(f->status, "resting") != 0) {
+        return UINT32_MAX;
+    }
+    while ((account = next_account(c->sim, c->user, f->subaccount, -1, &at)) != NO_INDEX) {
+        n += match_account(c->sim->match, account)->n_orders;
+    }
+    return n;
+}
+
 static void list(struct call *c, bool historical)
 {
     const struct sim *sim = c->sim;
@@ -112,12 +127,14 @@ static void list(struct call *c, bool historical)
     jw_open(&w, "orders", '[');
     uint32_t n = 0;
     uint32_t next = NO_INDEX;
-    for (uint32_t i = f->from == 0 || f->from > sim->n_orders ? sim->n_orders : f->from; i > 0;
-         i--) {
+    uint32_t left = open_orders(c, f); /* so that a long history is not walked for them */
+    for (uint32_t i = f->from == 0 || f->from > sim->n_orders ? sim->n_orders : f->from;
+         i > 0 && left > 0; i--) {
         const struct sorder *o = &sim->orders[i - 1];
-        if (!filter_account(sim, f, c->user, o->o.account) || is_old(sim, &o->o) != historical ||
-            !filter_market(sim, f, o->o.market) || !filter_time(f, o->o.created) ||
-            !list_has(f->status, order_status[o->o.status])) {
+        bool mine = filter_account(sim, f, c->user, o->o.account);
+        left -= mine && o->o.status == MATCH_RESTING && left != UINT32_MAX;
+        if (!mine || is_old(sim, &o->o) != historical || !filter_market(sim, f, o->o.market) ||
+            !filter_time(f, o->o.created) || !list_has(f->status, order_status[o->o.status])) {
             continue;
         }
         if (n++ == f->limit) {

@@ -144,33 +144,41 @@ static void write_position(const struct sim *sim, struct jw *w, const struct mat
     jw_close(w, '}');
 }
 
-/* Sums over all positions of one event that pass, written when the first of them is at first. */
-static void write_event_position(const struct sim *sim, struct jw *w,
-                                 const struct positions_query *q, uint32_t first)
+/* Sums over the positions of an event that pass. */
+struct event_sum {
+    uint32_t first; /* position that is the first of them, + 1; 0: none */
+    usd_t exposure, fees, realized, traded;
+    qty_t volume;
+};
+
+/* By event index. NULL: no memory. */
+static struct event_sum *sum_events(const struct sim *sim, const struct positions_query *q)
 {
-    const struct match_position *p = position_at(sim, q, first);
-    const char *event = sim->markets[p->market].event;
-    struct match_position sum = {0};
-    for (uint32_t i = 0; (p = position_at(sim, q, i)) != NULL; i++) {
-        if (!position_passes(sim, q, p) || strcmp(sim->markets[p->market].event, event) != 0) {
-            continue;
+    struct event_sum *sums = calloc((size_t)sim->n_events + 1, sizeof *sums);
+    const struct match_position *p = NULL;
+    for (uint32_t i = 0; sums != NULL && (p = position_at(sim, q, i)) != NULL; i++) {
+        struct event_sum *s = &sums[sim->markets[p->market].event_index];
+        if (position_passes(sim, q, p)) {
+            s->first = s->first == 0 ? i + 1 : s->first;
+            s->exposure += p->cost;
+            s->fees += p->fees;
+            s->realized += p->realized;
+            s->traded += p->traded;
+            s->volume += p->volume;
         }
-        if (i < first) {
-            return;
-        }
-        sum.cost += p->cost;
-        sum.fees += p->fees;
-        sum.realized += p->realized;
-        sum.traded += p->traded;
-        sum.volume += p->volume;
     }
+    return sums;
+}
+
+static void write_event_position(struct jw *w, const char *event, const struct event_sum *s)
+{
     jw_open(w, NULL, '{');
-    jw_usd(w, "event_exposure_dollars", sum.cost);
+    jw_usd(w, "event_exposure_dollars", s->exposure);
     jw_str(w, "event_ticker", event);
-    jw_usd(w, "fees_paid_dollars", sum.fees);
-    jw_usd(w, "realized_pnl_dollars", sum.realized);
-    jw_usd(w, "total_cost_dollars", sum.traded);
-    jw_qty(w, "total_cost_shares_fp", sum.volume);
+    jw_usd(w, "fees_paid_dollars", s->fees);
+    jw_usd(w, "realized_pnl_dollars", s->realized);
+    jw_usd(w, "total_cost_dollars", s->traded);
+    jw_qty(w, "total_cost_shares_fp", s->volume);
     jw_close(w, '}');
 }
 
@@ -178,8 +186,13 @@ static void write_positions(struct call *c, const struct positions_query *q)
 {
     const struct sim *sim = c->sim;
     const struct match_position *p = NULL;
+    struct event_sum *sums = sum_events(sim, q);
     uint32_t next = NO_INDEX;
     uint32_t n = 0;
+    if (sums == NULL) {
+        reply_nested(c->r, 500, "internal_server_error", NULL);
+        return;
+    }
     struct jw w = reply_json(c->r, 200);
     jw_open(&w, NULL, '{');
     jw_open(&w, "market_positions", '[');
@@ -197,13 +210,15 @@ static void write_positions(struct call *c, const struct positions_query *q)
     jw_open(&w, "event_positions", '[');
     for (uint32_t i = q->f->from;
          (next == NO_INDEX || i < next) && (p = position_at(sim, q, i)) != NULL; i++) {
-        if (position_passes(sim, q, p)) {
-            write_event_position(sim, &w, q, i);
+        const struct smarket *k = &sim->markets[p->market];
+        if (sums[k->event_index].first == i + 1) {
+            write_event_position(&w, k->event, &sums[k->event_index]);
         }
     }
     jw_close(&w, ']');
     page_end(&w, next);
     jw_close(&w, '}');
+    free(sums);
 }
 
 static bool read_count_filter(const struct call *c, struct positions_query *q)
