@@ -258,6 +258,25 @@ static void other_than_direct_members_round_to_whole_cents(void **state)
     fix_end(&f);
 }
 
+/* An entry check that looks at cash alone lets any number of orders rest; their sums must not run
+ * over. */
+static void resting_orders_have_a_limit_even_when_cash_alone_is_checked(void **state)
+{
+    (void)state;
+    struct fix f = fix_with((struct match_config){.entry = MATCH_ENTRY_CASH}, "quadratic", false);
+    assert_int_equal(match_deposit(f.m, f.a, USD_LIMIT - 100 * USD_ONE), ST_OK);
+    struct match_request r = req(&f, f.a, SIDE_YES, 99, 1);
+    r.qty = QTY_LIMIT;
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(verdict(&f, r), MATCH_ACCEPTED);
+    }
+    assert_int_equal(verdict(&f, r), MATCH_NO_MONEY);
+    r.qty = QTY_LIMIT + 1;
+    assert_int_equal(verdict(&f, r), MATCH_BAD_SIZE);
+    assert_int_equal(match_cancel_all(f.m, f.a, ++f.now), 4);
+    fix_end(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -273,6 +292,7 @@ int main(void)
         cmocka_unit_test(a_combos_maker_pays_half_the_taker_rate_when_hit_within_5_seconds),
         cmocka_unit_test(nobody_pays_a_trade_fee_before_the_waiver_ends),
         cmocka_unit_test(other_than_direct_members_round_to_whole_cents),
+        cmocka_unit_test(resting_orders_have_a_limit_even_when_cash_alone_is_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
