@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -407,6 +408,14 @@ static int run_with(const struct config *c, const struct run_options *o)
     return code;
 }
 
+/* Two names of one file. */
+static bool same_file(const char *a, const char *b)
+{
+    struct stat x;
+    struct stat y;
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
 /* What must be there before anything is built. */
 static int check(struct config *c, const struct run_options *o, struct err *err)
 {
@@ -415,6 +424,12 @@ static int check(struct config *c, const struct run_options *o, struct err *err)
     }
     if (run_options_check(o, err) != ST_OK) {
         return cli_fail("run", EXIT_CONFIG, "%s", err->text);
+    }
+    if (o->paper.enabled && same_file(o->paper.journal, o->orders.journal)) {
+        return cli_fail(
+            "run", EXIT_CONFIG,
+            "[paper] journal %s is the same file as [orders] journal, that of real runs",
+            o->paper.journal);
     }
     if (!has_credentials(o)) {
         return cli_fail("run", EXIT_CONFIG,

@@ -384,6 +384,11 @@ def refused(folder):
     check("--paper --live is refused", both.returncode == 5 and "exclude each other" in both.stderr, (both.returncode, both.stderr))
     same = subprocess.run([*base, "--orders-journal", "/j", "--paper-journal", "/j"], capture_output=True, text=True, env=env, timeout=60)
     check("one journal for both is refused", same.returncode == 5 and "journal" in same.stderr, (same.returncode, same.stderr))
+    real, link = os.path.join(folder, "real"), os.path.join(folder, "link")
+    open(real, "w").close()
+    os.symlink(real, link)
+    same = subprocess.run([*base, "--orders-journal", real, "--paper-journal", link], capture_output=True, text=True, env=env, timeout=60)
+    check("also under another name", same.returncode == 5 and "same file" in same.stderr and os.path.getsize(real) == 0, (same.returncode, same.stderr))
     out = subprocess.run([binary, "run", "--help"], capture_output=True, text=True, env=env, timeout=60).stdout
     check("--help says what --paper never does", "No order, no private read" in out)
 
