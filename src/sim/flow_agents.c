@@ -324,8 +324,8 @@ uint32_t agents_news(struct sim *sim, uint32_t market, double p, wall_ns_t at)
     f->react = 0;
     f->step_s =
         BURST_STEP_MIN_S * fm_exp(rng_unit(&f->rng) * fm_log(BURST_STEP_MAX_S / BURST_STEP_MIN_S));
-    for (uint32_t a = 0; a <= AGENT_LADDER; a++) {
-        double likely = a < MAKERS ? NEWS_REACTION : NEWS_REACTION / 3;
+    for (uint32_t a = 0; a <= AGENT_FAR; a++) {
+        double likely = a < MAKERS || a >= AGENT_PING ? NEWS_REACTION : NEWS_REACTION / 3;
         f->react |= rng_unit(&f->rng) < likely ? 1u << a : 0;
     }
     return n;
@@ -340,7 +340,9 @@ static bool stale(const struct sim *sim, uint32_t market, uint32_t slot, int32_t
     int32_t cent = cent_of(g);
     struct place p = place_of(slot);
     int32_t low = want;
-    if (p.agent == AGENT_WHALE || p.agent == AGENT_PING) {
+    if (p.agent == AGENT_PING || p.agent == AGENT_FAR) {
+        low = 0; /* they only get out of the way */
+    } else if (p.agent == AGENT_WHALE) {
         low = want - NEAR * cent;
     } else if (p.agent == AGENT_LADDER) {
         low = want - cent;

@@ -59,6 +59,9 @@
 /* Share of events that are news: the makers see what has changed and move. Fitted to the dispersion
  * in 100 ms and to the share of amends. */
 #define NEWS_SHARE 0.05
+/* No market is longer without news than this share of the time to its close: at the end everybody
+ * looks, in quiet markets too. */
+#define NEWS_AT_LEAST 0.1
 /* Share of stale orders that react to one piece of news; the rest moves with later ones. Fitted. */
 #define NEWS_REACTION 0.6
 /* News tempts the informed to take what is wrong by more than INFORMED_EDGE dollars. Fitted to

@@ -124,10 +124,10 @@ static uint32_t event(struct sim *sim, struct fmarket *f, uint32_t market, wall_
     pace_excite(f, news);
     f->event = pace_next(s, f, t);
     double left = left_s(sim, market, t);
-    if (!news) {
+    double since = (double)(t - f->news) / 1e9;
+    if (!news && since < left * NEWS_AT_LEAST) {
         return agents_act(sim, market, walk_probability(f, left), at);
     }
-    double since = (double)(t - f->news) / 1e9;
     walk_move(f, left + since, since, endless(sim, market));
     f->news = t;
     return agents_news(sim, market, walk_probability(f, left), at);

@@ -162,6 +162,231 @@ static void a_recording_that_cannot_be_used_is_refused_with_its_name(void **stat
     unlink(path);
 }
 
+/* --- several recordings, and their end --- */
+
+static void write_file(char *path, const char *text)
+{
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    FILE *out = fdopen(fd, "w");
+    fputs(text, out);
+    fclose(out);
+}
+
+#define SNAPSHOT(ms, ticker, yes, no)                                                              \
+    "{\"recv_ms\":" #ms                                                                            \
+    ",\"event\":{\"type\":\"orderbook_snapshot\",\"msg\":{\"market_ticker\":\"" ticker             \
+    "\",\"yes_dollars_fp\":[[\"" yes "\",\"5.00\"]],\"no_dollars_fp\":[[\"" no                     \
+    "\",\"5.00\"]]}}}\n"
+#define DELTA(ms, ticker, px, qty)                                                                 \
+    "{\"recv_ms\":" #ms                                                                            \
+    ",\"event\":{\"type\":\"orderbook_delta\",\"msg\":{\"market_ticker\":\"" ticker                \
+    "\",\"price_dollars\":\"" px "\",\"delta_fp\":\"" qty "\",\"side\":\"yes\"}}}\n"
+
+/* A from 1 s, B from 2 s; a row of A after the last of B. */
+static const char tape_a[] = SNAPSHOT(1000, "KXT-A-1", "0.4000", "0.5000")
+    DELTA(2500, "KXT-A-1", "0.3000", "1.00") DELTA(6000, "KXT-A-1", "0.3000", "1.00");
+static const char tape_b[] = SNAPSHOT(2000, "KXT-B-1", "0.7000", "0.2000")
+    DELTA(2200, "KXT-B-1", "0.3000", "1.00") DELTA(2800, "KXT-B-1", "0.3000", "1.00");
+
+static void order_of(int align, char *out, size_t cap)
+{
+    char a[] = "/tmp/sim-capture-XXXXXX";
+    char b[] = "/tmp/sim-capture-XXXXXX";
+    write_file(a, tape_a);
+    write_file(b, tape_b);
+    struct sim_config c = sim_config_default();
+    const char *paths[] = {a, b};
+    c.captures = paths;
+    c.n_captures = 2;
+    c.capture_align = align;
+    c.wait_for_client = true;
+    struct fix f = fix_make(c);
+    struct peer *p = fix_connect(&f, KEY_A);
+    fix_frame(&f, p,
+              "{\"id\":1,\"cmd\":\"subscribe\",\"params\":{\"channels\":[\"orderbook_delta\"],"
+              "\"market_tickers\":[\"KXT-A-1\",\"KXT-B-1\"]}}");
+    fix_advance(&f, 0);
+    json_array_clear(p->frames);
+    out[0] = '\0';
+    mono_ns_t start = f.now;
+    for (int i = 0; i < 60; i++) {
+        for (size_t k = 0; k < json_array_size(p->frames); k++) {
+            json_t *j = json_array_get(p->frames, k);
+            if (strcmp(fix_text(j, "type"), "orderbook_delta") == 0) {
+                size_t n = strlen(out);
+                snprintf(out + n, cap - n, "%c%lld ", fix_text(j, "msg/market_ticker")[4],
+                         (long long)((f.now - start) / NS_PER_MS));
+            }
+        }
+        json_array_clear(p->frames);
+        fix_advance(&f, 100 * NS_PER_MS);
+    }
+    fix_disconnect(&f, p);
+    fix_end(&f);
+    unlink(a);
+    unlink(b);
+}
+
+static void several_recordings_are_merged_by_time_or_begin_together(void **state)
+{
+    (void)state;
+    char order[256];
+    order_of(0, order, sizeof order);
+    assert_string_equal(order, "B1200 A1500 B1800 A5000 ");
+    order_of(1, order, sizeof order);
+    assert_string_equal(order, "B200 B800 A1500 A5000 ");
+}
+
+/* How KXT-A-1 and KXT-B-1 end, as "status result" of each. */
+static void end_of(int end, const char *outcomes, char *out, size_t cap)
+{
+    char a[] = "/tmp/sim-capture-XXXXXX";
+    char b[] = "/tmp/sim-capture-XXXXXX";
+    char o[] = "/tmp/sim-capture-XXXXXX";
+    write_file(a, tape_a);
+    write_file(b, tape_b);
+    write_file(o, outcomes);
+    struct sim_config c = sim_config_default();
+    const char *paths[] = {a, b};
+    const char *told[] = {o};
+    c.captures = paths;
+    c.n_captures = 2;
+    c.capture_end = end;
+    c.outcomes = told;
+    c.n_outcomes = outcomes[0] != '\0' ? 1 : 0;
+    c.wait_for_client = false;
+    struct fix f = fix_make(c);
+    for (int i = 0; i < 200; i++) {
+        fix_advance(&f, 100 * NS_PER_MS);
+    }
+    assert_true(sim_finished(f.sim));
+    assert_int_equal(fix_request(&f, NULL, "GET", "/markets/KXT-A-1", NULL), 200);
+    int n = snprintf(out, cap, "%s %s ", fix_text(f.body, "market/status"),
+                     fix_text(f.body, "market/result"));
+    assert_int_equal(fix_request(&f, NULL, "GET", "/markets/KXT-B-1", NULL), 200);
+    snprintf(out + n, cap - (size_t)n, "%s %s", fix_text(f.body, "market/status"),
+             fix_text(f.body, "market/result"));
+    fix_end(&f);
+    unlink(a);
+    unlink(b);
+    unlink(o);
+}
+
+static void recorded_markets_settle_by_known_results_else_by_their_last_price(void **state)
+{
+    (void)state;
+    char end[256];
+    end_of(SIM_END_SETTLE, "", end, sizeof end); /* A is worth about .45, B about .75 */
+    assert_string_equal(end, "finalized no finalized yes");
+    end_of(SIM_END_SETTLE,
+           "{\"response_body\":\"{\\\"markets\\\":[{\\\"ticker\\\":\\\"KXT-A-1\\\",\\\"result\\\":"
+           "\\\"yes\\\"}]}\"}\n{\"market_ticker\":\"KXT-B-1\",\"result\":\"no\"}\n",
+           end, sizeof end);
+    assert_string_equal(end, "finalized yes finalized no");
+    end_of(SIM_END_CLOSE, "", end, sizeof end);
+    assert_string_equal(end, "closed  closed ");
+    end_of(SIM_END_STAY, "", end, sizeof end);
+    assert_string_equal(end, "active  active ");
+}
+
+static void results_that_cannot_be_read_are_refused_with_their_place(void **state)
+{
+    (void)state;
+    struct fix f;
+    struct err err = {0};
+    char a[] = "/tmp/sim-capture-XXXXXX";
+    char o[] = "/tmp/sim-capture-XXXXXX";
+    write_file(a, tape_a);
+    write_file(o, "{\"ticker\":\"KXT-A-1\",\"result\":\"yes\"}\nno json\n");
+    struct sim_config c = sim_config_default();
+    const char *paths[] = {a};
+    const char *told[] = {o};
+    c.captures = paths;
+    c.outcomes = told;
+    c.n_captures = c.n_outcomes = 1;
+    assert_int_equal(fix_try(&f, c, &err), ST_MALFORMED);
+    assert_non_null(strstr(err.text, o));
+    assert_non_null(strstr(err.text, ":2"));
+    buf_finish(&f.resp.body);
+    FILE *out = fopen(o, "w");
+    fputs("{\"ticker\":\"KXT-A-1\",\"result\":\"\"}\n", out);
+    fclose(out);
+    assert_int_equal(fix_try(&f, c, &err), ST_MALFORMED);
+    assert_non_null(strstr(err.text, "no market's result"));
+    buf_finish(&f.resp.body);
+    unlink(a);
+    unlink(o);
+}
+
+static void the_gold_windows_settle_as_the_exchange_said(void **state)
+{
+    (void)state;
+    static const char *const names[] = {
+        "data/kalshi/ws/gold15m/KXGOLD15M-26AUG102045-45.jsonl.zst", /* last trade .53, result NO */
+        "data/kalshi/ws/gold15m/KXGOLD15M-26AUG101900-00.jsonl.zst"};
+    char paths[2][512];
+    char told[512];
+    if (!shared_path(names[0], paths[0], sizeof paths[0]) ||
+        !shared_path(names[1], paths[1], sizeof paths[1]) ||
+        !shared_path("data/kalshi/rest/gold15m_events.jsonl.zst", told, sizeof told)) {
+        skip();
+    }
+    struct sim_config c = sim_config_default();
+    const char *list[] = {paths[0], paths[1]};
+    const char *outcomes[] = {told};
+    c.captures = list;
+    c.n_captures = 2;
+    c.capture_align = 1;
+    c.outcomes = outcomes;
+    c.n_outcomes = 1;
+    c.wait_for_client = false;
+    c.speed = 20;
+    struct fix f = fix_make(c);
+    while (!sim_finished(f.sim)) {
+        fix_advance(&f, 20 * NS_PER_MS);
+    }
+    assert_int_equal(fix_request(&f, NULL, "GET", "/markets/KXGOLD15M-26AUG102045-45", NULL), 200);
+    assert_string_equal(fix_text(f.body, "market/result"), "no");
+    assert_int_equal(fix_request(&f, NULL, "GET", "/markets/KXGOLD15M-26AUG101900-00", NULL), 200);
+    assert_string_equal(fix_text(f.body, "market/result"), "yes");
+    assert_string_equal(fix_text(f.body, "market/status"), "finalized");
+    fix_end(&f);
+}
+
+static void other_forms_of_recordings_are_served_too(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        int64_t messages;
+    } rows[] = {{"data/kalshi/ws_legacy_cents/INXD-23AUG31-B4512.morning.jsonl.zst", 25000},
+                {"data/kalshi/ws/demo_5markets_2026-07-01.jsonl.zst", 2890}};
+    for (size_t i = 0; i < 2; i++) {
+        char path[512];
+        if (!shared_path(rows[i].name, path, sizeof path)) {
+            skip();
+        }
+        struct sim_config c = sim_config_default();
+        const char *list[] = {path};
+        c.captures = list;
+        c.n_captures = 1;
+        c.wait_for_client = false;
+        c.speed = 1000;
+        struct fix f = fix_make(c);
+        while (!sim_finished(f.sim)) {
+            fix_advance(&f, 10 * NS_PER_MS);
+        }
+        json_t *d = fix_dump(&f);
+        assert_int_equal(json_integer_value(fix_get(d, "counters/source_messages")),
+                         rows[i].messages);
+        assert_int_equal(json_integer_value(fix_get(d, "counters/clamped")), 0);
+        assert_int_equal(json_integer_value(fix_get(d, "counters/source_errors")), 0);
+        json_decref(d);
+        fix_end(&f);
+    }
+}
+
 /* --- the gold window, message by message --- */
 
 static void drop_times(json_t *msg)
@@ -271,6 +496,11 @@ int main(void)
         cmocka_unit_test(messages_come_at_the_recorded_pace_from_the_first_reader_on),
         cmocka_unit_test(orders_queue_in_the_recorded_book_and_the_close_cancels_them),
         cmocka_unit_test(a_recording_that_cannot_be_used_is_refused_with_its_name),
+        cmocka_unit_test(several_recordings_are_merged_by_time_or_begin_together),
+        cmocka_unit_test(recorded_markets_settle_by_known_results_else_by_their_last_price),
+        cmocka_unit_test(results_that_cannot_be_read_are_refused_with_their_place),
+        cmocka_unit_test(the_gold_windows_settle_as_the_exchange_said),
+        cmocka_unit_test(other_forms_of_recordings_are_served_too),
         cmocka_unit_test(a_window_is_served_as_it_was_recorded),
         cmocka_unit_test(a_window_with_a_reconnect_is_served_as_it_was_recorded),
     };

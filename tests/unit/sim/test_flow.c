@@ -229,6 +229,178 @@ static void bad_configurations_are_refused_with_a_reason(void **state)
     assert_non_null(strstr(err.text, "flat"));
 }
 
+/* --- the population --- */
+
+static px_t mid_of(struct fix *f, size_t market)
+{
+    px_t bid = 0;
+    px_t ask = PX_ONE;
+    char path[128];
+    snprintf(path, sizeof path, "/markets/%s", sim_market(f->sim, market));
+    assert_int_equal(fix_request(f, NULL, "GET", path, NULL), 200);
+    parse_px(fix_text(f->body, "market/yes_bid_dollars"), &bid);
+    parse_px(fix_text(f->body, "market/yes_ask_dollars"), &ask);
+    return (bid + ask) / 2;
+}
+
+static void markets_end_where_their_price_went(void **state)
+{
+    (void)state;
+    enum { MARKETS = 200 };
+    struct fix f = flow_make(5, MARKETS, 4000, 60 * NS_PER_SEC);
+    px_t first[MARKETS];
+    px_t last[MARKETS];
+    for (size_t m = 0; m < MARKETS; m++) {
+        first[m] = mid_of(&f, m);
+    }
+    for (int i = 0; i < 598; i++) {
+        fix_advance(&f, NS_PER_SEC / 10);
+    }
+    for (size_t m = 0; m < MARKETS; m++) {
+        last[m] = mid_of(&f, m);
+    }
+    while (!sim_finished(f.sim)) {
+        fix_advance(&f, NS_PER_SEC / 10);
+    }
+    size_t yes = 0;
+    size_t sure = 0;
+    size_t right = 0;
+    int64_t expected = 0;
+    for (size_t m = 0; m < MARKETS; m++) {
+        char path[128];
+        snprintf(path, sizeof path, "/markets/%s", sim_market(f.sim, m));
+        assert_int_equal(fix_request(&f, NULL, "GET", path, NULL), 200);
+        bool is_yes = strcmp(fix_text(f.body, "market/result"), "yes") == 0;
+        assert_true(is_yes || strcmp(fix_text(f.body, "market/result"), "no") == 0);
+        yes += is_yes;
+        expected += first[m];
+        if (last[m] >= 9000 || last[m] <= 1000) {
+            sure++;
+            right += is_yes == (last[m] >= 9000);
+        }
+    }
+    print_message("%zu of %d YES, expected %.1f; %zu sure, %zu of them right\n", yes, (int)MARKETS,
+                  (double)expected / (double)PX_ONE, sure, right);
+    assert_true(sure > MARKETS / 2 && right * 100 >= sure * 92);
+    /* The first price is fair: three deviations of a coin tossed 200 times are 21. */
+    assert_true(llabs((int64_t)yes * PX_ONE - expected) < 22 * PX_ONE);
+    fix_end(&f);
+}
+
+static size_t rows(struct fix *f, const char *path, const char *key)
+{
+    assert_int_equal(fix_request(f, KEY_A, "GET", path, NULL), 200);
+    return json_array_size(json_object_get(f->body, key));
+}
+
+static void the_agents_are_nowhere_to_be_seen(void **state)
+{
+    (void)state;
+    struct fix f = flow_make(9, 4, 1000, 8 * NS_PER_SEC);
+    struct peer *p = fix_connect(&f, KEY_A);
+    fix_frame(&f, p,
+              "{\"id\":1,\"cmd\":\"subscribe\",\"params\":{\"channels\":[\"fill\",\"user_orders\","
+              "\"market_positions\"]}}");
+    subscribe(&f, p);
+    while (!sim_finished(f.sim)) {
+        fix_advance(&f, 20 * NS_PER_MS);
+    }
+    size_t deltas = 0;
+    for (size_t i = 0; i < json_array_size(p->frames); i++) {
+        json_t *j = json_array_get(p->frames, i);
+        const char *type = fix_text(j, "type");
+        assert_true(strcmp(type, "fill") != 0 && strcmp(type, "user_order") != 0 &&
+                    strcmp(type, "market_position") != 0);
+        assert_null(fix_get(j, "msg/client_order_id"));
+        assert_null(fix_get(j, "msg/subaccount"));
+        deltas += strcmp(type, "orderbook_delta") == 0;
+    }
+    assert_true(deltas > 1000);
+    assert_int_equal(rows(&f, "/portfolio/orders", "orders"), 0);
+    assert_int_equal(rows(&f, "/portfolio/fills", "fills"), 0);
+    assert_int_equal(rows(&f, "/portfolio/positions", "market_positions"), 0);
+    assert_int_equal(rows(&f, "/portfolio/settlements", "settlements"), 0);
+    json_t *d = fix_dump(&f);
+    assert_int_equal(json_array_size(json_object_get(d, "accounts")), 2); /* the users */
+    assert_int_equal(json_array_size(json_object_get(d, "orders")), 0);
+    assert_string_equal(fix_text(d, "money/cash"), "2000.000000");
+    json_decref(d);
+    fix_disconnect(&f, p);
+    fix_end(&f);
+}
+
+static void messages_are_as_old_as_the_feed_and_never_of_the_future(void **state)
+{
+    (void)state;
+    struct sim_config c = sim_config_default();
+    c.markets = 4;
+    c.rate = 1000;
+    c.duration_ns = 0;
+    c.flow_lag_ns = 12 * NS_PER_MS;
+    c.flow_stalls = true;
+    struct fix f = fix_make(c);
+    struct peer *p = fix_connect(&f, KEY_A);
+    subscribe(&f, p);
+    mono_ns_t end = f.now + 60 * NS_PER_SEC;
+    size_t young = 0;
+    size_t old = 0;
+    size_t stalled = 0;
+    size_t ticks = 0;
+    int64_t before = 0;
+    while (f.now < end) {
+        mono_ns_t next = sim_deadline(f.sim);
+        fix_advance(&f, next > f.now ? next - f.now : 0);
+        ticks++;
+        for (size_t i = 0; i < json_array_size(p->frames); i++) {
+            json_t *j = json_array_get(p->frames, i);
+            if (strcmp(fix_text(j, "type"), "orderbook_delta") == 0) {
+                int64_t ts = json_integer_value(fix_get(j, "msg/ts_ms"));
+                int64_t age = f.wall / NS_PER_MS - ts;
+                assert_true(age >= 0 && age < 3000 && ts >= before);
+                before = ts;
+                young += age <= 12;
+                old += age > 12 && age <= 21;
+                stalled += age > 100;
+            }
+        }
+        json_array_clear(p->frames);
+    }
+    size_t all = young + old + stalled;
+    print_message("%zu to 12 ms, %zu older, %zu stalled; %zu ticks\n", young, old, stalled, ticks);
+    assert_true(young > all / 4 && old > all / 8 && stalled > 0 && stalled < all / 3);
+    assert_true(ticks < 3 * all); /* the deadline is no busy loop */
+    fix_disconnect(&f, p);
+    fix_end(&f);
+}
+
+static void agents_join_markets_that_are_listed_later(void **state)
+{
+    (void)state;
+    struct sim_config c = sim_config_default();
+    c.markets = 2;
+    c.rate = 400;
+    c.duration_ns = 0;
+    c.flow_joins = true;
+    struct fix f = fix_make(c);
+    fix_advance(&f, NS_PER_SEC);
+    json_t *action =
+        json_loads("{\"do\":\"create_market\",\"market\":\"KXNEW-27JAN01-A\"}", 0, NULL);
+    struct buf reply = {.max = 65536};
+    struct err err = {0};
+    assert_int_equal(sim_command(f.sim, action, f.wall, f.now, &reply, &err), ST_OK);
+    json_decref(action);
+    buf_finish(&reply);
+    for (int i = 0; i < 100; i++) {
+        fix_advance(&f, 50 * NS_PER_MS);
+    }
+    px_t mid = mid_of(&f, 2);
+    assert_string_equal(sim_market(f.sim, 2), "KXNEW-27JAN01-A");
+    assert_true(mid > 500 && mid < 9500);
+    assert_string_not_equal(fix_text(f.body, "market/yes_bid_dollars"), "0.0000");
+    assert_string_not_equal(fix_text(f.body, "market/yes_ask_dollars"), "1.0000");
+    fix_end(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -236,6 +408,10 @@ int main(void)
         cmocka_unit_test(the_same_seed_gives_the_same_frames),
         cmocka_unit_test(users_trade_in_generated_markets_and_money_is_conserved),
         cmocka_unit_test(bad_configurations_are_refused_with_a_reason),
+        cmocka_unit_test(markets_end_where_their_price_went),
+        cmocka_unit_test(the_agents_are_nowhere_to_be_seen),
+        cmocka_unit_test(messages_are_as_old_as_the_feed_and_never_of_the_future),
+        cmocka_unit_test(agents_join_markets_that_are_listed_later),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
