@@ -1,6 +1,6 @@
 /*
- * fuzz_outcomes.c - any bytes as a text that may tell results of markets: it is JSON or refused, and
- * what was counted can be found.
+ * fuzz_outcomes.c - any bytes as a text that may tell results of markets: it is JSON or refused,
+ * and what was counted can be found.
  */
 #include <stdlib.h>
 
