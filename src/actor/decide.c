@@ -128,6 +128,48 @@ static const float *observe(struct engine *e, uint32_t mkt)
     return feature_cached(&m->cache, &m->window, mkt, &a);
 }
 
+/* --- flatten --- */
+
+void decide_flatten(struct engine *e, bool on)
+{
+    e->flattening = on;
+    for (uint32_t i = 0; on && i < e->n_markets; i++) {
+        struct market *m = &e->markets[i];
+        if (m->book != NULL) {
+            m->again = true;
+            decide_queue(e, i);
+        }
+    }
+}
+
+/* One step towards a flat market; what becomes of it, or the next change of the book, leads to the
+ * next. The throttle holds here too, so that a book without buyers is not asked without end. */
+static void flatten(struct engine *e, uint32_t mkt)
+{
+    struct market *m = &e->markets[mkt];
+    m->changes = 0;
+    m->again = false;
+    m->blocked = true;
+    if (m->ever_accepted && e->mono - m->accepted < e->config.throttle) {
+        return;
+    }
+    struct orders_view view = {
+        .book = m->book,
+        .tradable = market_tradable(e, m),
+        .lagging = m->lagging,
+        .unchecked = e->config.scale_check && m->scale.state != SCALE_GOOD,
+    };
+    struct orders_result r = orders_close(e->orders, mkt, &view);
+    if (r.verdict == VERDICT_SENT) {
+        m->ever_accepted = true;
+        m->accepted = e->mono;
+    }
+    if (view.unchecked) {
+        scale_want(e, mkt);
+    }
+    e->happened = true;
+}
+
 uint32_t engine_pending(struct engine *e, uint32_t *mkts, float (*obs)[OBS_SIZE], uint32_t max)
 {
     uint32_t n = 0;
@@ -140,6 +182,10 @@ uint32_t engine_pending(struct engine *e, uint32_t *mkts, float (*obs)[OBS_SIZE]
         bool wants = m->changes > 0 || m->again;
         if (!wants || !market_tradable(e, m) || m->lagging || !book_two_sided(m->book)) {
             continue; /* the event that mends this puts it in the queue again */
+        }
+        if (e->flattening) {
+            flatten(e, mkt);
+            continue;
         }
         memcpy(obs[n], observe(e, mkt), sizeof obs[n]);
         mkts[n++] = mkt;
@@ -198,8 +244,8 @@ static struct orders_result execute(struct engine *e, uint32_t mkt, enum action 
 /* Held up by something that ends by itself: the policy is asked again then. */
 static bool will_end(const struct orders_result *r)
 {
-    static const char *const names[] = {"unknown_order", "fills_owed", "not_ready",
-                                        "scale_unchecked", "private_link"};
+    static const char *const names[] = {"unknown_order",   "fills_owed",   "not_ready",
+                                        "scale_unchecked", "private_link", "order_group"};
     if (r->verdict == VERDICT_KEPT) {
         return r->check[0] != 0;
     }

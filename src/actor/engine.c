@@ -44,6 +44,14 @@ static void sink_outcome(void *self, uint32_t mkt, bool ok)
     decide_outcome(self, mkt, ok);
 }
 
+static void sink_group(void *self, int32_t exchange_index, const char *group_id)
+{
+    struct engine *e = self;
+    if (e->sinks.group != NULL) {
+        e->sinks.group(e->sinks.self, exchange_index, group_id);
+    }
+}
+
 static void sink_again(void *self, uint32_t mkt)
 {
     decide_again(self, mkt);
@@ -69,6 +77,7 @@ enum status engine_create(const struct engine_config *config, const struct engin
         .record = sink_record,
         .outcome = sink_outcome,
         .ask_again = sink_again,
+        .group = sink_group,
     };
     if (config->trading) {
         os.gateway = sinks->gateway;
@@ -147,7 +156,12 @@ static void command(struct engine *e, const struct ev_command *c)
         orders_halt(e->orders, reason, keep);
         break;
     case CMD_RESUME:
+        decide_flatten(e, false);
         orders_resume(e->orders);
+        break;
+    case CMD_FLATTEN:
+        orders_halt(e->orders, reason[0] != 0 ? reason : "flatten", false);
+        decide_flatten(e, true);
         break;
     case CMD_CANCEL_ALL:
         orders_cancel_all(e->orders);

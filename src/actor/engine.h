@@ -48,6 +48,8 @@ struct engine_sinks {
     void *self;
     void (*record)(void *self, const struct rec *rec); /* to the store; copied. NULL is fine */
     void (*repair)(void *self, uint32_t mkt); /* ask the feed for a snapshot. NULL is fine */
+    /* The order group of a shard is that one from now on. NULL is fine */
+    void (*group)(void *self, int32_t exchange_index, const char *group_id);
 };
 
 /* Counters, each with one writer, the engine's thread. */

@@ -85,6 +85,7 @@ struct engine {
     bool decided;
     uint64_t decisions;
     bool stopping;
+    bool flattening; /* what is held is being closed; the policy is not asked */
     mono_ns_t mono;
     wall_ns_t wall;
     size_t memory;
@@ -101,6 +102,8 @@ void decide_queue(struct engine *e, uint32_t mkt);
 bool market_tradable(const struct engine *e, const struct market *m);
 void decide_outcome(struct engine *e, uint32_t mkt, bool ok);
 void decide_again(struct engine *e, uint32_t mkt);
+/* Close everything that is held, from now on; false: no more. */
+void decide_flatten(struct engine *e, bool on);
 
 /* scale.c */
 void scale_want(struct engine *e, uint32_t mkt);

@@ -11,8 +11,9 @@ const char *ev_type_name(uint16_t type)
 const char *gw_op_name(uint32_t op)
 {
     static const char *const names[GW_OP_MAX] = {
-        "create",      "cancel",   "get_order",    "list_orders", "list_fills", "list_positions",
-        "get_balance", "get_book", "list_markets", "get_limits",  "as_of",      "amend"};
+        "create",         "cancel",      "get_order",    "list_orders",  "list_fills",
+        "list_positions", "get_balance", "get_book",     "list_markets", "get_limits",
+        "as_of",          "amend",       "group_create", "group_reset"};
     return op < GW_OP_MAX ? names[op] : "unknown";
 }
 

@@ -195,6 +195,8 @@ enum gw_op {
     GW_GET_LIMITS,
     GW_AS_OF,
     GW_AMEND,
+    GW_GROUP_CREATE,
+    GW_GROUP_RESET,
     GW_OP_MAX
 };
 
@@ -238,7 +240,7 @@ struct ev_answer {
     wall_ns_t
         as_of; /* GW_AS_OF and lists with as_of: the read is current to this time; 0 unknown */
     mono_ns_t sent_mono; /* handed to the transport */
-    /* GW_CREATE, GW_CANCEL, GW_AMEND, GW_GET_ORDER */
+    /* GW_CREATE, GW_CANCEL, GW_AMEND, GW_GET_ORDER; GW_GROUP_CREATE: order_id is the group's */
     char order_id[ORDER_ID_MAX];
     char client_id[CLIENT_ID_MAX];
     char error_code[REASON_MAX]; /* the exchange's code ("insufficient_balance"), or ours
@@ -259,7 +261,7 @@ struct ev_answer {
     /* rows follow */
 };
 
-enum command { CMD_NONE, CMD_STOP, CMD_HALT, CMD_RESUME, CMD_CANCEL_ALL };
+enum command { CMD_NONE, CMD_STOP, CMD_HALT, CMD_RESUME, CMD_CANCEL_ALL, CMD_FLATTEN };
 
 struct ev_command {
     struct ev h;

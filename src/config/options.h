@@ -103,8 +103,9 @@ struct orders_options {
     int64_t market_orders, max_age_s;
     px_t max_distance;
     const char *journal;
-    bool release_halt;      /* let go the halt that the journal holds */
-    qty_t drift_halt_count; /* a position drift above it halts the market */
+    bool release_halt;          /* let go the halt that the journal holds */
+    qty_t drift_halt_all_count; /* ... halts everything */
+    qty_t drift_halt_count;     /* a position drift above it halts the market */
     int64_t clock_window_ms;
 };
 
@@ -136,6 +137,7 @@ struct risk_options {
     usd_t min_cash_usd; /* never spent */
     usd_t max_loss_usd, max_loss_day_usd, max_drawdown_usd;
     int64_t max_fills_per_s, max_orders_per_s;
+    int64_t group_contracts, unknown_halt;
     int64_t duplicate_ms;
 };
 

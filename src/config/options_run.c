@@ -186,6 +186,8 @@ static const struct config_option rows[] = {
     MONEY_ROW(orders, drift_halt_count, OPT_QTY, "10.00", 0, QTY(1000000), "contracts", NULL,
               "A position that differs from the exchange's by more, with nothing under way, halts "
               "trading in its market."),
+    MONEY_ROW(orders, drift_halt_all_count, OPT_QTY, "100.00", 0, QTY(1000000), "contracts", NULL,
+              "The same, by more than this, halts trading in all markets. 0: never."),
     INT_ROW(orders, clock_window_ms, "60000", 1000, HOUR_MS, "ms", NULL,
             "An order of unknown outcome is absent only if a read that is current past its "
             "signature's time plus this does not show it."),
@@ -251,6 +253,11 @@ static const struct config_option rows[] = {
             "No new order while more fills than this came within a second."),
     INT_ROW(risk, max_orders_per_s, "100", 1, 10000, "orders", NULL,
             "Orders sent within a second."),
+    INT_ROW(risk, group_contracts, "20000", 0, 1000000, "contracts", NULL,
+            "Limit of the exchange's order group that every order is in: when more are matched "
+            "within 15 s, the exchange itself cancels what rests, and trading halts. 0: no group."),
+    INT_ROW(risk, unknown_halt, "5", 0, 1000000, "orders", NULL,
+            "So many orders of unknown outcome in a row halt trading. 0: never."),
     INT_ROW(risk, duplicate_ms, "100", 0, HOUR_MS, "ms", NULL,
             "The same order (market, outcome, price, count) sooner than this after the last one is "
             "refused."),

@@ -254,6 +254,10 @@ enum status call_decode(const struct call *call, struct wire_decoder *levels, co
     case GW_CANCEL:
     case GW_AMEND:
         return decode_ack(call, s, n, a);
+    case GW_GROUP_CREATE:
+        return rest_read_group(s, n, a->order_id, sizeof a->order_id, NULL);
+    case GW_GROUP_RESET:
+        return ST_OK; /* an empty object */
     case GW_GET_ORDER:
         return decode_order(call, s, n, a, page);
     case GW_GET_BALANCE:

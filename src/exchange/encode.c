@@ -114,6 +114,27 @@ static enum status encode_amend(struct call *call)
     return ST_OK;
 }
 
+/* Order groups (kalshi-api.md section 9). */
+static enum status encode_group(struct call *call)
+{
+    const struct gw_request *r = &call->req;
+    if (r->op == GW_GROUP_RESET) {
+        if (!segment_ok(r->order_id)) {
+            return ST_INVALID;
+        }
+        buf_printf(&call->path, "/portfolio/order_groups/%s/reset", r->order_id);
+        buf_str(&call->body, "{}");
+        return ST_OK;
+    }
+    if (r->qty < QTY_ONE || r->qty % QTY_ONE != 0 || r->exchange_index < 0) {
+        return ST_INVALID;
+    }
+    buf_str(&call->path, "/portfolio/order_groups/create");
+    buf_printf(&call->body, "{\"contracts_limit\":%lld,\"exchange_index\":%d}",
+               (long long)(r->qty / QTY_ONE), (int)r->exchange_index);
+    return ST_OK;
+}
+
 static enum status encode_order(struct call *call, const char *folder)
 {
     if (!segment_ok(call->req.order_id)) {
@@ -209,6 +230,9 @@ enum status call_encode(struct call *call, const char *base_path, uint32_t page_
     if (call->req.op == GW_CREATE) {
         method = HTTP_POST;
         st = encode_create(call);
+    } else if (call->req.op == GW_GROUP_CREATE || call->req.op == GW_GROUP_RESET) {
+        method = call->req.op == GW_GROUP_CREATE ? HTTP_POST : HTTP_PUT;
+        st = encode_group(call);
     } else if (call->req.op == GW_AMEND) {
         method = HTTP_POST;
         st = encode_amend(call);

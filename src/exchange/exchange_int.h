@@ -71,7 +71,8 @@ enum status call_encode(struct call *call, const char *base_path, uint32_t page_
 
 static inline bool op_is_read(uint32_t op)
 {
-    return op != GW_CREATE && op != GW_CANCEL && op != GW_AMEND;
+    return op != GW_CREATE && op != GW_CANCEL && op != GW_AMEND && op != GW_GROUP_CREATE &&
+           op != GW_GROUP_RESET;
 }
 int64_t op_cost(const struct call *call);
 

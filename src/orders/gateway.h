@@ -24,14 +24,15 @@ struct gw_request {
     mono_ns_t frame_mono;  /* receive time of the frame that led to it: for latency figures only; 0:
                               none */
     uint32_t mkt;
-    uint32_t pad;
+    int32_t exchange_index;  /* GROUP_CREATE: the shard */
     char ticker[TICKER_MAX]; /* CREATE, CANCEL (routing), GET_BOOK; filter of the lists, empty: all
                               */
-    char order_id[ORDER_ID_MAX];   /* CANCEL, AMEND, GET_ORDER; filter of LIST_FILLS */
+    char order_id[ORDER_ID_MAX];   /* CANCEL, AMEND, GET_ORDER; filter of LIST_FILLS;
+                                      GROUP_RESET: the group */
     char client_id[CLIENT_ID_MAX]; /* CREATE, AMEND */
     char pad2[4];
     /* CREATE (kalshi-api.md 8.1): the YES leg. AMEND (8.3): outcome, yes_px, and qty: the new
-     * total, filled and wanted rest */
+     * total, filled and wanted rest. GROUP_CREATE: qty is the limit, whole contracts */
     uint32_t outcome; /* enum side acquired: YES is book side bid at yes_px, NO is ask at yes_px */
     uint32_t tif;     /* enum gw_tif */
     px_t yes_px;

@@ -160,16 +160,19 @@ static void trade_range(const struct lot *lot, px_t *ret_low, px_t *ret_high)
     }
 }
 
-/* replaces: the order whose terms change; NONE: a new one. */
+/* replaces: the order whose terms change; NONE: a new one. closing: it only gets rid of what is
+ * held, which a halt and a loss do not forbid. */
 static struct risk_refusal gate(struct orders *o, uint32_t h, enum side outcome, px_t yes_px,
-                                qty_t qty, uint32_t replaces, const struct orders_view *view)
+                                qty_t qty, uint32_t replaces, bool closing,
+                                const struct orders_view *view)
 {
     const struct account *a = &o->account;
     struct risk_view v = {
         .ready = orders_ready(o),
         .private_link = o->link_up || !o->config.wants_link,
-        .halted = o->halted || o->stopped,
-        .market_halted = o->lots[h].halted,
+        .group_ready = group_id(o, h) != NULL,
+        .halted = (o->halted && !closing) || o->stopped,
+        .market_halted = o->lots[h].halted && !closing,
         .market_ok = view->tradable && book_two_sided(view->book),
         .lagging = view->lagging,
         .unchecked = view->unchecked,
@@ -182,9 +185,9 @@ static struct risk_refusal gate(struct orders *o, uint32_t h, enum side outcome,
         .exposure = a->cost + a->cash_reserved + o->foreign_cost,
         .cash_free = account_free(a) - o->foreign_cost,
         .open_orders = (replaces != NONE ? o->n_open - 1 : o->n_open) + o->foreign_open,
-        .loss = worth_loss(&o->worth),
-        .loss_day = worth_loss_day(&o->worth),
-        .drawdown = worth_drawdown(&o->worth),
+        .loss = closing ? 0 : worth_loss(&o->worth),
+        .loss_day = closing ? 0 : worth_loss_day(&o->worth),
+        .drawdown = closing ? 0 : worth_drawdown(&o->worth),
         .fills_lately = rate_lately(&o->fills_rate, o->mono),
         .orders_lately = rate_lately(&o->orders_rate, o->mono),
         .tokens_short = budget_needed(&o->budget, o->n_open) - budget_tokens(&o->budget, o->mono),
@@ -214,8 +217,18 @@ static struct orders_result not_taken(struct orders *o, uint32_t slot, const cha
     return result(VERDICT_ERROR, why);
 }
 
-static struct orders_result place(struct orders *o, uint32_t h, enum side outcome, bool is_buy,
-                                  px_t yes_px, qty_t qty, mono_ns_t frame_mono)
+/* What an order is to do. */
+struct terms {
+    enum side outcome;
+    bool is_buy;
+    px_t yes_px;
+    qty_t qty;
+    enum gw_tif tif;
+    bool reduce_only;
+};
+
+static struct orders_result place(struct orders *o, uint32_t h, const struct terms *t,
+                                  mono_ns_t frame_mono)
 {
     uint32_t slot = order_slot_new(o, h);
     if (slot == NONE) {
@@ -223,10 +236,10 @@ static struct orders_result place(struct orders *o, uint32_t h, enum side outcom
         return result(VERDICT_ERROR, "orders_full");
     }
     struct order *ord = &o->slots[slot];
-    ord->outcome = outcome;
-    ord->is_buy = is_buy;
-    ord->yes_px = yes_px;
-    ord->qty = qty;
+    ord->outcome = t->outcome;
+    ord->is_buy = t->is_buy;
+    ord->yes_px = t->yes_px;
+    ord->qty = t->qty;
     ord->placed_wall = o->wall;
     ord->placed_mono = o->mono;
     order_client_id(o->config.session_id, ord->number, ord->client_id);
@@ -245,14 +258,18 @@ static struct orders_result place(struct orders *o, uint32_t h, enum side outcom
         .born_mono = o->mono,
         .frame_mono = frame_mono,
         .mkt = o->account.holdings[h].mkt,
-        .outcome = outcome,
-        .tif = o->config.tif,
-        .yes_px = yes_px,
-        .qty = qty,
+        .outcome = t->outcome,
+        .tif = t->tif,
+        .yes_px = t->yes_px,
+        .qty = t->qty,
+        .reduce_only = t->reduce_only,
     };
     memcpy(req.ticker, o->account.holdings[h].ticker, sizeof req.ticker);
     memcpy(req.client_id, ord->client_id, sizeof req.client_id);
-    memcpy(req.group_id, o->config.group_id, sizeof req.group_id);
+    const char *group = group_id(o, h);
+    if (group != NULL) {
+        memcpy(req.group_id, group, strlen(group) + 1);
+    }
     if (request(o, &req, FOR_CREATE, slot) == 0) {
         o->stats.gateway_full++;
         return not_taken(o, slot, "gateway");
@@ -263,9 +280,9 @@ static struct orders_result place(struct orders *o, uint32_t h, enum side outcom
     rate_add(&o->orders_rate, o->mono);
     struct lot *lot = &o->lots[h];
     lot->sent_any = true;
-    lot->sent_outcome = outcome;
-    lot->sent_px = yes_px;
-    lot->sent_qty = qty;
+    lot->sent_outcome = t->outcome;
+    lot->sent_px = t->yes_px;
+    lot->sent_qty = t->qty;
     lot->sent_at = o->mono;
     order_event(o, slot, OE_SENT, "");
     return (struct orders_result){
@@ -314,7 +331,7 @@ struct orders_result orders_intend(struct orders *o, uint32_t mkt, enum action a
         yes_px = o->slots[slot].yes_px; /* only smaller */
     }
     watch_worth(o);
-    struct risk_refusal no = gate(o, h, outcome, yes_px, qty, slot, view);
+    struct risk_refusal no = gate(o, h, outcome, yes_px, qty, slot, false, view);
     if (no.check != RISK_PASS) {
         ret = result(VERDICT_REFUSED, risk_name(no.check));
         ret.value = no.value;
@@ -327,7 +344,37 @@ struct orders_result orders_intend(struct orders *o, uint32_t mkt, enum action a
                    ? (struct orders_result){VERDICT_SENT, "amend", 0, 0, ord->number}
                    : result(VERDICT_ERROR, "amend_not_taken");
     }
-    return place(o, h, outcome, is_buy, yes_px, qty, view->frame_mono);
+    struct terms t = {outcome, is_buy, yes_px, qty, o->config.tif, false};
+    return place(o, h, &t, view->frame_mono);
+}
+
+struct orders_result orders_close(struct orders *o, uint32_t mkt, const struct orders_view *view)
+{
+    uint32_t h = orders_holding(o, mkt);
+    qty_t position = h != NONE ? o->account.holdings[h].position : 0;
+    if (position == 0) {
+        return result(VERDICT_HOLD, "");
+    }
+    if (o->lots[h].n_live != 0) {
+        return result(VERDICT_KEPT, "order_pending"); /* its end asks again */
+    }
+    qty_t held = position > 0 ? position : -position;
+    qty_t most = o->config.limits.order_qty_max;
+    struct terms t = {
+        .outcome = position > 0 ? SIDE_NO : SIDE_YES,
+        .qty = held < most ? held : most,
+        .tif = GW_IOC,
+        .reduce_only = true,
+    };
+    t.yes_px = book_two_sided(view->book) ? price_of(PRICE_AGGRESSIVE, view->book, t.outcome) : 0;
+    struct risk_refusal no = gate(o, h, t.outcome, t.yes_px, t.qty, NONE, true, view);
+    if (no.check != RISK_PASS) {
+        struct orders_result r = result(VERDICT_REFUSED, risk_name(no.check));
+        r.value = no.value;
+        r.limit = no.limit;
+        return r;
+    }
+    return place(o, h, &t, 0);
 }
 
 /* --- stopping --- */
@@ -382,8 +429,14 @@ void orders_resume(struct orders *o)
             o->stats.journal_failures++;
         }
     }
+    if (o->halted) {
+        groups_reset(o);
+    }
     o->halted = false;
     o->auth_row = 0;
+    o->unknown_row = 0;
+    o->worth.known = false; /* a person has seen the loss: what is lost from here on counts */
+    o->worth_version = 0;
     o->reason[0] = 0;
     o->version++;
     for (uint32_t h = 0; h < o->account.n; h++) {

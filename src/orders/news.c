@@ -302,8 +302,21 @@ static void not_created(struct orders *o, uint32_t slot, const struct ev_answer 
     } else {
         o->stats.rejected++;
         order_event(o, slot, OE_REJECTED, a->error_code);
+        if (strncmp(a->error_code, "exceeded_order_group", 20) == 0) {
+            group_refused(o, ord->h);
+        }
     }
     say_outcome(o, ord->h, false);
+}
+
+/* Outcomes that nobody knows, again and again: something is wrong that reading does not mend. */
+static void count_unknown(struct orders *o, bool unknown)
+{
+    o->unknown_row = unknown ? o->unknown_row + 1 : 0;
+    if (o->config.unknown_halt_count != 0 && o->unknown_row >= o->config.unknown_halt_count) {
+        o->unknown_row = 0;
+        orders_halt(o, "repeated unknown outcomes", false);
+    }
 }
 
 static void create_answer(struct orders *o, uint32_t slot, const struct ev_answer *a)
@@ -315,6 +328,7 @@ static void create_answer(struct orders *o, uint32_t slot, const struct ev_answe
     case GW_OK:
         if (a->order_id[0] != 0) {
             created(o, slot, a);
+            count_unknown(o, false);
             break;
         }
         __attribute__((fallthrough)); /* done, but what? */
@@ -323,6 +337,7 @@ static void create_answer(struct orders *o, uint32_t slot, const struct ev_answe
         o->stats.unknown++;
         order_event(o, slot, OE_UNKNOWN, a->error_code);
         say_outcome(o, ord->h, false);
+        count_unknown(o, true);
         break;
     case GW_REJECTED:
     case GW_NOT_FOUND:
@@ -537,6 +552,9 @@ void orders_answer(struct orders *o, const struct ev_answer *a)
         break;
     case FOR_AMEND:
         amend_answer(o, copy.index, a);
+        break;
+    case FOR_GROUP:
+        group_answer(o, copy.index, a);
         break;
     case FOR_ORDER:
     case FOR_ORDER_LIST:

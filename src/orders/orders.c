@@ -35,6 +35,7 @@ struct orders_config orders_config_default(void)
         .clock_window_ms = 60000,
         .drift_halt_qty = 10 * QTY_ONE,
         .auth_halt_count = 3,
+        .unknown_halt_count = 5,
         .limits = risk_limits_default(),
         .write_rate = 100, /* the Basic tier */
         .write_capacity = 100,
@@ -51,8 +52,8 @@ static bool config_ok(const struct orders_config *c)
            c->back_off_min > 0 && c->back_off_max >= c->back_off_min && c->sweep > 0 &&
            c->clock_window_ms >= 0 && c->limits.fills_per_s <= RISK_RATE_MAX &&
            c->limits.orders_per_s <= RISK_RATE_MAX && c->drift_halt_qty >= 0 &&
-           c->n_unsettled <= c->orders_max / 2 &&
-           memchr(c->group_id, 0, sizeof c->group_id) != NULL;
+           c->drift_halt_all_qty >= 0 && c->group_limit >= 0 && c->group_limit % QTY_ONE == 0 &&
+           c->n_unsettled <= c->orders_max / 2;
 }
 
 static enum status tables_create(struct orders *o)
@@ -64,7 +65,7 @@ static enum status tables_create(struct orders *o)
         idtab_init(&o->by_client, c->orders_max) != ST_OK ||
         idtab_init(&o->by_order, c->orders_max) != ST_OK ||
         idtab_init(&o->trades, c->trades_max) != ST_OK ||
-        timers_init(&o->timers, c->orders_max + lots + 3) != ST_OK ||
+        timers_init(&o->timers, c->orders_max + lots + 4) != ST_OK ||
         rate_init(&o->fills_rate, c->limits.fills_per_s + 1) != ST_OK ||
         rate_init(&o->orders_rate, c->limits.orders_per_s + 1) != ST_OK) {
         return ST_NOMEM;
@@ -86,6 +87,7 @@ static enum status tables_create(struct orders *o)
     }
     for (uint32_t i = 0; i < lots; i++) {
         o->lots[i].first = NONE;
+        o->lots[i].group = NONE;
     }
     for (uint32_t i = 0; i < c->markets_max; i++) {
         o->mkt_lot[i] = NONE;
@@ -234,6 +236,7 @@ enum status orders_market(struct orders *o, uint32_t mkt, const struct ev_market
     o->account.holdings[h].mkt = mkt;
     lot->status = m->status;
     lot->fee = (struct fee_rule){(enum fee_type)m->fee_type, m->fee_mult_micros};
+    group_of_market(o, h, m->exchange_index);
     if (changed) {
         /* Opening again, closing and settling cancel what rests, and some of it without a word. */
         for (uint32_t i = lot->first; i != NONE; i = o->slots[i].next) {

@@ -46,17 +46,19 @@ struct orders_sinks {
     void (*record)(void *self, const struct rec *rec); /* copied; never blocks */
     /* A request of market mkt went well or wrong (rejects, unknown outcomes, our own errors). */
     void (*outcome)(void *self, uint32_t mkt, bool ok);
+    /* The shard's order group is that one from now on. NULL: nobody wants to know. */
+    void (*group)(void *self, int32_t exchange_index, const char *group_id);
     /* Something that stood in the way of a decision is gone: ask the policy again. */
     void (*ask_again)(void *self, uint32_t mkt);
 };
 
 struct orders_config {
     uint32_t markets_max;
-    uint32_t orders_max;         /* slots; finished orders are forgotten oldest first. 16..32768 */
-    uint32_t trades_max;         /* trade ids remembered; oldest forgotten first */
-    uint64_t session_id;         /* random, recorded: first half of every client_order_id */
-    char group_id[ORDER_ID_MAX]; /* order group of every order, empty: none */
-    qty_t order_qty;             /* contracts of one BUY */
+    uint32_t orders_max; /* slots; finished orders are forgotten oldest first. 16..32768 */
+    uint32_t trades_max; /* trade ids remembered; oldest forgotten first */
+    uint64_t session_id; /* random, recorded: first half of every client_order_id */
+    qty_t group_limit;   /* contracts in 15 s of the order group of each shard; 0: no groups */
+    qty_t order_qty;     /* contracts of one BUY */
     enum price_style style;
     enum gw_tif tif;
     px_t replace_distance;      /* keep an order whose price is at most so far off */
@@ -76,7 +78,9 @@ struct orders_config {
     mono_ns_t sweep;               /* a resting order without news is read again: 30 s */
     int64_t clock_window_ms;       /* 60000 */
     qty_t drift_halt_qty;          /* drift above this halts the market */
+    qty_t drift_halt_all_qty;      /* drift above this halts everything; 0: never */
     uint32_t auth_halt_count;      /* answers 401/403 in a row that halt everything */
+    uint32_t unknown_halt_count;   /* creates of unknown outcome in a row that halt; 0: never */
     struct risk_limits limits;
     int64_t write_rate,
         write_capacity; /* write tokens (budget.h) until the exchange tells its own */
@@ -145,6 +149,10 @@ struct orders_result {
 /* Carry out an action other than HOLD. */
 struct orders_result orders_intend(struct orders *o, uint32_t mkt, enum action action,
                                    const struct orders_view *view);
+
+/* Close what is held of the market: an immediate, reduce-only order at the other side's best. Not
+ * held up by a halt, but by every other check. VERDICT_HOLD: it is flat. */
+struct orders_result orders_close(struct orders *o, uint32_t mkt, const struct orders_view *view);
 
 /* No new orders from now on; resting ones are cancelled unless keep. */
 void orders_stop(struct orders *o, bool keep);

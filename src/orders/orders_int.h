@@ -7,6 +7,7 @@
  *   settle.c     requests, and the plan of each order: what must be read or cancelled next
  *   reconcile.c  positions and cash against the exchange
  *   start.c      what is read before trading begins
+ *   groups.c     the exchange's order groups, one for each shard
  */
 #ifndef ORDERS_ORDERS_INT_H
 #define ORDERS_ORDERS_INT_H
@@ -68,6 +69,7 @@ struct lot {
     uint32_t n_live;
     struct fee_rule fee;
     int32_t status; /* enum market_status */
+    uint32_t group; /* in groups; NONE: too many shards */
     bool halted;
     bool reading;
     enum lot_stage stage;
@@ -114,7 +116,20 @@ enum purpose {
     FOR_START_FILLS,
     FOR_START_BALANCE,
     FOR_START_POSITIONS,
-    FOR_START_FILLS_AGAIN
+    FOR_START_FILLS_AGAIN,
+    FOR_GROUP
+};
+
+#define SHARDS_MAX 16
+
+enum group_state { GROUP_NONE, GROUP_ASKED, GROUP_READY, GROUP_TRIGGERED };
+
+/* The order group of an exchange's shard. */
+struct group {
+    int32_t exchange_index;
+    enum group_state state;
+    char id[ORDER_ID_MAX]; /* empty: not made yet */
+    uint32_t tries;
 };
 
 struct req {
@@ -201,6 +216,9 @@ struct orders {
     usd_t cash_theirs;
     uint32_t cash_tries;
     uint32_t auth_row;
+    struct group groups[SHARDS_MAX];
+    uint32_t n_groups;
+    uint32_t unknown_row; /* creates of unknown outcome since the last good one */
     struct budget budget;
     struct worth worth;
     uint64_t worth_version; /* of the account when it was set, plus 1 */
@@ -235,6 +253,10 @@ static inline uint32_t timer_cash(const struct orders *o)
 static inline uint32_t timer_sweep(const struct orders *o)
 {
     return timer_start(o) + 2;
+}
+static inline uint32_t timer_groups(const struct orders *o)
+{
+    return timer_start(o) + 3;
 }
 static inline bool order_owed(const struct order *ord)
 {
@@ -294,6 +316,14 @@ void foreign_done(struct orders *o);
 void foreign_drop(struct orders *o); /* it is not: begin anew */
 void sweep_answer(struct orders *o, const struct ev_answer *a, bool last);
 bool lot_in_flight(const struct orders *o, uint32_t h);
+
+/* groups.c */
+void group_of_market(struct orders *o, uint32_t h, int32_t exchange_index);
+const char *group_id(const struct orders *o, uint32_t h); /* "": none is wanted; NULL: not ready */
+void groups_due(struct orders *o);
+void group_answer(struct orders *o, uint32_t index, const struct ev_answer *a);
+void group_refused(struct orders *o, uint32_t h); /* a create was refused since it was triggered */
+void groups_reset(struct orders *o);
 
 /* start.c */
 void start_begin(struct orders *o);

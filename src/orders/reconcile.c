@@ -138,7 +138,9 @@ static void adopt(struct orders *o, uint32_t h)
     record_account(o, h);
     if (!over(lot)) {
         o->stats.drifts++;
-        if (off > o->config.drift_halt_qty) {
+        if (o->config.drift_halt_all_qty != 0 && off > o->config.drift_halt_all_qty) {
+            orders_halt(o, "position drift", false);
+        } else if (off > o->config.drift_halt_qty) {
             orders_halt_market(o, p->mkt, "position drift");
         }
     }

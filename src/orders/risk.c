@@ -43,6 +43,12 @@ static struct numbers private_link(const struct risk_limits *l, const struct ris
     return flag(!v->private_link);
 }
 
+static struct numbers group(const struct risk_limits *l, const struct risk_view *v)
+{
+    (void)l;
+    return flag(!v->group_ready);
+}
+
 static struct numbers halted(const struct risk_limits *l, const struct risk_view *v)
 {
     (void)l;
@@ -172,6 +178,7 @@ static struct numbers (*const checks[RISK_MAX])(const struct risk_limits *,
                                                 const struct risk_view *) = {
     [RISK_READY] = ready,
     [RISK_PRIVATE_LINK] = private_link,
+    [RISK_GROUP] = group,
     [RISK_HALTED] = halted,
     [RISK_MARKET_HALTED] = market_halted,
     [RISK_MARKET_STATE] = market_state,
@@ -277,6 +284,7 @@ static struct risk_view harmless(const struct grid *grid)
     return (struct risk_view){
         .ready = true,
         .private_link = true,
+        .group_ready = true,
         .market_ok = true,
         .grid = grid,
         .yes_px = 50 * PX_CENT,
@@ -297,6 +305,9 @@ static struct risk_view wrong_for(enum risk_check_id id, const struct grid *grid
         break;
     case RISK_PRIVATE_LINK:
         v.private_link = false;
+        break;
+    case RISK_GROUP:
+        v.group_ready = false;
         break;
     case RISK_HALTED:
         v.halted = true;

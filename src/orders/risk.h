@@ -23,6 +23,7 @@ enum risk_unit { RISK_FLAG, RISK_PX, RISK_QTY, RISK_USD, RISK_COUNT };
 #define RISK_MAP(X)                                                                                \
     X(READY, "not_ready", RISK_FLAG)               /* start-up reads are not all answered */       \
     X(PRIVATE_LINK, "private_link", RISK_FLAG)     /* the session that tells of fills is down */   \
+    X(GROUP, "order_group", RISK_FLAG)             /* the shard's order group is not there */      \
     X(HALTED, "halted", RISK_FLAG)                 /* stopped or halted, all markets */            \
     X(MARKET_HALTED, "market_halted", RISK_FLAG)   /* drift, price scale, a person */              \
     X(MARKET_STATE, "market_state", RISK_FLAG)     /* not active, stale, crossed, one-sided */     \
@@ -71,7 +72,7 @@ struct risk_limits risk_limits_default(void);
 
 /* All that a check may look at. */
 struct risk_view {
-    bool ready, private_link, halted, market_halted, market_ok, lagging, unchecked;
+    bool ready, private_link, group_ready, halted, market_halted, market_ok, lagging, unchecked;
     const struct grid *grid;
     px_t yes_px;
     qty_t qty;

@@ -249,6 +249,8 @@ void orders_timers(struct orders *o)
             start_due(o);
         } else if (id == timer_cash(o)) {
             cash_due(o);
+        } else if (id == timer_groups(o)) {
+            groups_due(o);
         } else {
             sweep_due(o);
         }

@@ -283,6 +283,8 @@ void paper_read(struct paper *p, const struct request *r)
     case GW_CREATE:
     case GW_CANCEL:
     case GW_AMEND:
+    case GW_GROUP_CREATE:
+    case GW_GROUP_RESET:
     case GW_GET_ORDER:
     case GW_GET_BALANCE:
     case GW_GET_LIMITS:

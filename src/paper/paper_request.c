@@ -281,6 +281,10 @@ void paper_execute(struct paper *p, const struct request *r)
     case GW_AMEND:
         amend(p, r);
         return;
+    case GW_GROUP_CREATE:
+    case GW_GROUP_RESET: /* a group is there to be triggered when this process is stuck */
+        refuse(p, paper_answer_new(p, r, 0), 404, "order_group_not_found");
+        return;
     case GW_GET_ORDER:
         get_order(p, r);
         return;

@@ -51,6 +51,25 @@ enum status rest_read_cancel(const char *s, size_t n, struct rest_ack *ret, stru
     return read_ack(s, n, ACK_CANCEL, ret, err);
 }
 
+enum status rest_read_group(const char *s, size_t n, char *ret_id, size_t cap, struct err *err)
+{
+    json_t *root = reader_parse(s, n, "order group answer", err);
+    if (root == NULL) {
+        return ST_MALFORMED;
+    }
+    char id[REST_ID];
+    struct reader r = reader_of(root, "order group answer", err);
+    reader_text(&r, "order_group_id", REQUIRED, id, sizeof id);
+    json_decref(root);
+    if (r.st != ST_OK) {
+        return r.st;
+    }
+    if (id[0] == '\0') {
+        return ST_MALFORMED;
+    }
+    return text_copy(ret_id, cap, text_of(id)) ? ST_OK : ST_LIMIT;
+}
+
 enum status rest_read_balance(const char *s, size_t n, struct rest_balance *ret, struct err *err)
 {
     json_t *root = reader_parse(s, n, "balance", err);

@@ -50,6 +50,9 @@ enum status rest_read_create(const char *s, size_t n, struct rest_ack *ret,
                              struct err *err) MUST_CHECK;
 enum status rest_read_amend(const char *s, size_t n, struct rest_ack *ret,
                             struct err *err) MUST_CHECK;
+/* Answer of an order group's creation. ST_LIMIT: the id does not fit. */
+enum status rest_read_group(const char *s, size_t n, char *ret_id, size_t cap,
+                            struct err *err) MUST_CHECK;
 enum status rest_read_cancel(const char *s, size_t n, struct rest_ack *ret,
                              struct err *err) MUST_CHECK;
 

@@ -496,6 +496,8 @@ static void carry_out(struct tiny *t, const struct gw_request *req, struct ev_an
         do_cancel(t, req, a);
     } else if (req->op == GW_AMEND) {
         do_amend(t, req, a);
+    } else if (req->op == GW_GROUP_CREATE) {
+        snprintf(a->order_id, sizeof a->order_id, "group-%d", req->exchange_index);
     } else if (req->op == GW_GET_BALANCE) {
         a->balance = match_account(t->m, t->account)->cash;
     }

@@ -1300,6 +1300,200 @@ static void too_many_fills_or_orders_within_a_second_are_refused(void **state)
     rig_finish(&r);
 }
 
+/* --- order groups --- */
+
+static void open_with_group(struct rig *r)
+{
+    struct engine_config c = rig_config();
+    c.orders.group_limit = 1000 * QTY_ONE;
+    rig_start(r, &c);
+    rig_open(r);
+}
+
+static void group_made(struct rig *r, const char *id)
+{
+    rig_wait(r, RIG_MS);
+    const struct gw_request *q = rig_request(r);
+    assert_non_null(q);
+    assert_int_equal(q->op, GW_GROUP_CREATE);
+    assert_int_equal(q->qty, 1000 * QTY_ONE);
+    struct ev_answer a = rig_answer_to(q, GW_OK);
+    snprintf(a.order_id, sizeof a.order_id, "%s", id);
+    rig_answer(r, &a);
+}
+
+static void no_order_leaves_before_its_group_is_there_and_each_is_in_it(void **state)
+{
+    (void)state;
+    struct rig r;
+    open_with_group(&r);
+    rig_act(&r, ACT_BUY_YES);
+    expect(&r, VERDICT_REFUSED, "order_group");
+    r.action = ACT_BUY_YES;
+    group_made(&r, "g1"); /* and the policy is asked again */
+    const struct gw_request *q = rig_request(&r);
+    assert_non_null(q);
+    assert_int_equal(q->op, GW_CREATE);
+    assert_string_equal(q->group_id, "g1");
+    rig_finish(&r);
+}
+
+static void a_group_that_cannot_be_made_is_tried_again(void **state)
+{
+    (void)state;
+    struct rig r;
+    open_with_group(&r);
+    rig_wait(&r, RIG_MS);
+    struct ev_answer a = rig_answer_to(rig_request(&r), GW_UNKNOWN);
+    rig_answer(&r, &a);
+    rig_wait(&r, NS_PER_SEC);
+    const struct gw_request *q = rig_request(&r);
+    assert_non_null(q);
+    assert_int_equal(q->op, GW_GROUP_CREATE);
+    rig_finish(&r);
+}
+
+static void a_triggered_group_halts_and_resuming_resets_it(void **state)
+{
+    (void)state;
+    struct rig r;
+    open_with_group(&r);
+    group_made(&r, "g1");
+    rig_act(&r, ACT_BUY_YES);
+    struct ev_answer a = rig_answer_to(rig_request(&r), GW_REJECTED);
+    snprintf(a.error_code, sizeof a.error_code, "exceeded_order_group_risk_limit");
+    rig_answer(&r, &a);
+    const char *why = NULL;
+    assert_true(engine_halted(r.engine, &why));
+    assert_string_equal(why, "order group triggered");
+    struct ev_command resume = {.command = CMD_RESUME};
+    rig_event(&r, &resume.h, EV_COMMAND, EV_SRC_COMMAND, sizeof resume);
+    rig_act(&r, ACT_BUY_YES);
+    expect(&r, VERDICT_REFUSED, "order_group"); /* not before it is reset */
+    rig_wait(&r, RIG_MS);
+    const struct gw_request *q = rig_request(&r);
+    assert_non_null(q);
+    assert_int_equal(q->op, GW_GROUP_RESET);
+    assert_string_equal(q->order_id, "g1");
+    a = rig_answer_to(q, GW_OK);
+    rig_answer(&r, &a);
+    rig_act(&r, ACT_BUY_YES);
+    assert_int_equal(r.decision.verdict, VERDICT_SENT);
+    rig_finish(&r);
+}
+
+/* --- halts by themselves, and flattening --- */
+
+static void repeated_unknown_outcomes_halt(void **state)
+{
+    (void)state;
+    struct engine_config c = rig_config();
+    c.orders.unknown_halt_count = 2;
+    struct rig r;
+    rig_start(&r, &c);
+    rig_open(&r);
+    for (int i = 0; i < 2; i++) {
+        assert_false(engine_halted(r.engine, NULL));
+        rig_act(&r, ACT_BUY_YES);
+        assert_int_equal(r.decision.verdict, VERDICT_SENT);
+        struct gw_request q = r.req[r.n_req - 1];
+        struct ev_answer a = rig_answer_to(&q, GW_UNKNOWN);
+        rig_answer(&r, &a);
+        /* It turns out to be absent, so that the market is free for the next one. */
+        for (int k = 0; k < 40 && r.order.to_state == ORDER_UNKNOWN; k++) {
+            rig_wait(&r, 5 * NS_PER_SEC);
+            a = rig_answer_to(&r.req[r.n_req - 1], GW_OK);
+            a.as_of = RIG_WALL + r.now;
+            rig_answer(&r, &a);
+        }
+    }
+    const char *why = NULL;
+    assert_true(engine_halted(r.engine, &why));
+    assert_string_equal(why, "repeated unknown outcomes");
+    rig_finish(&r);
+}
+
+static void flatten_cancels_what_rests_and_closes_what_is_held(void **state)
+{
+    (void)state;
+    struct rig r;
+    open_rig(&r);
+    rig_fill(&r, "t0", "by hand", "", SIDE_YES, 4500, TEN, 0);
+    struct gw_request rests = resting(&r);
+    (void)rests;
+    struct ev_command c = {.command = CMD_FLATTEN};
+    rig_event(&r, &c.h, EV_COMMAND, EV_SRC_COMMAND, sizeof c);
+    const struct gw_request *cancel = NULL;
+    for (const struct gw_request *q = rig_request(&r); q != NULL; q = rig_request(&r)) {
+        assert_int_not_equal(q->op, GW_CREATE); /* not while something rests */
+        cancel = q->op == GW_CANCEL ? q : cancel;
+    }
+    assert_non_null(cancel);
+    struct ev_answer a = rig_answer_to(cancel, GW_OK);
+    a.remaining = TEN;
+    rig_answer(&r, &a);
+    const struct gw_request *q = rig_request(&r);
+    assert_non_null(q);
+    assert_int_equal(q->op, GW_CREATE);
+    assert_int_equal(q->outcome, SIDE_NO);
+    assert_int_equal(q->yes_px, 4000); /* the best bid */
+    assert_int_equal(q->qty, TEN);
+    assert_int_equal(q->tif, GW_IOC);
+    assert_true(q->reduce_only);
+    struct gw_request close = *q;
+    a = rig_answer_to(&close, GW_OK); /* six of ten: the rest was cancelled */
+    snprintf(a.order_id, sizeof a.order_id, "c1");
+    a.filled = 600;
+    rig_answer(&r, &a);
+    rig_fill(&r, "t1", "c1", close.client_id, SIDE_NO, 4000, 600, 0);
+    rig_book(&r, 4000, 5500);
+    while ((q = rig_request(&r)) != NULL && q->op != GW_CREATE) {
+    }
+    assert_non_null(q);
+    assert_int_equal(q->qty, 400);
+    close = *q;
+    rig_ack(&r, &close, "c2", 400, 0);
+    rig_fill(&r, "t2", "c2", close.client_id, SIDE_NO, 4000, 400, 0);
+    assert_int_equal(held(&r)->position, 0);
+    uint32_t n = r.n_req;
+    r.action = ACT_BUY_YES; /* the policy is not asked */
+    rig_book(&r, 4000, 5400);
+    for (uint32_t i = n; i < r.n_req; i++) {
+        assert_int_not_equal(r.req[i].op, GW_CREATE);
+    }
+    assert_true(engine_halted(r.engine, NULL));
+    rig_finish(&r);
+}
+
+static void a_book_without_buyers_is_not_asked_without_end(void **state)
+{
+    (void)state;
+    struct engine_config c = rig_config();
+    c.throttle = 250 * RIG_MS;
+    struct rig r;
+    rig_start(&r, &c);
+    rig_open(&r);
+    rig_fill(&r, "t0", "by hand", "", SIDE_YES, 4500, TEN, 0);
+    struct ev_command f = {.command = CMD_FLATTEN};
+    rig_event(&r, &f.h, EV_COMMAND, EV_SRC_COMMAND, sizeof f);
+    uint32_t creates = 0;
+    for (uint32_t i = 0; i < r.n_req && i < 60; i++) {
+        if (r.req[i].op != GW_CREATE) {
+            continue;
+        }
+        creates++;
+        char id[16];
+        snprintf(id, sizeof id, "o%u", i);
+        struct gw_request q = r.req[i];
+        rig_ack(&r, &q, id, 0, 0); /* nobody takes it */
+    }
+    assert_int_equal(creates, 1);
+    rig_wait(&r, 300 * RIG_MS);
+    rig_book(&r, 4000, 5500);
+    assert_true(r.n_req > 1);
+    rig_finish(&r);
+}
+
 static void client_ids_look_like_uuids_and_differ(void **state)
 {
     (void)state;
@@ -1372,6 +1566,12 @@ int main(void)
         cmocka_unit_test(a_loss_beyond_its_limit_halts_and_cancels_until_a_person_resumes),
         cmocka_unit_test(a_position_that_is_valued_for_the_first_time_is_no_loss),
         cmocka_unit_test(too_many_fills_or_orders_within_a_second_are_refused),
+        cmocka_unit_test(no_order_leaves_before_its_group_is_there_and_each_is_in_it),
+        cmocka_unit_test(a_group_that_cannot_be_made_is_tried_again),
+        cmocka_unit_test(a_triggered_group_halts_and_resuming_resets_it),
+        cmocka_unit_test(repeated_unknown_outcomes_halt),
+        cmocka_unit_test(flatten_cancels_what_rests_and_closes_what_is_held),
+        cmocka_unit_test(a_book_without_buyers_is_not_asked_without_end),
         cmocka_unit_test(client_ids_look_like_uuids_and_differ),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

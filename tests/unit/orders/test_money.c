@@ -201,6 +201,7 @@ static struct risk_view good(const struct grid *grid)
     return (struct risk_view){
         .ready = true,
         .private_link = true,
+        .group_ready = true,
         .market_ok = true,
         .grid = grid,
         .yes_px = 5000,
