@@ -1,5 +1,5 @@
 // judge.mjs - collects what the specifications do not say, and holds it against the written list of known deviations.
-import { readFileSync } from "node:fs";
+import { appendFileSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { AsyncApi } from "./asyncapi.mjs";
@@ -13,23 +13,30 @@ function pattern(glob) {
 }
 
 export class Judge {
-  /** test: the name under which deviations.json says where a deviation must be seen. */
+  /**
+   * test: the name under which deviations.json says where a deviation must be seen. With DELTAFLOW_JUDGE_SEEN each
+   * known deviation that is seen is appended to that file.
+   */
   constructor(test) {
     const reference = (name) => shared(join("reference", name));
     this.test = test;
     this.openapi = new OpenApi(reference("openapi.yaml"), reference("openapi-3.32-overlay.yaml"));
     this.asyncapi = new AsyncApi(reference("asyncapi.yaml"), reference("asyncapi-2026-10-overlay.yaml"));
-    this.deviations = JSON.parse(readFileSync(join(here, "deviations.json"), "utf8")).deviations.map((d) => ({
-      ...d,
-      match: d.match.map(pattern),
-      seen: 0,
-    }));
+    // Each pattern of the list says which tests must show it.
+    this.patterns = [];
+    const list = JSON.parse(readFileSync(join(here, "deviations.json"), "utf8")).deviations;
+    for (const { id, match } of list) {
+      for (const [glob, tests] of Object.entries(match)) {
+        this.patterns.push({ id, glob, match: pattern(glob), tests, seen: 0 });
+      }
+    }
     // Routes of products that the simulator does not have: section 7.2, unknown routes give 404 with plain text.
     for (const [name, { status = 404 }] of Object.entries(JSON.parse(readFileSync(join(here, "not_served.json"), "utf8")))) {
       const op = name.split(".")[1];
-      const id = op[0].toUpperCase() + op.slice(1);
-      const match = [pattern(`http ${id} ${status} / error of the shape *`), pattern(`http ${id} ${status} / status is not in the specification`)];
-      this.deviations.push({ id: `not-served ${name}`, match, seen: 0, seen_in: [] });
+      for (const what of ["error of the shape *", "status is not in the specification"]) {
+        const glob = `http ${op[0].toUpperCase()}${op.slice(1)} ${status} / ${what}`;
+        this.patterns.push({ id: `not served: ${name}`, glob, match: pattern(glob), tests: [], seen: 0 });
+      }
     }
     this.unknown = new Map();
     this.operations = new Map(); // operation -> set of statuses seen
@@ -57,8 +64,11 @@ export class Judge {
   weigh(kind, texts, evidence) {
     for (const text of texts) {
       const line = `${kind} ${text}`;
-      const known = this.deviations.filter((d) => d.match.some((m) => m.test(line)));
-      known.forEach((d) => d.seen++);
+      const known = this.patterns.filter((p) => p.match.test(line));
+      known.forEach((p) => p.seen++);
+      if (process.env.DELTAFLOW_JUDGE_SEEN) {
+        known.forEach((p) => appendFileSync(process.env.DELTAFLOW_JUDGE_SEEN, `${this.test}\t${p.id}\t${line}\n`));
+      }
       if (known.length === 0 && !this.unknown.has(line)) {
         this.unknown.set(line, evidence);
       }
@@ -68,16 +78,16 @@ export class Judge {
   /** What is wrong: deviations that no line of the list covers, and lines whose deviation no longer occurs. */
   verdict() {
     const wrong = [...this.unknown].map(([line, evidence]) => `not in the list: ${line}\n    ${evidence}`);
-    for (const d of this.deviations) {
-      if (d.seen === 0 && d.seen_in.includes(this.test)) {
-        wrong.push(`no longer occurs in ${this.test}: ${d.id}`);
+    for (const p of this.patterns) {
+      if (p.seen === 0 && p.tests.includes(this.test)) {
+        wrong.push(`no longer occurs in ${this.test}: ${p.id}: ${p.glob}`);
       }
     }
     return wrong;
   }
 
   summary() {
-    const seen = this.deviations.filter((d) => d.seen > 0).length;
+    const seen = new Set(this.patterns.filter((p) => p.seen > 0).map((p) => p.id)).size;
     return `${this.answers} answers of ${this.operations.size} operations and ${this.frames} frames of ${this.types.size} types judged; ${seen} known deviations seen`;
   }
 }
