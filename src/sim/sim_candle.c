@@ -8,7 +8,7 @@
 
 #include "sim/sim_read.h"
 
-#define CANDLES_KEPT_MIN 120u
+#define CANDLES_KEPT_MIN 20u
 
 struct candles {
     struct candle *v; /* a ring */

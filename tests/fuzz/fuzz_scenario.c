@@ -1,8 +1,8 @@
 /*
  * Scenarios and actions of any form against the simulator. An input that begins with 'A' is
- * actions, one JSON text a line; any other is a scenario, and if it is accepted it runs to its end
- * (or for a while). Replies must be JSON, refusals must say why, the money must add up, the dump
- * must be JSON.
+ * actions, one JSON text a line (a line that begins with 'O' is an order of the user, 'C' cancels
+ * all); any other is a scenario, and if it is accepted it runs to its end (or for a while). Replies
+ * must be JSON, refusals must say why, the money must add up, the dump must be JSON.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -94,8 +94,30 @@ static void check_dump(struct sim *sim)
     buf_finish(&b);
 }
 
+static void request(struct sim *sim, const char *method, struct text body, wall_ns_t wall,
+                    mono_ns_t now)
+{
+    char ts[32];
+    struct sim_http_resp resp = {.body = {.max = (size_t)1 << 20}};
+    snprintf(ts, sizeof ts, "%lld", (long long)(wall / NS_PER_MS));
+    struct sim_http_req req = {.method = text_of(method),
+                               .path = TEXT("/trade-api/v2/portfolio/events/orders"),
+                               .query = TEXT(""),
+                               .auth = {TEXT(KEY), text_of(ts), TEXT("s")},
+                               .body = body,
+                               .content_type = TEXT("application/json")};
+    sim_http(sim, &req, wall, now, &resp);
+    ensure(resp.status >= 200 && resp.status < 600);
+    buf_finish(&resp.body);
+}
+
 static void act(struct sim *sim, struct text line, wall_ns_t wall, mono_ns_t now)
 {
+    if (line.n > 0 && (line.p[0] == 'O' || line.p[0] == 'C')) {
+        request(sim, line.p[0] == 'O' ? "POST" : "DELETE", (struct text){line.p + 1, line.n - 1},
+                wall, now);
+        return;
+    }
     json_t *action = json_loadb(line.p, line.n, JSON_REJECT_DUPLICATES, NULL);
     if (action == NULL) {
         return;
