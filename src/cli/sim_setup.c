@@ -66,6 +66,7 @@ static struct sim_rules rules_of(const struct rules_options *o)
         .post_only_cross = o->post_only_cross,
         .fok_kill = o->fok_kill,
         .user_data_lag_ms = o->user_data_lag_ms,
+        .listing_delay_ms = o->listing_delay_ms,
         .client_order_id_reuse = o->client_order_id_reuse,
         .cancel_client_order_id = o->cancel_client_order_id,
         .create_200 = o->create_200,

@@ -217,6 +217,7 @@ struct rules_options {
     bool self_per_subaccount;
     int close;
     int64_t user_data_lag_ms;
+    int64_t listing_delay_ms;
     bool inactive_shut;
 };
 

@@ -200,6 +200,9 @@ static const struct config_option rows[] = {
     {RULE(user_data_lag_ms, OPT_INT, "0",
           "user_data_timestamp lies so far back, and at least rules.stale_read_ms."),
      .max = 3600000, .unit = "ms"},
+    {RULE(listing_delay_ms, OPT_INT, "0",
+          "A market listed while the exchange runs cannot be read over REST for so long."),
+     .max = 60000, .unit = "ms"},
     {RULE(inactive_shut, OPT_BOOL, "false",
           "A deactivated market refuses cancels too, not only new orders and amends.")},
 };

@@ -113,6 +113,7 @@ struct sim_rules {
     bool self_per_subaccount; /* self-trade prevention looks at the subaccount, not the user */
     int close;                /* enum rule_close */
     int64_t user_data_lag_ms; /* user_data_timestamp lags so much; at least stale_read_ms */
+    int64_t listing_delay_ms; /* a market listed while running reads as 404 for so long */
     bool inactive_shut;       /* a deactivated market refuses cancels too */
 };
 struct sim_rules sim_rules_default(void);

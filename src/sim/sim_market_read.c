@@ -25,6 +25,14 @@ bool market_archived(const struct sim *sim, uint32_t market)
     return k->status == M_FINALIZED && k->settled < cutoff_settled(sim);
 }
 
+/* Reads lag behind the listing (sheet 5.7.8): what was there at the start is always seen. */
+static bool seen(const struct sim *sim, uint32_t market)
+{
+    const struct smarket *k = &sim->markets[market];
+    return k->created <= sim->start_wall ||
+           sim->wall - k->created >= sim->config.rules.listing_delay_ms * NS_PER_MS;
+}
+
 /* --- one market --- */
 
 static void write_quotes(struct sim *sim, struct jw *w, uint32_t market)
@@ -158,7 +166,7 @@ static bool between(wall_ns_t t, int64_t min_s, int64_t max_s)
 static bool passes(const struct sim *sim, const struct filter *f, uint32_t market)
 {
     const struct smarket *k = &sim->markets[market];
-    if (market_archived(sim, market) != f->historical ||
+    if (!seen(sim, market) || market_archived(sim, market) != f->historical ||
         (f->named != NULL && (f->named[market >> 6] >> (market & 63) & 1) == 0)) {
         return false;
     }
@@ -332,7 +340,8 @@ void historical_markets_read(const struct read *q)
 static void one(const struct read *q, struct text ticker, bool historical)
 {
     uint32_t market = sim_find_market(q->sim, ticker);
-    if (market == NO_INDEX || market_archived(q->sim, market) != historical) {
+    if (market == NO_INDEX || !seen(q->sim, market) ||
+        market_archived(q->sim, market) != historical) {
         reply_not_found(q->r);
         return;
     }

@@ -231,6 +231,22 @@ static void an_empty_book_prints_its_ends(void **state)
     fix_end(&f);
 }
 
+static void a_rule_makes_a_new_market_unreadable_for_a_while(void **state)
+{
+    (void)state;
+    struct sim_rules rules = sim_rules_default();
+    rules.listing_delay_ms = 300;
+    struct fix f = rest_ruled(rules);
+    fix_advance(&f, SEC);
+    rest_act(&f, CREATE "\"KXA-1-A\"}");
+    assert_code(&f, rest_get(&f, NULL, "/markets/KXA-1-A"), 404, "not_found");
+    list_is(&f, "tickers=KXA-1-A", "");
+    fix_advance(&f, SEC * 3 / 10);
+    assert_int_equal(rest_get(&f, NULL, "/markets/KXA-1-A"), 200);
+    list_is(&f, "tickers=KXA-1-A", "KXA-1-A");
+    fix_end(&f);
+}
+
 /* --- books --- */
 
 static void a_book_rises_by_price_and_depth_keeps_the_best(void **state)
@@ -519,6 +535,7 @@ int main(void)
         cmocka_unit_test(pages_stay_whole_while_markets_are_listed),
         cmocka_unit_test(a_market_has_every_field_of_a_captured_one),
         cmocka_unit_test(a_market_shows_what_it_was_listed_with),
+        cmocka_unit_test(a_rule_makes_a_new_market_unreadable_for_a_while),
         cmocka_unit_test(an_empty_book_prints_its_ends),
         cmocka_unit_test(a_book_rises_by_price_and_depth_keeps_the_best),
         cmocka_unit_test(books_come_in_hundreds_with_tickers_repeated_or_joined),
