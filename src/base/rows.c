@@ -190,17 +190,22 @@ bool row_gap(const struct row_table *t, const struct row_skip *skip, uint32_t n_
     return false;
 }
 
-void varint_put(struct buf *b, int64_t v)
+size_t varint_write(int64_t v, char out[VARINT_MAX])
 {
     uint64_t u = ((uint64_t)v << 1) ^ (v < 0 ? UINT64_MAX : 0);
-    char out[10];
     size_t n = 0;
     while (u >= 0x80) {
         out[n++] = (char)(u | 0x80);
         u >>= 7;
     }
     out[n++] = (char)u;
-    buf_add(b, out, n);
+    return n;
+}
+
+void varint_put(struct buf *b, int64_t v)
+{
+    char out[VARINT_MAX];
+    buf_add(b, out, varint_write(v, out));
 }
 
 bool varint_get(struct text bytes, size_t *at, int64_t *ret)

@@ -78,6 +78,8 @@ bool row_gap(const struct row_table *t, const struct row_skip *skip, uint32_t n_
              uint32_t *ret_at, uint32_t *ret_n);
 
 /* --- numbers in bytes: zigzag, 7 bits a byte --- */
+#define VARINT_MAX 10
+size_t varint_write(int64_t v, char out[VARINT_MAX]); /* how many bytes */
 void varint_put(struct buf *b, int64_t v);
 /* False: the bytes end, or hold more than 64 bits. *at moves on. */
 bool varint_get(struct text bytes, size_t *at, int64_t *ret);

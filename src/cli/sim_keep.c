@@ -31,11 +31,12 @@ static bool save(struct exchange *x, bool whole, struct err *err)
     mono_ns_t began = clock_mono();
     uint64_t rows = 0;
     enum status st = sim_state_save(x->sim, whole, &out, &rows);
+    mono_ns_t found = clock_mono();
     st = st == ST_OK ? simdb_commit(x->db, err)
                      : err_set(err, st, "the state cannot be written to %s", x->o->state);
     x->saved = clock_mono();
     if (rows > 0) {
-        simdb_timed(x->db, x->saved - began);
+        simdb_timed(x->db, found - began, x->saved - found);
     }
     return st == ST_OK;
 }
@@ -87,10 +88,11 @@ void keep_close(struct exchange *x)
     const struct simdb_stats *s = simdb_stats(x->db);
     if (s->commits > 0) {
         log_info("sim",
-                 "state kept file=%s commits=%" PRIu64 " rows=%" PRIu64 " mean_us=%.1f max_us=%.1f "
-                 "unnamed=%" PRIu64,
-                 x->o->state, s->commits, s->rows, (double)s->ns / 1e3 / (double)s->commits,
-                 (double)s->ns_max / 1e3, x->sim != NULL ? sim_state_missed(x->sim) : 0);
+                 "state kept file=%s commits=%" PRIu64 " rows=%" PRIu64
+                 " find_us=%.1f commit_us=%.1f max_us=%.1f unnamed=%" PRIu64,
+                 x->o->state, s->commits, s->rows, (double)s->find_ns / 1e3 / (double)s->commits,
+                 (double)s->commit_ns / 1e3 / (double)s->commits, (double)s->ns_max / 1e3,
+                 x->sim != NULL ? sim_state_missed(x->sim) : 0);
     }
     simdb_close(x->db);
     x->db = NULL;

@@ -195,9 +195,12 @@ static void put_order(struct buf *b, const struct slot *s)
         o->rested,
         0,
     };
+    char bytes[ORDER_NUMBERS * VARINT_MAX];
+    size_t n = 0;
     for (int i = 0; i < ORDER_NUMBERS; i++) {
-        varint_put(b, v[i]);
+        n += varint_write(v[i], bytes + n);
     }
+    buf_add(b, bytes, n);
 }
 
 static bool level_empty(const struct mlevel *l)
@@ -220,25 +223,20 @@ static void put_level(const struct match *m, struct buf *b, px_t px, const struc
     }
 }
 
-/* Levels that hold something; put: write them. */
-static uint32_t walk_side(const struct match *m, uint32_t market, enum side side, struct buf *put)
+/* Levels that hold something. */
+static void put_side(const struct match *m, uint32_t market, enum side side, struct buf *b)
 {
     const struct market *k = &m->markets[market];
     const struct mside *s = &k->side[side];
-    uint32_t n = 0;
     for (uint32_t w = 0; w < s->n_words; w++) {
         for (uint32_t j = 0; s->pages[w] != NULL && j < PAGE; j++) {
             const struct mlevel *l = &s->pages[w][j];
-            if (level_empty(l)) {
-                continue;
-            }
-            n++;
-            if (put != NULL) {
-                put_level(m, put, grid_px(&k->grid, (int32_t)(w * PAGE + j)), l);
+            if (!level_empty(l)) {
+                put_level(m, b, grid_px(&k->grid, (int32_t)(w * PAGE + j)), l);
             }
         }
     }
-    return n;
+    varint_put(b, 0);
 }
 
 void match_state_book(const struct match *m, uint32_t market, struct buf *scratch,
@@ -252,8 +250,7 @@ void match_state_book(const struct match *m, uint32_t market, struct buf *scratc
         varint_put(scratch, e->withheld);
         varint_put(scratch,
                    e->withheld > 0 ? grid_px(&m->markets[market].grid, e->withheld_at) : 0);
-        varint_put(scratch, walk_side(m, market, side, NULL));
-        (void)walk_side(m, market, side, scratch);
+        put_side(m, market, side, scratch);
     }
     *ret = (struct match_kept_book){{scratch->p, scratch->n}};
 }
@@ -551,18 +548,17 @@ static enum status get_order(struct match *m, uint32_t market, enum side side, p
     return ST_OK;
 }
 
-static enum status get_level(struct match *m, uint32_t market, enum side side, struct text bytes,
-                             size_t *at)
+static enum status get_level(struct match *m, uint32_t market, enum side side, px_t px,
+                             struct text bytes, size_t *at)
 {
-    int64_t px = 0;
     int64_t tail = 0;
     int64_t taken = 0;
     int64_t n = 0;
-    if (!varint_get(bytes, at, &px) || !varint_get(bytes, at, &tail) ||
-        !varint_get(bytes, at, &taken) || !varint_get(bytes, at, &n)) {
+    if (!varint_get(bytes, at, &tail) || !varint_get(bytes, at, &taken) ||
+        !varint_get(bytes, at, &n)) {
         return ST_MALFORMED;
     }
-    int32_t index = px > 0 && px < PX_ONE ? grid_index(&m->markets[market].grid, (px_t)px) : -1;
+    int32_t index = px > 0 && px < PX_ONE ? grid_index(&m->markets[market].grid, px) : -1;
     if (index < 0 || !qty_ok(tail) || !qty_ok(taken) || n < 0) {
         return ST_MALFORMED;
     }
@@ -625,13 +621,14 @@ enum status match_load_book(struct match *m, uint64_t key, const struct match_ke
             ? ST_OK
             : ST_MALFORMED;
     for (int s = 0; s < 2 && st == ST_OK; s++) {
-        int64_t n = 0;
-        st = get_withheld(m, (uint32_t)key, s == 0 ? SIDE_YES : SIDE_NO, row->levels, &at);
-        if (st == ST_OK) {
-            st = varint_get(row->levels, &at, &n) && n >= 0 ? ST_OK : ST_MALFORMED;
-        }
-        for (int64_t i = 0; i < n && st == ST_OK; i++) {
-            st = get_level(m, (uint32_t)key, s == 0 ? SIDE_YES : SIDE_NO, row->levels, &at);
+        enum side side = s == 0 ? SIDE_YES : SIDE_NO;
+        int64_t px = -1;
+        st = get_withheld(m, (uint32_t)key, side, row->levels, &at);
+        while (st == ST_OK && px != 0) {
+            st = varint_get(row->levels, &at, &px) ? ST_OK : ST_MALFORMED;
+            if (st == ST_OK && px != 0) {
+                st = get_level(m, (uint32_t)key, side, px, row->levels, &at);
+            }
         }
     }
     if (st == ST_OK && at != row->levels.n) {

@@ -16,7 +16,7 @@
 #include "sim/sim_read.h"
 
 #define SWEEP_BYTES ((size_t)64 << 10) /* of each large table compared at each save */
-#define SWEEP_BOOKS 4u
+#define SWEEP_BOOKS 1u
 #define WHOLE_BYTES ((size_t)1 << 20) /* tables up to this size are compared whole */
 
 /* --- the exchange's tables --- */
@@ -781,7 +781,11 @@ static bool save_positions(struct save *s, uint32_t account)
     for (uint32_t i = 0; i < n; i++) {
         const struct match_position *p = match_position_at(s->sim->match, account, i);
         bool fresh = i >= a->n;
+        if (!fresh && memcmp(p, &a->positions[i], sizeof *p) == 0) {
+            continue; /* as most are */
+        }
         if (!fresh && row_equal(t, p, &a->positions[i])) {
+            a->positions[i] = *p;
             continue;
         }
         if (!sim_grow((void **)&a->positions, i, &a->cap, sizeof *a->positions)) {

@@ -515,8 +515,9 @@ const struct simdb_stats *simdb_stats(const struct simdb *db)
     return &db->stats;
 }
 
-void simdb_timed(struct simdb *db, mono_ns_t ns)
+void simdb_timed(struct simdb *db, mono_ns_t find, mono_ns_t commit)
 {
-    db->stats.ns += ns;
-    db->stats.ns_max = ns > db->stats.ns_max ? ns : db->stats.ns_max;
+    db->stats.find_ns += find;
+    db->stats.commit_ns += commit;
+    db->stats.ns_max = find + commit > db->stats.ns_max ? find + commit : db->stats.ns_max;
 }

@@ -44,9 +44,10 @@ enum status simdb_clear(struct simdb *db, struct err *err) MUST_CHECK;
 
 struct simdb_stats {
     uint64_t commits, rows;
-    mono_ns_t ns, ns_max; /* spent in commits and rows; the longest commit */
+    mono_ns_t find_ns, commit_ns; /* spent in finding what changed and putting it, in commits */
+    mono_ns_t ns_max;             /* the longest of both together */
 };
 const struct simdb_stats *simdb_stats(const struct simdb *db);
-void simdb_timed(struct simdb *db, mono_ns_t ns); /* a save and its commit took so long */
+void simdb_timed(struct simdb *db, mono_ns_t find, mono_ns_t commit); /* they took so long */
 
 #endif
