@@ -42,6 +42,7 @@ struct sim_config sim_config_default(void)
         .live_window_ns = 90 * 86400 * NS_PER_SEC,
         .order_window_ns = 14 * 86400 * NS_PER_SEC,
         .max_open_orders = 200000,
+        .max_order_groups = 100000,
         .tier_name = "basic", /* capacities of June 2026: one second */
         .read_rate = 200,
         .read_capacity = 200,

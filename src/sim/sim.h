@@ -154,8 +154,8 @@ struct sim_config {
     usd_t balance;            /* of each user at start */
     const char *fee_type;     /* "quadratic", "quadratic_with_maker_fees" */
     int64_t fee_mult_micros;
-    uint32_t max_open_orders; /* of a user */
-    uint32_t exchange_index;  /* the shard that markets are on, 0 to 7 */
+    uint32_t max_open_orders, max_order_groups; /* of a user */
+    uint32_t exchange_index;                    /* the shard that markets are on, 0 to 7 */
     const char *tier_name;
     int64_t read_rate, read_capacity, write_rate, write_capacity;
     double time_scale;        /* the schedule of markets and scenarios runs so many times as fast */

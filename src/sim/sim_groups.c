@@ -159,7 +159,8 @@ static struct refusal add_group(struct call *c, uint32_t account, qty_t limit, s
 {
     struct sim *sim = c->sim;
     static const struct refusal broken = {500, "internal_server_error", NULL};
-    if (sim->n_groups >= GROUPS_MAX && groups_of(sim, c->user) >= GROUPS_MAX) {
+    uint32_t most = sim->config.max_order_groups;
+    if (sim->n_groups >= most && groups_of(sim, c->user) >= most) {
         return (struct refusal){400, "too_many_order_groups", NULL};
     }
     if (!sim_grow((void **)&sim->groups, sim->n_groups, &sim->groups_cap, sizeof *sim->groups)) {

@@ -32,7 +32,6 @@
 #define SHARDS         8 /* exchange_index 0 to 7 */
 #define MAX_ACCOUNTS   65536u
 #define STALE_MAX      256                  /* canceled orders whose reads may lag at one time */
-#define GROUPS_MAX     100000u              /* of a user: sheet 18 */
 #define CLIENT_KEY_MAX (CLIENT_ID_MAX + 16) /* "user:client_order_id" */
 
 #define BACKLOG_MAX      ((size_t)16 << 20)  /* bytes kept for a reader that is behind */

@@ -194,6 +194,25 @@ static void a_limit_below_what_was_matched_triggers(void **state)
     fix_end(&f);
 }
 
+static void a_user_has_no_more_groups_than_the_limit(void **state)
+{
+    (void)state;
+    struct sim_config c = sim_config_default();
+    assert_int_equal(c.max_order_groups, 100000);
+    c.max_order_groups = 2;
+    struct fix f = rest_with(c);
+    char id[64];
+    make_group(&f, "{\"contracts_limit\":3}", id);
+    make_group(&f, "{\"contracts_limit\":3}", id);
+    assert_code(
+        &f,
+        fix_request(&f, KEY_A, "POST", "/portfolio/order_groups/create", "{\"contracts_limit\":3}"),
+        400, "too_many_order_groups");
+    assert_status(&f, rest_at(&f, KEY_A, "DELETE", GROUP, id, NULL), 200);
+    make_group(&f, "{\"contracts_limit\":3}", id);
+    fix_end(&f);
+}
+
 static void groups_of_others_and_of_nobody_are_not_found(void **state)
 {
     (void)state;
@@ -230,6 +249,7 @@ int main(void)
         cmocka_unit_test(matches_older_than_15_seconds_do_not_count),
         cmocka_unit_test(a_trigger_cancels_at_once),
         cmocka_unit_test(a_limit_below_what_was_matched_triggers),
+        cmocka_unit_test(a_user_has_no_more_groups_than_the_limit),
         cmocka_unit_test(groups_of_others_and_of_nobody_are_not_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -93,6 +93,27 @@ static void the_entry_check_looks_at_cash_alone_if_so_ruled(void **state)
     fix_end(&f);
 }
 
+static void an_order_that_cash_does_not_pay_any_more_is_canceled_before_the_trade(void **state)
+{
+    (void)state;
+    struct sim_rules rules = sim_rules_default();
+    rules.entry_cash = true;
+    struct fix f = rest_ruled(rules);
+    assert_status(&f, place(&f, KEY_A, "c1", "bid", "1000.00", "0.9000", GTC, ""), 201);
+    assert_status(&f, place(&f, KEY_A, "c2", "bid", "1000.00", "0.9000", GTC, ""), 201);
+    assert_status(&f, place(&f, KEY_B, "m", "ask", "2000.00", "0.9000", GTC, ""), 201);
+    assert_string_equal(fix_text(f.body, "fill_count"), "1000.00");
+    assert_status(&f, rest_get(&f, KEY_A, "/portfolio/orders"), 200);
+    assert_string_equal(fix_text(f.body, "orders/0/client_order_id"), "c2");
+    assert_string_equal(fix_text(f.body, "orders/0/status"), "canceled");
+    assert_string_equal(fix_text(f.body, "orders/0/fill_count_fp"), "0.00");
+    assert_string_equal(fix_text(f.body, "orders/1/status"), "executed");
+    json_t *d = fix_dump(&f);
+    assert_string_equal(fix_text(d, "orders/1/reason"), "MarginCancel");
+    json_decref(d);
+    fix_end(&f);
+}
+
 static void fees_round_to_cents_if_so_ruled(void **state)
 {
     (void)state;
@@ -494,6 +515,7 @@ int main(void)
         cmocka_unit_test(balance_is_what_is_free_if_so_ruled),
         cmocka_unit_test(portfolio_value_holds_the_cash_if_so_ruled),
         cmocka_unit_test(the_entry_check_looks_at_cash_alone_if_so_ruled),
+        cmocka_unit_test(an_order_that_cash_does_not_pay_any_more_is_canceled_before_the_trade),
         cmocka_unit_test(fees_round_to_cents_if_so_ruled),
         cmocka_unit_test(fills_have_every_field_newest_first),
         cmocka_unit_test(each_filter_of_fills_filters),
