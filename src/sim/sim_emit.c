@@ -200,9 +200,6 @@ void emit_tickers(struct sim *sim, uint32_t market, wall_ns_t at)
     struct smarket *k = &sim->markets[market];
     sim_state_touch(sim, market);
     candle_quote(sim, market, at);
-    if (sim->subs_of[CH_TICKER] == 0) {
-        return;
-    }
     px_t bid = match_best(sim->match, market, SIDE_YES);
     px_t no = match_best(sim->match, market, SIDE_NO);
     qty_t bid_qty = match_level_qty(sim->match, market, SIDE_YES, bid);
@@ -216,6 +213,9 @@ void emit_tickers(struct sim *sim, uint32_t market, wall_ns_t at)
     k->told_bid_qty = bid_qty;
     k->told_ask_qty = ask_qty;
     k->told_volume = k->volume;
+    if (sim->subs_of[CH_TICKER] == 0) {
+        return;
+    }
     msg_ticker(sim, &sim->body, market);
     struct sub_walk w = sub_walk(sim, CH_TICKER, market);
     EACH_SUB(s, &w)

@@ -191,7 +191,7 @@ void subs_market_added(struct sim *sim, uint32_t market)
     for (uint32_t i = 0; i < l->n; i++) {
         struct sub *s = l->v[i];
         set_remove(&s->ghosts, g);
-        if (set_add(&s->markets, market)) {
+        if (!s->all && set_add(&s->markets, market)) {
             follow(sim, s, market);
         }
     }

@@ -279,7 +279,7 @@ static void a_subscription_to_everything_can_lose_a_market_and_get_it_back(void 
     struct fix f = fix_still();
     struct peer *p = subscribed(&f, KEY_A, "'channels':['ticker']");
     size_t n = frames(p);
-    rest(&f, "c1");
+    assert_int_equal(order(&f, KEY_B, "c1", "bid", "0.9900", "immediate_or_cancel"), 201);
     assert_true(frames(p) > n); /* it hears of the first market */
     fix_frame(&f, p,
               q("{'id':2,'cmd':'update_subscription','params':{'sid':1,'action':'delete_markets',"
