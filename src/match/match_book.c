@@ -47,6 +47,7 @@ struct mlevel *page_make(struct mside *s, int32_t index)
         for (uint32_t i = 0; i < PAGE; i++) {
             (*page)[i].head = NONE;
             (*page)[i].last = NONE;
+            (*page)[i].gapped = NONE;
         }
     }
     return &(*page)[(uint32_t)index & (PAGE - 1)];
@@ -135,6 +136,7 @@ void queue_append(struct match *m, struct mlevel *l, uint32_t slot)
         l->head = slot;
     }
     l->last = slot;
+    l->gapped = s->gap > 0 ? slot : l->gapped;
     l->users += s->o.remaining;
 }
 
@@ -168,6 +170,9 @@ void queue_unlink(struct match *m, struct mlevel *l, uint32_t slot)
     } else {
         l->head = k->next;
     }
+    if (l->gapped == slot) {
+        l->gapped = k->next != NONE ? k->next : k->prev;
+    }
     l->users -= s->o.remaining;
     s->gap = 0;
     s->early = 0;
@@ -180,16 +185,21 @@ static void gap_cut(struct slot *s, qty_t qty, int64_t ts_ms)
     s->early_ts = ts_ms;
 }
 
+/* An order without a gap is passed once, not at each removal. */
 static void remove_from_back(struct match *m, struct mlevel *l, qty_t qty, int64_t ts_ms)
 {
     qty_t x = qty_min(qty, l->tail);
     l->tail -= x;
     qty -= x;
-    for (uint32_t i = l->last; i != NONE && qty > 0; i = m->links[i].prev) {
-        x = qty_min(qty, m->slots[i].gap);
+    while (qty > 0 && l->gapped != NONE) {
+        struct slot *s = &m->slots[l->gapped];
+        x = qty_min(qty, s->gap);
         if (x > 0) {
-            gap_cut(&m->slots[i], x, ts_ms);
+            gap_cut(s, x, ts_ms);
             qty -= x;
+        }
+        if (s->gap == 0) {
+            l->gapped = m->links[l->gapped].prev;
         }
     }
 }
@@ -199,7 +209,8 @@ void queue_remove(struct match *m, struct mlevel *l, qty_t qty, int64_t ts_ms, e
     qty_t all = l->anon;
     qty_t left = qty;
     if (q == MATCH_QUEUE_PROPORTIONAL && all > 0) {
-        for (uint32_t i = l->head; i != NONE; i = m->links[i].next) {
+        uint32_t i = l->gapped != NONE ? l->head : NONE;
+        for (; i != NONE; i = i != l->gapped ? m->links[i].next : NONE) {
             struct slot *s = &m->slots[i];
             qty_t x = (qty_t)((wide_t)s->gap * qty / all);
             if (x > 0) {

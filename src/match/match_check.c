@@ -11,8 +11,13 @@ static const char *check_level(const struct match *m, const struct mlevel *l, in
     qty_t anon = l->tail;
     qty_t users = 0;
     uint32_t prev = NONE;
+    bool behind = l->gapped == NONE; /* behind the last order with a gap */
     for (uint32_t i = l->head; i != NONE; i = m->links[i].next) {
         const struct slot *s = &m->slots[i];
+        if (behind && s->gap != 0) {
+            return "an order has a gap where none should be";
+        }
+        behind = behind || i == l->gapped;
         if (!s->live || !s->in_book || m->links[i].prev != prev || s->o.remaining <= 0 ||
             s->gap < 0 || s->index != index || s->o.status != MATCH_RESTING) {
             return "an order in a queue is not as it must be";
@@ -23,6 +28,9 @@ static const char *check_level(const struct match *m, const struct mlevel *l, in
         anon += s->gap;
         users += s->o.remaining;
         prev = i;
+    }
+    if (!behind) {
+        return "a level's last gap is of no order";
     }
     if (prev != l->last) {
         return "a queue's last order is not its last";

@@ -48,6 +48,7 @@ struct mlevel {
     qty_t users; /* orders of users */
     qty_t taken; /* recorded size that users took */
     uint32_t head, last;
+    uint32_t gapped;   /* no order behind this one has a gap; NONE: no order has one */
     uint64_t ahead_no; /* result in which the orders' ahead was counted */
 };
 

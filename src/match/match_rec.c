@@ -145,8 +145,10 @@ void match_rec_trade(struct match *m, uint32_t market, enum side maker, px_t px,
     }
     struct mlevel *l = level_at(m, market, maker, index);
     if (l != NULL && trade_through(m)) {
-        for (uint32_t i = l->head; i != NONE && left > 0; i = m->links[i].next) {
+        uint32_t i = l->gapped != NONE ? l->head : NONE;
+        while (i != NONE && left > 0) {
             left -= eat_gap(m, l, i, left, ts_ms);
+            i = i != l->gapped ? m->links[i].next : NONE;
         }
         return;
     }

@@ -539,6 +539,7 @@ static enum status get_order(struct match *m, uint32_t market, enum side side, p
     s->index = grid_index(&m->markets[market].grid, px);
     queue_append(m, l, slot);
     s->gap = v[19];
+    l->gapped = s->gap > 0 ? slot : l->gapped;
     s->early = v[20];
     s->early_ts = v[21];
     l->anon += v[19];

@@ -101,6 +101,36 @@ static void every_queue_place_can_be_asked_for(void **state)
     fix_end(&f);
 }
 
+/* Behind the only order that has size in front of it stand very many; each recorded removal takes
+ * some of that size. */
+static void removals_do_not_pass_the_whole_queue(void **state)
+{
+    (void)state;
+    for (int queue = MATCH_QUEUE_PESSIMISTIC; queue <= MATCH_QUEUE_TRADE_THROUGH; queue++) {
+        struct match_config c = {.max_orders = MANY, .queue = (enum match_queue)queue};
+        struct fix f = fix_with(c, "quadratic", true);
+        struct level y = {100, 1000 * QTY_ONE};
+        assert_int_equal(match_deposit(f.m, f.a, 10000 * USD_ONE), ST_OK);
+        assert_int_equal(match_rec_snapshot(f.m, f.market, &y, 1, NULL, 0, 1), ST_OK);
+        uint64_t first = 0;
+        for (uint32_t i = 0; i < MANY; i++) {
+            struct match_request r = req(&f, f.a, SIDE_YES, 1, 1);
+            uint64_t id = 0;
+            assert_int_equal(match_place(f.m, &r, ++f.now, &id), MATCH_ACCEPTED);
+            first = i == 0 ? id : first;
+        }
+        for (int64_t i = 0; i < 40000; i++) {
+            if (i % 2 == 0) {
+                match_rec_trade(f.m, f.market, SIDE_YES, 100, 2, i, i);
+            }
+            assert_int_equal(match_rec_delta(f.m, f.market, SIDE_YES, 100, -2, i, i), ST_OK);
+        }
+        assert_int_equal(match_anon_qty(f.m, f.market, SIDE_YES, 100), 20000);
+        assert_true(match_queue_ahead(f.m, first) <= 20000);
+        fix_end(&f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -109,6 +139,7 @@ int main(void)
         cmocka_unit_test(expiries_end_all_of_them_in_time),
         cmocka_unit_test(a_close_and_a_mass_cancel_end_all_of_them),
         cmocka_unit_test(every_queue_place_can_be_asked_for),
+        cmocka_unit_test(removals_do_not_pass_the_whole_queue),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
