@@ -48,8 +48,7 @@ static struct orders_config orders_config_of(const struct run_options *ro, uint6
     c.drift_halt_qty = o->drift_halt_count;
     c.drift_halt_all_qty = o->drift_halt_all_count;
     c.unknown_halt_count = (uint32_t)ro->risk.unknown_halt;
-    /* A paper account has no group: there is nothing to be taken off a book while we are stuck. */
-    c.group_limit = ro->paper.enabled ? 0 : ro->risk.group_contracts * QTY_ONE;
+    c.group_limit = ro->risk.group_contracts * QTY_ONE;
     c.limits = run_risk_limits(ro);
     return c;
 }

@@ -309,8 +309,10 @@ enum status paper_request(struct paper *p, const struct gw_request *req, mono_ns
         free(r);
         return ST_OK;
     }
-    mono_ns_t leaves = create && p->stopping  ? -1
-                       : create               ? depart(p, 10, p->config.create_wait)
+    mono_ns_t leaves = create && p->stopping ? -1
+                       : create              ? depart(p, 10, p->config.create_wait)
+                       : req->op == GW_GROUP_CREATE || req->op == GW_GROUP_RESET
+                           ? depart(p, 10, NS_NEVER)
                        : req->op == GW_CANCEL ? depart(p, 2, NS_NEVER)
                                               : p->now;
     if (leaves < 0) {

@@ -16,9 +16,10 @@
  * comes at t + order_latency + answer_latency, but never before that. Each of these ways takes a
  * random 0..jitter more. Private messages keep their order, answers need not.
  *
- * A stale book (EV_STALE, or a delta that contradicts it) executes nothing: a create is refused
- * with the code "paper_book_stale", cancels and reads work, and recorded trades still fill resting
- * orders, as they are facts. The next snapshot makes it good; orders that it crosses are filled.
+ * A stale book (EV_STALE, or a delta that contradicts it) executes nothing: a create or amend is
+ * refused with the code "paper_book_stale", cancels and reads work, and recorded trades still fill
+ * resting orders, as they are facts. The next snapshot makes it good; orders that it crosses are
+ * filled.
  */
 #ifndef PAPER_PAPER_H
 #define PAPER_PAPER_H
@@ -55,7 +56,7 @@ struct paper_out {
 struct paper_stats {
     uint64_t requests, answers, by_outcome[GW_OUTCOME_MAX];
     uint64_t orders, fills, fills_maker, cancels, closes, settled;
-    uint64_t refused_stale; /* creates that met a stale book */
+    uint64_t refused_stale; /* creates and amends that met a stale book */
     uint64_t contradictions;
     uint64_t odd; /* market events about nothing known, or with texts or counts that cannot be */
 };

@@ -11,6 +11,7 @@
 
 #define NO_MARKET    UINT32_MAX
 #define ANSWER_BYTES (48u << 10)
+#define GROUPS_MAX   64 /* order groups; a client has one for each of 8 shards */
 
 /* Something under way: a request to the exchange, an answer or a private event back. */
 enum mail_kind { MAIL_REQUEST, MAIL_ANSWER, MAIL_PRIVATE };
@@ -67,6 +68,9 @@ struct paper {
     struct idtab by_client;
     struct ev_fill *fills; /* number n is at (n - 1) % history_max */
     uint64_t n_fills, fills_cap;
+
+    uint64_t groups[GROUPS_MAX]; /* the engine's; a group's id ends with its number, from 1 */
+    uint32_t n_groups;
 
     struct mail *mails; /* a heap by due and number */
     uint32_t n_mails, mails_cap;

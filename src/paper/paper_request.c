@@ -2,6 +2,7 @@
  * paper_request.c - a request at the exchange: orders and cancels. Refusals carry the exchange's
  * codes (kalshi-api.md 8.1).
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,8 +45,9 @@ static struct refusal refusal_of(enum match_verdict v)
     case MATCH_TOO_MANY:
         return (struct refusal){400, "too_many_open_orders"};
     case MATCH_GROUP_UNKNOWN:
-    case MATCH_GROUP_TRIGGERED:
         return (struct refusal){404, "order_group_not_found"};
+    case MATCH_GROUP_TRIGGERED:
+        return (struct refusal){400, "exceeded_order_group_risk_limit"};
     case MATCH_ACCEPTED:
     case MATCH_BAD_ACCOUNT:
     case MATCH_VERDICT_MAX:
@@ -116,6 +118,54 @@ static struct match_request match_request_of(const struct paper *p, const struct
     };
 }
 
+/* --- order groups --- */
+
+static void group_text(const struct paper *p, uint32_t number, char ret[ORDER_ID_MAX])
+{
+    snprintf(ret, ORDER_ID_MAX, "paper-%016" PRIx64 "-g%" PRIu32, p->config.session_id, number);
+}
+
+/* The engine's group of an id, 0: none. */
+static uint64_t group_of(const struct paper *p, const char *id)
+{
+    for (uint32_t i = 0; i < p->n_groups; i++) {
+        char text[ORDER_ID_MAX];
+        group_text(p, i + 1, text);
+        if (strcmp(id, text) == 0) {
+            return p->groups[i];
+        }
+    }
+    return 0;
+}
+
+static void group_create(struct paper *p, const struct request *r)
+{
+    struct ev_answer *a = paper_answer_new(p, r, 0);
+    if (p->n_groups == GROUPS_MAX ||
+        match_group_create(p->match, p->account, r->req.qty, &p->groups[p->n_groups]) != ST_OK) {
+        refuse(p, a, 400, "invalid_parameters");
+        return;
+    }
+    group_text(p, ++p->n_groups, a->order_id);
+    a->outcome = GW_OK;
+    a->http_status = 201;
+    paper_answer_send(p, a);
+}
+
+static void group_reset(struct paper *p, const struct request *r)
+{
+    struct ev_answer *a = paper_answer_new(p, r, 0);
+    uint64_t group = group_of(p, r->req.order_id);
+    if (group == 0 || match_group_reset(p->match, group, p->wall) != ST_OK) {
+        refuse(p, a, 404, "not_found");
+        return;
+    }
+    paper_tell(p);
+    a->outcome = GW_OK;
+    a->http_status = 200;
+    paper_answer_send(p, a);
+}
+
 /* Of the YES leg, per contract, rounded to 1e-4 USD. */
 static px_t average_of(const struct match_order *o)
 {
@@ -129,9 +179,13 @@ static void create(struct paper *p, const struct request *r)
     const struct gw_request *q = &r->req;
     struct ev_answer *a = paper_answer_new(p, r, 0);
     uint32_t mkt = paper_find(p, q->ticker);
-    if (!fields_ok(q) || q->group_id[0] != '\0') {
-        refuse(p, a, q->group_id[0] != '\0' ? 404 : 400,
-               q->group_id[0] != '\0' ? "order_group_not_found" : "invalid_order");
+    uint64_t group = group_of(p, q->group_id);
+    if (!fields_ok(q)) {
+        refuse(p, a, 400, "invalid_order");
+        return;
+    }
+    if (group == 0 && q->group_id[0] != '\0') {
+        refuse(p, a, 404, "order_group_not_found");
         return;
     }
     if (mkt == NO_MARKET || p->markets[mkt].index == NO_MARKET) {
@@ -149,6 +203,7 @@ static void create(struct paper *p, const struct request *r)
     }
     struct porder *po = slot_new(p);
     struct match_request mr = match_request_of(p, q, p->markets[mkt].index, po->number);
+    mr.group = group;
     uint64_t id = 0;
     memcpy(po->client_id, q->client_id, sizeof po->client_id);
     enum match_verdict v = match_place(p->match, &mr, p->wall, &id);
@@ -226,6 +281,11 @@ static void amend(struct paper *p, const struct request *r)
         refuse(p, a, 400, "order_side_mismatch");
         return;
     }
+    if (p->markets[p->mkt_of[po->o.market]].stale && !match_halted(p->match, po->o.market)) {
+        p->stats.refused_stale++;
+        refuse(p, a, 400, "paper_book_stale"); /* at its new price it may take */
+        return;
+    }
     struct match_amendment change = {.px = po->o.side == SIDE_YES ? q->yes_px : PX_ONE - q->yes_px,
                                      .total = q->qty};
     enum match_verdict v = MATCH_ACCEPTED;
@@ -282,8 +342,10 @@ void paper_execute(struct paper *p, const struct request *r)
         amend(p, r);
         return;
     case GW_GROUP_CREATE:
-    case GW_GROUP_RESET: /* a group is there to be triggered when this process is stuck */
-        refuse(p, paper_answer_new(p, r, 0), 404, "order_group_not_found");
+        group_create(p, r);
+        return;
+    case GW_GROUP_RESET:
+        group_reset(p, r);
         return;
     case GW_GET_ORDER:
         get_order(p, r);

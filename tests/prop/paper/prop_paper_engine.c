@@ -211,6 +211,7 @@ static struct world *make(uint64_t seed)
     ec.orders.session_id = seed * UINT64_C(0x9e3779b97f4a7c15);
     ec.orders.sweep = 5 * NS_PER_SEC;
     ec.orders.wants_link = true;
+    ec.orders.group_limit = 100000 * QTY_ONE;
     ec.orders.allow_short = seed % 4 == 1;
     ec.orders.style = (enum price_style)(seed % 3);
     struct engine_sinks sinks = {.gateway = {w, on_request},

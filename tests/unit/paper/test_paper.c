@@ -319,6 +319,61 @@ static void refusals_carry_the_exchanges_codes(void **state)
     rig_end(&r);
 }
 
+static void an_order_group_cancels_what_rests_when_too_much_is_matched(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct paper_config c = rig_config();
+    rig_make(&r, &c);
+    rig_snapshot(&r, 0, "40:10", "55:30");
+    struct gw_request q = {.op = GW_GROUP_CREATE, .qty = 5 * QTY_ONE};
+    const struct ev_answer *g = done(&r, rig_ask(&r, q));
+    assert_int_equal(g->http_status, 201);
+    assert_string_equal(g->order_id, "paper-0000000000000abc-g1");
+    q = rig_create(&r, SIDE_YES, 30, 2);
+    memcpy(q.group_id, g->order_id, sizeof q.group_id);
+    uint64_t rests = rig_ask(&r, q);
+    q = rig_create(&r, SIDE_YES, 45, 6);
+    memcpy(q.group_id, g->order_id, sizeof q.group_id);
+    assert_int_equal(done(&r, rig_ask(&r, q))->filled, 6 * QTY_ONE); /* over the limit of five */
+    refused(&r, rig_cancel(&r, done(&r, rests)->order_id), 404, "not_found");
+    q = rig_create(&r, SIDE_YES, 30, 1);
+    memcpy(q.group_id, g->order_id, sizeof q.group_id);
+    refused(&r, rig_ask(&r, q), 400, "exceeded_order_group_risk_limit");
+    struct gw_request reset = {.op = GW_GROUP_RESET};
+    memcpy(reset.order_id, g->order_id, sizeof reset.order_id);
+    done(&r, rig_ask(&r, reset));
+    q = rig_create(&r, SIDE_YES, 30, 1);
+    memcpy(q.group_id, g->order_id, sizeof q.group_id);
+    done(&r, rig_ask(&r, q));
+    memcpy(reset.order_id, "paper-0000000000000abc-g2", 26);
+    refused(&r, rig_ask(&r, reset), 404, "not_found");
+    q = (struct gw_request){.op = GW_GROUP_CREATE};
+    refused(&r, rig_ask(&r, q), 400, "invalid_parameters");
+    rig_end(&r);
+}
+
+static void an_amend_keeps_the_order_and_its_fills(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct paper_config c = rig_config();
+    rig_make(&r, &c);
+    rig_snapshot(&r, 0, "40:10", "55:30");
+    uint64_t id = rig_ask(&r, rig_create(&r, SIDE_YES, 30, 4));
+    struct gw_request q = {.op = GW_AMEND, .outcome = SIDE_YES, .yes_px = 4500, .qty = 3 * QTY_ONE};
+    memcpy(q.order_id, done(&r, id)->order_id, sizeof q.order_id);
+    memcpy(q.ticker, TICKER, sizeof TICKER);
+    rig_stale(&r, 0);
+    refused(&r, rig_ask(&r, q), 400, "paper_book_stale");
+    rig_snapshot(&r, 0, "40:10", "55:30");
+    const struct ev_answer *a = done(&r, rig_ask(&r, q));
+    assert_int_equal(a->filled, 3 * QTY_ONE); /* the new price takes */
+    assert_string_equal(rig_fill(&r, 0)->order_id, done(&r, id)->order_id);
+    refused(&r, rig_ask(&r, q), 404, "not_found");
+    rig_end(&r);
+}
+
 static void a_request_that_cannot_be_is_answered_unsent(void **state)
 {
     (void)state;
@@ -514,6 +569,8 @@ int main(void)
         cmocka_unit_test(the_seed_decides_the_jitter),
         cmocka_unit_test(creates_wait_for_tokens_and_are_not_sent_when_that_takes_too_long),
         cmocka_unit_test(refusals_carry_the_exchanges_codes),
+        cmocka_unit_test(an_order_group_cancels_what_rests_when_too_much_is_matched),
+        cmocka_unit_test(an_amend_keeps_the_order_and_its_fills),
         cmocka_unit_test(a_request_that_cannot_be_is_answered_unsent),
         cmocka_unit_test(after_the_stop_no_create_leaves_and_cancels_do),
         cmocka_unit_test(reads_show_orders_fills_positions_and_balance),
