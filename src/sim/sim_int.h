@@ -8,8 +8,11 @@
  *   sim_http.c    routing, signatures, buckets
  *   sim_orders.c  placing and canceling             sim_capture.c the recorded source
  *   sim_portfolio.c reading what a user has     sim_users.c   users, keys, subaccounts
- *   sim_public.c  routes of markets and exchange     sim_flow.c    the generated source
+ *   sim_flow.c    the generated source
  *   sim_json.c    writing JSON, reading queries      sim_dump.c    state for tests
+ *
+ * Headers of parts: sim_life.h (markets and their life), sim_read.h (public reads), sim_rest.h
+ * (signed requests), sim_command.h (actions), sim_state.h (rows).
  */
 #ifndef SIM_SIM_INT_H
 #define SIM_SIM_INT_H

@@ -4,6 +4,8 @@
  *
  *   sim_market.c    the tables            sim_lifecycle.c  what subscribers are told
  *   sim_life.c      states and the clock  sim_fees.c       fees by series, event and market
+ *   sim_due.c       what is due next      sim_hours.c      pauses by the calendar
+ *   sim_scenario.c  what happens when
  */
 #ifndef SIM_SIM_LIFE_H
 #define SIM_SIM_LIFE_H
@@ -45,10 +47,15 @@ bool ticker_valid(const char *s); /* [A-Za-z0-9._-]+, shorter than TICKER_MAX */
 bool text_set(char **slot, const char *s);
 const char *mstatus_text(enum mstatus s); /* as in Market.status */
 void sim_markets_finish(struct sim *sim);
+/* --- sim_due.c --- */
+enum life_step { LIFE_OPEN, LIFE_CLOSE, LIFE_SWEEP, LIFE_SNAPSHOT, LIFE_SETTLE };
+void due_set(struct sim *sim, uint32_t market, enum life_step step, wall_ns_t due);
+void due_clear(struct sim *sim, uint32_t market);
+bool due_is(const struct smarket *k, enum life_step step);
+
 /* --- sim_life.c --- */
 /* A duration of the schedule, shortened by config.time_scale. */
 mono_ns_t sim_scaled(const struct sim *sim, mono_ns_t duration);
-enum life_step { LIFE_OPEN, LIFE_CLOSE, LIFE_SWEEP, LIFE_SNAPSHOT, LIFE_SETTLE };
 /* Markets came from an earlier process: what the clock will do is put in order. */
 void life_restore(struct sim *sim);
 /* The clock opens and closes the market from now on. */
