@@ -103,6 +103,12 @@ static void end_of_market(struct sim *sim, struct fmarket *f, uint32_t market, m
         f->next = t + SETTLE_AFTER;
         return;
     }
+    if (!f->theirs && k->status < M_CLOSED) { /* its close was moved, and it opened again */
+        f->stage = STAGE_OPEN;
+        f->react = 0;
+        f->next = f->event = pace_next(s, f, t);
+        return;
+    }
     if (!f->theirs && k->status == M_CLOSED) {
         sim_settle_market(sim, market, f->value > 0, wall_of(s, t));
     }

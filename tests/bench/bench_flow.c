@@ -70,7 +70,7 @@ int main(int argc, char **argv)
     mono_ns_t seconds = argc > 3 ? atoi(argv[3]) : 10;
     c.duration_ns = 0;
     c.wait_for_client = false;
-    const struct sim_out out = {NULL, no_send, no_close};
+    const struct sim_out out = {.send = no_send, .close = no_close};
     const struct sim_verifier verifier = {NULL, no_verify, no};
     wall_ns_t wall = INT64_C(1767225600) * NS_PER_SEC;
     mono_ns_t now = NS_PER_SEC;

@@ -373,6 +373,55 @@ static void messages_are_as_old_as_the_feed_and_never_of_the_future(void **state
     fix_end(&f);
 }
 
+static void act(struct fix *f, const char *text)
+{
+    json_t *action = json_loads(text, 0, NULL);
+    struct buf reply = {.max = 65536};
+    struct err err = {0};
+    if (sim_command(f->sim, action, f->wall, f->now, &reply, &err) != ST_OK) {
+        fail_msg("%s: %s", text, err.text);
+    }
+    json_decref(action);
+    buf_finish(&reply);
+}
+
+static int64_t messages_of(struct fix *f)
+{
+    json_t *d = fix_dump(f);
+    int64_t n = json_integer_value(fix_get(d, "counters/source_messages"));
+    json_decref(d);
+    return n;
+}
+
+static void pass(struct fix *f, int tenths)
+{
+    for (int i = 0; i < tenths; i++) {
+        fix_advance(f, 100 * NS_PER_MS);
+    }
+}
+
+static void a_market_whose_close_is_moved_goes_on_and_settles_later(void **state)
+{
+    (void)state;
+    struct fix f = flow_make(3, 1, 500, 4 * NS_PER_SEC);
+    char text[256];
+    pass(&f, 50); /* closed, not yet settled */
+    assert_false(sim_finished(f.sim));
+    int64_t before = messages_of(&f);
+    snprintf(text, sizeof text, "{\"do\":\"move_close\",\"market\":\"%s\",\"close_in\":\"5s\"}",
+             sim_market(f.sim, 0));
+    act(&f, text);
+    pass(&f, 40);
+    assert_true(messages_of(&f) > before + 100);
+    assert_false(sim_finished(f.sim));
+    pass(&f, 40);
+    assert_true(sim_finished(f.sim));
+    json_t *d = fix_dump(&f);
+    assert_string_equal(fix_text(d, "markets/0/status"), "finalized");
+    json_decref(d);
+    fix_end(&f);
+}
+
 static void agents_join_markets_that_are_listed_later(void **state)
 {
     (void)state;
@@ -383,16 +432,8 @@ static void agents_join_markets_that_are_listed_later(void **state)
     c.flow_joins = true;
     struct fix f = fix_make(c);
     fix_advance(&f, NS_PER_SEC);
-    json_t *action =
-        json_loads("{\"do\":\"create_market\",\"market\":\"KXNEW-27JAN01-A\"}", 0, NULL);
-    struct buf reply = {.max = 65536};
-    struct err err = {0};
-    assert_int_equal(sim_command(f.sim, action, f.wall, f.now, &reply, &err), ST_OK);
-    json_decref(action);
-    buf_finish(&reply);
-    for (int i = 0; i < 100; i++) {
-        fix_advance(&f, 50 * NS_PER_MS);
-    }
+    act(&f, "{\"do\":\"create_market\",\"market\":\"KXNEW-27JAN01-A\"}");
+    pass(&f, 50);
     px_t mid = mid_of(&f, 2);
     assert_string_equal(sim_market(f.sim, 2), "KXNEW-27JAN01-A");
     assert_true(mid > 500 && mid < 9500);
@@ -411,6 +452,7 @@ int main(void)
         cmocka_unit_test(markets_end_where_their_price_went),
         cmocka_unit_test(the_agents_are_nowhere_to_be_seen),
         cmocka_unit_test(messages_are_as_old_as_the_feed_and_never_of_the_future),
+        cmocka_unit_test(a_market_whose_close_is_moved_goes_on_and_settles_later),
         cmocka_unit_test(agents_join_markets_that_are_listed_later),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
