@@ -19,17 +19,13 @@ process.on("exit", () => alive.forEach((child) => child.kill("SIGKILL")));
 
 export class Exchange {
   /** options: array of command line arguments; scenario: object written to a file; users: how many. */
-  static async start({ args = [], more = [], scenario = null, capture = null, users = 2 } = {}) {
+  static async start({ args = [], more = [], scenario = null, users = 2 } = {}) {
     const x = new Exchange();
     x.folder = mkdtempSync(join(tmpdir(), "deltaflow-foreign-"));
     const file = (name) => join(x.folder, name);
     x.dumpFile = file("dump.json");
     const all = ["sim", "--state-dir", file("sim"), "--ready-file", file("ready.json"), "--dump", x.dumpFile];
     all.push("--users", String(users), "--log-level", "info", ...args, ...more);
-    if (capture) {
-      writeFileSync(file("capture.jsonl"), capture);
-      all.push("--capture", file("capture.jsonl"));
-    }
     if (scenario) {
       writeFileSync(file("scenario.json"), JSON.stringify(scenario));
       all.push("--scenario", file("scenario.json"));
@@ -64,7 +60,25 @@ export class Exchange {
       const id = readFileSync(file(`sim/user${i}.id`), "utf8").trim();
       x.users.push(new Signer(id, readFileSync(file(`sim/user${i}.key`), "utf8")));
     }
+    if (scenario) {
+      await x.listed(scenario);
+    }
     return x;
+  }
+
+  // Markets that a scenario lists at its start are there just after the ready file.
+  async listed(scenario) {
+    this.markets = scenario.actions.filter((s) => s.do === "create_market" && s.at === "0s").map((s) => s.market);
+    const rest = this.rest(null);
+    for (const from = Date.now(); this.markets.length > 0; await sleep(20)) {
+      if ((await rest.get(`/markets/${this.markets.at(-1)}`)).status === 200) {
+        break;
+      }
+      if (Date.now() - from > START_MS) {
+        throw new Error(`the scenario's markets did not come\n${this.log}`);
+      }
+    }
+    rest.close();
   }
 
   rest(user, judge) {
