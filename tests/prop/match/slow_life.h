@@ -1,10 +1,10 @@
 /*
- * slow_life.h - the rest of slow_model.h: mass cancels, groups, pauses, grids, cash, the end.
+ * slow_life.h - slow_model.h goes on: mass cancels, groups, pauses, grids, cash, the end.
  */
 #ifndef TESTS_PROP_MATCH_SLOW_LIFE_H
 #define TESTS_PROP_MATCH_SLOW_LIFE_H
 
-#include "slow_model.h"
+#include "slow_entry.h"
 
 /* Newest first. */
 static inline uint32_t slow_cancel_all(struct slow *s, uint32_t account, wall_ns_t now)
