@@ -298,6 +298,7 @@ bool engine_turn_end(struct engine *e)
     sink_record(e, &t.h);
     counter_add(&e->metrics.turns, 1);
     gauge(&e->metrics.open_orders, orders_open(e->orders));
+    gauge(&e->metrics.positions, orders_account(e->orders)->n_held);
     gauge(&e->metrics.stale_books, e->n_stale);
     gauge(&e->metrics.markets, e->n_markets);
     const struct risk_stats *r = orders_risk_stats(e->orders);
@@ -338,6 +339,11 @@ bool engine_stopping(const struct engine *e)
 bool engine_idle(const struct engine *e)
 {
     return orders_idle(e->orders);
+}
+
+bool engine_flattening(const struct engine *e)
+{
+    return e->flattening;
 }
 
 bool engine_halted(const struct engine *e, const char **ret_reason)

@@ -66,7 +66,7 @@ struct engine_metrics {
     struct counter breaker_opens; /* openings of a market's breaker */
     struct counter bad_events;    /* impossible values: market out of range, too short... */
     struct counter scale_errors;
-    struct counter open_orders, stale_books, markets; /* now; written as a whole */
+    struct counter open_orders, stale_books, markets, positions; /* now; written as a whole */
 };
 
 struct engine;
@@ -102,6 +102,7 @@ void engine_turn_took(struct engine *e, mono_ns_t ns);
 bool engine_ready(const struct engine *e);    /* start-up reads are done: orders may leave */
 bool engine_stopping(const struct engine *e); /* CMD_STOP was applied */
 bool engine_idle(const struct engine *e);     /* no request, cancel or fill is outstanding */
+bool engine_flattening(const struct engine *e);
 bool engine_halted(const struct engine *e, const char **ret_reason);
 
 const struct engine_metrics *engine_metrics(const struct engine *e);

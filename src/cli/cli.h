@@ -26,6 +26,7 @@ struct cli_command {
     int (*run)(int argc, char **argv); /* argv[0] is the command's name; returns an exit code */
 };
 
+extern const struct cli_command cmd_flatten, cmd_guard, cmd_halt, cmd_resume, cmd_status;
 extern const struct cli_command cmd_books, cmd_demo, cmd_observe, cmd_policy, cmd_run, cmd_sim;
 
 /* "deltaflow books: what" on stderr, with the hint to try --help; returns EXIT_USAGE. */

@@ -19,6 +19,7 @@
 #include "cli/market_facts.h"
 #include "cli/ready_file.h"
 #include "cli/run.h"
+#include "cli/run_control.h"
 #include "cli/run_engine.h"
 
 extern char **environ;
@@ -48,6 +49,7 @@ static const char usage[] =
     "with --paper. The\n"
     "account begins anew with each run, with a journal of its own.\n"
     "\n"
+    "SIGUSR1 halts trading, as `deltaflow halt` does; only `deltaflow resume` lets it go.\n"
     "Stops on SIGINT or SIGTERM: no new orders, resting ones are cancelled "
     "(orders.cancel_on_stop), queues are\n"
     "drained, the session is closed, a summary is printed. exit status: 0 done, 1 failed while "
@@ -109,6 +111,7 @@ struct watch {
     struct run *run;
     struct discovery *discovery;
     struct market_facts *facts; /* paper: fees of series, results of markets */
+    struct run_control *control;
     bool started;
     uint64_t followed;
     mono_ns_t begun, next_discovery, next_line, next_results;
@@ -230,9 +233,11 @@ static void progress(struct watch *w, mono_ns_t now)
 static int watch_run(struct watch *w, const sigset_t *signals)
 {
     for (;;) {
-        struct timespec wait = {0, 50 * NS_PER_MS};
+        struct timespec wait = {0, 10 * NS_PER_MS};
         int sig = sigtimedwait(signals, NULL, &wait);
-        if (sig > 0) {
+        if (sig == SIGUSR1) {
+            run_command(w->run, CMD_HALT, 0, "SIGUSR1");
+        } else if (sig > 0) {
             snprintf(w->outcome, sizeof w->outcome, "done: %s",
                      sig == SIGINT ? "SIGINT" : "SIGTERM");
             return EXIT_DONE;
@@ -242,6 +247,7 @@ static int watch_run(struct watch *w, const sigset_t *signals)
         if (code >= 0) {
             return code;
         }
+        run_control_work(w->control, now);
         discover_again(w, now);
         ask_results(w, now);
         progress(w, now);
@@ -347,7 +353,10 @@ static int start(struct watch *w, struct err *err)
              w->run->policy_line);
     w->begun = clock_mono();
     w->next_discovery = w->begun + w->run->o->feed.discovery_interval_s * NS_PER_SEC;
-    code = run_start(w->run, err);
+    code = run_control_open(w->run, &w->control, err);
+    if (code == EXIT_DONE) {
+        code = run_start(w->run, err);
+    }
     w->started = code == EXIT_DONE;
     return code;
 }
@@ -359,6 +368,7 @@ static int run_with(const struct config *c, const struct run_options *o)
     if (r == NULL) {
         return cli_fail("run", EXIT_FAILED, "out of memory");
     }
+    pthread_mutex_init(&r->public_lock, NULL);
     r->o = o;
     r->trading = wants_trading(o);
     r->paper = o->paper.enabled;
@@ -385,6 +395,7 @@ static int run_with(const struct config *c, const struct run_options *o)
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGUSR1);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
 
@@ -400,6 +411,7 @@ static int run_with(const struct config *c, const struct run_options *o)
             r->store = NULL;
         }
     }
+    run_control_close(w.control, w.outcome);
     market_facts_destroy(w.facts);
     discovery_destroy(w.discovery);
     run_destroy(r);

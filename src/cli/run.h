@@ -9,6 +9,7 @@
 #ifndef CLI_RUN_H
 #define CLI_RUN_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "actor/engine.h"
@@ -49,6 +50,17 @@ struct run_monitor {
     _Atomic int market_link, private_link; /* 1: connected */
     struct counter not_taken;              /* events that the actor's ring could not take */
     struct counter paper_not_taken;        /* events that the paper account's ring could not take */
+};
+
+#define RUN_GROUPS_MAX 16
+
+/* Texts of the actor that the main thread shows; copied under a lock. */
+struct run_public {
+    char halt_reason[REASON_MAX]; /* "": not halted */
+    bool flattening;
+    uint32_t n_groups;
+    int32_t shards[RUN_GROUPS_MAX];
+    char groups[RUN_GROUPS_MAX][ORDER_ID_MAX];
 };
 
 struct run {
@@ -96,6 +108,10 @@ struct run {
     struct histogram
         stages[STAGE_MAX]; /* one writer each: actor, but FRAME_TO_WIRE and ROUND_TRIP: gateway */
     _Atomic int failed;    /* a part gave up: exit code */
+    _Atomic mono_ns_t beat_actor, beat_gateway; /* last turn of the thread; 0: none yet */
+    _Atomic mono_ns_t heard; /* the exchange, on any connection; written by net and gateway */
+    pthread_mutex_t public_lock;
+    struct run_public public; /* under public_lock; written by the actor */
     _Atomic int engine_state; /* enum run_engine_state, written by the actor */
 };
 
@@ -115,6 +131,8 @@ int run_start(struct run *r, struct err *err);
  * session row. */
 bool run_stop(struct run *r, const char *outcome); /* false: orders are still outstanding */
 void run_destroy(struct run *r);
+
+struct run_public run_public_get(struct run *r); /* any thread */
 
 /* A person's command, from the main thread. */
 void run_command(struct run *r, enum command command, uint32_t flags, const char *reason);

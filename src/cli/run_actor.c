@@ -6,6 +6,7 @@
  * slow policy sees fresh books and nothing is lost. The clock is read here and handed to the engine
  * once a turn; the readings between the steps are for the latency figures only.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -98,8 +99,55 @@ static void decide(struct run *r)
     }
 }
 
+struct run_public run_public_get(struct run *r)
+{
+    pthread_mutex_lock(&r->public_lock);
+    struct run_public p = r->public;
+    pthread_mutex_unlock(&r->public_lock);
+    return p;
+}
+
+static void sink_group(void *self, int32_t exchange_index, const char *group_id)
+{
+    struct run *r = self;
+    struct run_public *p = &r->public;
+    pthread_mutex_lock(&r->public_lock);
+    uint32_t i = 0;
+    while (i < p->n_groups && p->shards[i] != exchange_index) {
+        i++;
+    }
+    if (i < RUN_GROUPS_MAX) {
+        p->n_groups = i == p->n_groups ? i + 1 : p->n_groups;
+        p->shards[i] = exchange_index;
+        text_copy(p->groups[i], sizeof p->groups[i], text_of(group_id));
+    }
+    pthread_mutex_unlock(&r->public_lock);
+    log_info("actor", "order group=%s shard=%d", group_id, (int)exchange_index);
+}
+
+/* Why it is halted, for who asks; the lock is only taken when that changed. */
+static void publish_reason(struct run *r)
+{
+    const char *reason = "";
+    bool halted = engine_halted(r->engine, &reason);
+    bool flattening = engine_flattening(r->engine);
+    struct run_public *p = &r->public; /* this thread is its one writer */
+    const char *now = halted ? reason : "";
+    if (strcmp(p->halt_reason, now) == 0 && p->flattening == flattening) {
+        return;
+    }
+    if (halted && p->halt_reason[0] == '\0') {
+        log_error("actor", "trading is halted: %s", reason);
+    }
+    pthread_mutex_lock(&r->public_lock);
+    snprintf(p->halt_reason, sizeof p->halt_reason, "%s", now);
+    p->flattening = flattening;
+    pthread_mutex_unlock(&r->public_lock);
+}
+
 static void publish_state(struct run *r)
 {
+    publish_reason(r);
     enum run_engine_state state = RUN_ENGINE_STARTING;
     if (engine_stopping(r->engine) && engine_idle(r->engine)) {
         state = RUN_ENGINE_IDLE_STOPPED;
@@ -113,6 +161,7 @@ static void publish_state(struct run *r)
 
 int run_actor_turn(struct run *r, mono_ns_t now)
 {
+    atomic_store_explicit(&r->beat_actor, now, memory_order_release);
     engine_turn_begin(r->engine, now, clock_wall());
     uint32_t n = 0;
     for (int s = 0; s < EV_SRC_MAX; s++) {
@@ -243,6 +292,7 @@ static int build_engine(struct run *r, struct err *err)
         .self = r,
         .record = sink_record,
         .repair = sink_repair,
+        .group = sink_group,
     };
     enum status st = engine_create(&c, &sinks, &r->engine);
     if (st != ST_OK) {

@@ -78,7 +78,9 @@ static void emit_answer(void *self, const struct ev *ev)
 static void on_http_done(void *self, const struct http_resp *resp)
 {
     struct run_gateway *g = self;
-    if (resp->fate != HTTP_ANSWERED) {
+    if (resp->fate == HTTP_ANSWERED) {
+        atomic_store_explicit(&g->r->heard, clock_mono(), memory_order_release);
+    } else {
         log_warn("gateway", "request without an answer: %s", http_client_last_error(g->http));
     }
     gateway_http_done(g->logic, resp, clock_mono(), clock_wall());
@@ -121,6 +123,7 @@ static int send_requests(struct run_gateway *g)
 static int gateway_work(void *self, mono_ns_t now)
 {
     struct run_gateway *g = self;
+    atomic_store_explicit(&g->r->beat_gateway, now, memory_order_release);
     if (atomic_load_explicit(&g->stop_orders, memory_order_acquire) && !g->stopped) {
         g->stopped = true;
         gateway_stop_orders(g->logic, now, clock_wall());

@@ -27,6 +27,7 @@ struct run_net {
     struct ws_conn *market_conn, *private_conn; /* private_conn: when trading, not on paper */
     struct feed *feed;
     struct fill_listener *fills;
+    uint64_t heard;       /* frames, pings and pongs so far */
     uint32_t refusals;    /* of the market session, before it ever stood */
     uint8_t *seen_levels; /* per market: 1 the last snapshot had levels, 2 it was empty after such a
                              one */
@@ -249,6 +250,21 @@ static int take_rings(struct run_net *n, mono_ns_t now, wall_ns_t wall)
     return did;
 }
 
+/* Anything at all that came from the exchange. */
+static void note_heard(struct run_net *n, mono_ns_t now)
+{
+    const struct ws_conn *conns[] = {n->market_conn, n->private_conn};
+    uint64_t sum = 0;
+    for (size_t i = 0; i < 2; i++) {
+        const struct ws_stats *s = conns[i] != NULL ? ws_conn_stats(conns[i]) : NULL;
+        sum += s != NULL ? s->frames + s->pings + s->pongs : 0;
+    }
+    if (sum != n->heard) {
+        n->heard = sum;
+        atomic_store_explicit(&n->r->heard, now, memory_order_release);
+    }
+}
+
 static int net_work(void *self, mono_ns_t now)
 {
     struct run_net *n = self;
@@ -259,6 +275,7 @@ static int net_work(void *self, mono_ns_t now)
         fill_listener_tick(n->fills, now, wall);
     }
     did += ws_loop_work(n->loop, 0);
+    note_heard(n, now);
     if (n->r->actor_on_net) {
         did += run_actor_turn(n->r, clock_mono());
     }

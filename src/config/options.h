@@ -141,6 +141,20 @@ struct risk_options {
     int64_t duplicate_ms;
 };
 
+/* [control] */
+struct control_options {
+    const char *socket;    /* "": none; the token stands in socket.token */
+    const char *heartbeat; /* "": none */
+};
+
+/* [guard] */
+struct guard_options {
+    const char *key_id, *key_file; /* "": those of [exchange] */
+    int64_t beat_s, exchange_s;
+    bool cancel_all;
+    bool once;
+};
+
 /* [run] */
 struct run_only_options {
     const char *summary_json;
@@ -160,6 +174,8 @@ struct run_options {
     struct orders_options orders;
     struct risk_options risk;
     struct paper_options paper;
+    struct control_options control;
+    struct guard_options guard;
     struct run_only_options run;
 };
 

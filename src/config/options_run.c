@@ -262,6 +262,24 @@ static const struct config_option rows[] = {
             "The same order (market, outcome, price, count) sooner than this after the last one is "
             "refused."),
 
+    ROW(control, socket, OPT_PATH, "$XDG_STATE_HOME/deltaflow/run.sock", "control-socket",
+        "Socket that `deltaflow halt`, `resume`, `flatten` and `status` speak to; its token stands "
+        "in the same path with .token. Empty: none."),
+    ROW(control, heartbeat, OPT_PATH, "$XDG_STATE_HOME/deltaflow/run.heartbeat", NULL,
+        "File that is written each second while every thread turns; `deltaflow guard` reads it. "
+        "Empty: none."),
+
+    ROW(guard, key_id, OPT_TEXT, "", NULL, "Guard: id of its own key. Empty: that of [exchange]."),
+    ROW(guard, key_file, OPT_PATH, "", NULL, "Guard: file of its own key."),
+    INT_ROW(guard, beat_s, "5", 1, 3600, "s", NULL,
+            "Guard: a heartbeat older than this means that the run is stuck or gone."),
+    INT_ROW(guard, exchange_s, "30", 5, 3600, "s", NULL,
+            "Guard: a run that has not heard the exchange for so long has lost its network."),
+    ROW(guard, cancel_all, OPT_BOOL, "true", NULL,
+        "Guard: cancel every order of the account too, not only those of the run's groups."),
+    ROW(guard, once, OPT_BOOL, "false", NULL,
+        "Guard: end after it has acted, or when the run has ended orderly."),
+
     ROW(run, summary_json, OPT_PATH, "", "summary-json",
         "Write the summary of the run to this file."),
     INT_ROW(run, duration_s, "0", 0, 366 * DAY_S, "s", "duration",

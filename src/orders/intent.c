@@ -312,7 +312,9 @@ struct orders_result orders_intend(struct orders *o, uint32_t mkt, enum action a
     }
     uint32_t slot = NONE;
     enum manage what = MANAGE_PLACE;
-    if (yes_px != 0) {
+    /* A halt that keeps what rests keeps it from the policy too. */
+    bool halted = o->halted || o->stopped || o->lots[h].halted;
+    if (yes_px != 0 && !halted) {
         what = manage(o, h, outcome, is_buy, yes_px, qty, &slot, &ret);
         if (what == MANAGE_ANSWERED) {
             return ret;

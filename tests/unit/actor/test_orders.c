@@ -1384,6 +1384,21 @@ static void a_triggered_group_halts_and_resuming_resets_it(void **state)
 
 /* --- halts by themselves, and flattening --- */
 
+static void a_halt_that_keeps_what_rests_keeps_it_from_the_policy_too(void **state)
+{
+    (void)state;
+    struct rig r;
+    open_rig(&r);
+    (void)resting(&r);
+    struct ev_command halt = {.command = CMD_HALT, .flags = ENGINE_CMD_KEEP};
+    rig_event(&r, &halt.h, EV_COMMAND, EV_SRC_COMMAND, sizeof halt);
+    uint32_t n = r.n_req;
+    refused(&r, ACT_BUY_NO, "halted", 1, 0); /* the opposite intent would cancel first */
+    refused(&r, ACT_BUY_YES, "halted", 1, 0);
+    assert_int_equal(r.n_req, n);
+    rig_finish(&r);
+}
+
 static void repeated_unknown_outcomes_halt(void **state)
 {
     (void)state;
@@ -1569,6 +1584,7 @@ int main(void)
         cmocka_unit_test(no_order_leaves_before_its_group_is_there_and_each_is_in_it),
         cmocka_unit_test(a_group_that_cannot_be_made_is_tried_again),
         cmocka_unit_test(a_triggered_group_halts_and_resuming_resets_it),
+        cmocka_unit_test(a_halt_that_keeps_what_rests_keeps_it_from_the_policy_too),
         cmocka_unit_test(repeated_unknown_outcomes_halt),
         cmocka_unit_test(flatten_cancels_what_rests_and_closes_what_is_held),
         cmocka_unit_test(a_book_without_buyers_is_not_asked_without_end),
