@@ -1,7 +1,8 @@
 /*
  * sim_int.h - what the files of sim/ share.
  *
- *   sim.c         life, time                         sim_ws.c      connections, commands
+ *   sim.c         life, time                         sim_ws.c      connections
+ *   sim_ws_command.c subscribe, update, unsubscribe
  *   sim_sub.c     subscriptions and their index      sim_reply.c   replies to commands
  *   sim_emit.c    what happened, to subscribers      sim_message.c the texts of messages
  *   sim_link.c    frames on their way out            sim_fault.c   faults on demand
@@ -597,6 +598,11 @@ void ws_list(struct sim *sim, struct sim_conn *c, uint64_t id);
 void ws_names(struct sim *sim, struct sub *s, uint64_t id);
 /* The subscription ends with a final error: 10, 17 or 25. */
 void sub_fail(struct sim *sim, struct sub *s, int code);
+
+/* --- sim_ws_command.c: each answers the command, with an error or not --- */
+void ws_cmd_subscribe(struct sim *sim, struct sim_conn *c, uint64_t id, json_t *params);
+void ws_cmd_unsubscribe(struct sim *sim, struct sim_conn *c, uint64_t id, json_t *params);
+void ws_cmd_update(struct sim *sim, struct sim_conn *c, uint64_t id, json_t *params);
 
 /* --- sim_link.c: frames on their way out --- */
 void link_send(struct sim *sim, struct sim_conn *c, const char *p, size_t n, bool private);
