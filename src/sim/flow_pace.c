@@ -15,7 +15,7 @@
 
 #define LONGEST_S   864000.0 /* any rate is a time: ten days */
 #define LEARN_OVER  20000.0  /* events */
-#define LEARN_PRIOR 3.0      /* messages of an event, before any was seen */
+#define LEARN_PRIOR 2.2      /* messages of an event, before any was seen */
 
 double flow_normal(struct rng *r) /* sum of uniforms: near enough, exact on every machine */
 {
