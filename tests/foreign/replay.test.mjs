@@ -70,7 +70,7 @@ describe("the demo session of 2026-06-11", () => {
   before(async () => {
     exchange = await Exchange.start({
       ...scenarioWorld(listedMarkets().flatMap((m) => marketLike(m))),
-      more: ["--balance", "100", "--tier", "prestige", "--rules-error-service", "--no-rules-cancel-client-order-id"],
+      more: ["--balance", "100", "--tier", "prestige", "--rules-error-service", "--no-rules-cancel-client-order-id", "--rules-stale-read-ms", "3000"],
     });
     [mine, other, anybody] = [exchange.rest(0, judge), exchange.rest(1, judge), exchange.rest(null, judge)];
     await until(anybody, market);
