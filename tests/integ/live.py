@@ -7,7 +7,9 @@ session is fed to a fresh engine, which must give the same decisions and orders,
 """
 import json
 import os
+import random
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -366,6 +368,130 @@ def crash_restart(folder):
     check_account(live, fees)
 
 
+class Killed:
+    """`run` against one simulator, killed at random instants. Between two kills it is started again and stopped properly, so that
+    nothing of ours rests: then both accounts stand still and are compared."""
+
+    def __init__(self, folder, rng, sim_args, run_args):
+        p = lambda name: os.path.join(folder, name)
+        self.rng, self.ready, self.state, self.db, self.summary_path = rng, p("ready.json"), p("sim"), p("run.db"), p("summary.json")
+        self.env = dict(os.environ, HOME=folder, XDG_CONFIG_HOME=p("config"))
+        self.log = open(p("run.log"), "w")
+        self.sim = subprocess.Popen([binary, "sim", "--ready-file", self.ready, "--state-dir", self.state, *sim_args],
+                                    stdout=open(p("sim.log"), "w"), stderr=subprocess.STDOUT, env=self.env)
+        self.command = [binary, "run", "--exchange", self.ready, "--store-path", self.db, "--orders-journal", p("journal"),
+                        "--run-summary-json", self.summary_path, *run_args]
+        end = time.time() + 60
+        while not os.path.exists(self.ready):
+            if self.sim.poll() is not None or time.time() > end:
+                raise RuntimeError("the simulator does not get ready")
+            time.sleep(0.02)
+        self.kills, self.resting_at_kill = 0, 0
+
+    def do(self, **action):
+        token = open(f"{self.state}/admin.token").read().strip()
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(30)
+            s.connect(f"{self.state}/admin.sock")
+            s.sendall(json.dumps({"token": token, **action}).encode() + b"\n")
+            data = b""
+            while not data.endswith(b"\n"):
+                part = s.recv(1 << 20)
+                if not part:
+                    break
+                data += part
+        return json.loads(data)
+
+    def pricing(self):
+        return ["--orders-pricing", self.rng.choice(["mid", "passive", "aggressive", "aggressive"])]
+
+    def kill_once(self):
+        run = subprocess.Popen([*self.command, *self.pricing()], stdout=self.log, stderr=self.log, env=self.env)
+        time.sleep(self.rng.uniform(0.2, 2.0) * slow)
+        alive = run.poll() is None
+        run.kill()
+        run.wait()
+        self.kills += 1
+        self.resting_at_kill += sum(o["status"] == "resting" for o in self.do(do="dump")["state"]["orders"])
+        return alive
+
+    def settle_once(self):
+        """Start, trade for a moment, stop; what both sides say then."""
+        if os.path.exists(self.summary_path):
+            os.unlink(self.summary_path)
+        code = subprocess.run([*self.command, *self.pricing(), "--run-duration-s", "1"], stdout=self.log, stderr=self.log, env=self.env, timeout=120).returncode
+        return code, json.load(open(self.summary_path)) if code == 0 else None, self.do(do="dump")["state"]
+
+
+def account_differs(summary, dump):
+    """Texts for all that the two accounts do not agree on."""
+    ours, theirs = summary["account"], dump["accounts"][0]
+    wrong = []
+    if amount(ours["cash_total"]) != amount(theirs["cash"]):
+        wrong.append(("cash", ours["cash_total"], theirs["cash"]))
+    if amount(ours["cash_reserved"]) != 0:
+        wrong.append(("reserved", ours["cash_reserved"]))
+    a = {p["market"]: (Decimal(p["position"]), amount(p["cost"])) for p in ours["positions"]}
+    b = {p["market"]: (Decimal(p["position"]), amount(p["cost"])) for p in theirs["positions"] if Decimal(p["position"]) != 0}
+    if a != b:
+        wrong.append(("positions", a, b))
+    if summary["order_detail"]["drifts"] != 0 or summary["order_detail"]["open"] != 0:
+        wrong.append(("detail", summary["order_detail"]))
+    wrong += [("rests", o) for o in dump["orders"] if o["status"] == "resting"]
+    return wrong
+
+
+def kill_restart(folder):
+    """kill -9 at random instants (start-up, trading, unknown outcomes); DELTAFLOW_KILLS of them, DELTAFLOW_SEED repeats the instants."""
+    kills = int(os.environ.get("DELTAFLOW_KILLS", "10"))
+    seed = int(os.environ.get("DELTAFLOW_SEED") or random.SystemRandom().randrange(1 << 32))
+    print(f"seed {seed}, {kills} kills", flush=True)
+    rng = random.Random(seed)
+    k = Killed(folder, rng, ["--markets", "6", "--seed", str(seed % 1000), "--rate", "800", "--tier", "prime", "--balance", "100000"],
+               ["--policy-kind", "random", "--policy-seed", str(seed % 997), "--exchange-request-timeout-ms", "700",
+                "--orders-clock-window-ms", "1000", "--risk-unknown-halt", "0", "--risk-max-loss-usd", "100000", "--risk-max-loss-day-usd", "100000",
+                "--risk-max-drawdown-usd", "100000", "--risk-max-gross-usd", "90000"])
+    try:
+        dead, wrong, codes, traded = [], [], [], 0
+        for i in range(kills):
+            if rng.random() < 0.7:  # some outcomes are unknown when it dies, and some when it is started again
+                k.do(do="fault", fault=rng.choice(["http_500_after", "timeout", "http_500", "slow_answer"]), count=rng.randrange(1, 4))
+            before = len(k.do(do="dump")["state"]["orders"])
+            if not k.kill_once():
+                dead.append(i)
+            code, summary, dump = k.settle_once()
+            traded += len(dump["orders"]) > before
+            if code != 0:
+                codes.append((i, code))
+                break
+            differs = account_differs(summary, dump)
+            if differs:
+                wrong.append((i, differs[:3]))
+        dump = k.do(do="dump")["state"]
+    finally:
+        k.sim.send_signal(signal.SIGTERM)
+        k.sim.wait(60)
+    if codes:
+        sys.stdout.write(open(k.log.name).read()[-3000:])
+    check("each run lived until it was killed", not dead, dead)
+    check(f"after each of {k.kills} kills it starts, and stops with nothing left over", not codes, codes)
+    check("after each restart cash, positions and their cost equal the exchange's, and nothing rests", not wrong, wrong[:2])
+    check("there was trading between the kills", traded > kills // 2, traded)
+    con = sqlite3.connect(k.db)
+    adopted = con.execute("select ticker, ours, theirs from reconciliations where adopted").fetchall()
+    check("neither cash nor a position was ever set right from the exchange's", not adopted, adopted[:3])
+    clients = [o["client_order_id"] for o in dump["orders"]]
+    check(f"none of {len(clients)} orders is doubled", len(set(clients)) == len(clients))
+    again = con.execute("select client_id, reason from orders where reason like '%already_exists%'").fetchall()
+    check("and none was ever sent a second time", not again, again[:3])
+    fills = con.execute("select trade_id || order_id, fee from fills").fetchall()
+    check("each fill is counted once, over all sessions", len({f for f, _ in fills}) == len(fills))
+    theirs = {f["trade_id"] + f["order_id"]: amount(f["fee"]) for f in dump["fills"]}
+    check("each fill that we counted is a fill of the exchange", all(theirs.get(f) == amount(fee) for f, fee in fills))
+    print(f"        {k.kills} kills, {len(clients)} orders, {len(theirs)} fills, {k.resting_at_kill} orders rested at the moment of a kill, "
+          f"faults {({n: v for n, v in dump['counters']['faults'].items() if v})}")
+
+
 def everything(live, faults=False):
     check("orders were sent", live.summary["orders"] > 0, live.summary["verdicts"])
     check("and filled", live.summary["fills"] > 0, live.summary["order_detail"])
@@ -381,6 +507,6 @@ with tempfile.TemporaryDirectory(prefix="deltaflow-") as folder:
     if keep:
         folder = keep
         os.makedirs(folder, exist_ok=True)
-    {f.__name__: f for f in (capture_hold, capture_ppo, generated_random, recorded, own_thread, passive_shorts, faults, crash_restart)}[scenario](folder)
+    {f.__name__: f for f in (capture_hold, capture_ppo, generated_random, recorded, own_thread, passive_shorts, faults, crash_restart, kill_restart)}[scenario](folder)
 print(f"{passed} passed, {failed} failed")
 sys.exit(1 if failed else 0)
