@@ -121,7 +121,7 @@ static enum status do_deposit(const struct call *c, struct err *err)
 static const struct param fault_params[] = {
     {"fault", PT_TEXT, true, NULL, "Its name."},
     {"count", PT_INT, false, NULL, "How often."},
-    {"for", PT_ANY, false, NULL, "For so many seconds."},
+    {"for", PT_DURATION, false, NULL, "For so long."},
     {"KEY", PT_ANY, false, NULL,
      "delay_ms, jitter_ms, p, skew_ms, jump, user, status, code, "
      "route, on, state: see docs/SIMULATOR.md."},

@@ -243,7 +243,8 @@ static enum status check_keys(const struct action *a, const json_t *action, cons
             return st;
         }
     }
-    return ST_OK;
+    struct sim_fault_plan plan; /* a scenario's faults are read before it begins */
+    return strcmp(a->name, "fault") == 0 ? sim_fault_read_json(action, &plan, err) : ST_OK;
 }
 
 enum status action_check(const json_t *action, const char *extra, const struct name_world *world,

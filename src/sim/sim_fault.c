@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/sim_command.h"
 #include "sim/sim_int.h"
 
 #define SECONDS_MAX 1e8
@@ -264,6 +265,10 @@ static bool set_json(struct sim_fault_plan *p, size_t k, const json_t *v)
     }
     if (json_is_string(v) && word) {
         return set_word(p, k, json_string_value(v));
+    }
+    mono_ns_t ns = 0;
+    if (keys[k].type == KEY_SECONDS) { /* as other durations of actions: "90s", 2.5 */
+        return duration_parse(v, &ns) == ST_OK && set_number(p, k, (double)ns / 1e9);
     }
     return json_is_number(v) && !word && keys[k].type != KEY_BOOL &&
            set_number(p, k, json_number_value(v));

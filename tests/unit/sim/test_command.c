@@ -83,6 +83,8 @@ static void a_wrong_action_is_refused_with_its_place(void **state)
     refused(&f, "{\"do\":\"create_market\",\"market\":\"KXA-1-Z\",\"yes\":[[\"1.2\",\"1\"]]}",
             "key 'yes' must be an array");
     refused(&f, "{\"do\":\"fault\",\"fault\":\"flood\"}", "flood");
+    refused(&f, "{\"do\":\"fault\",\"fault\":\"lag\",\"colour\":1}", "colour");
+    refused(&f, "{\"do\":\"fault\",\"fault\":\"lag\",\"delay_ms\":\"5\"}", "delay_ms");
     fix_end(&f);
 }
 

@@ -83,7 +83,7 @@ static void texts_and_actions_say_the_same(void **state)
         {"drop*3", "{'do':'fault','fault':'drop','count':3}"},
         {"lag:for=2.5,delay_ms=250,jitter_ms=50", "{'fault':'lag','for':2.5,'delay_ms':250,"
                                                   "'jitter_ms':50,'at':'3s','token':'x'}"},
-        {"corrupt:for=10:p=0.25:user=2", "{'fault':'corrupt','for':10,'p':0.25,'user':2}"},
+        {"corrupt:for=10:p=0.25:user=2", "{'fault':'corrupt','for':'10s','p':0.25,'user':2}"},
         {"http_500*2:status=503:route=all",
          "{'fault':'http_500','count':2,'status':503,'route':'all'}"},
         {"clock_skew:skew_ms=-90000", "{'fault':'clock_skew','skew_ms':-90000}"},
