@@ -11,7 +11,9 @@
 #include "base/log.h"
 #include "cli/sim_serve.h"
 
-#define LAZY_NS (250 * NS_PER_MS)
+#define LAZY_NS     (250 * NS_PER_MS)
+#define LAZY_NS_MAX (2 * NS_PER_SEC)
+#define LAZY_SHARE  10 /* saves of what only the flow changed take a tenth of the time at most */
 
 enum status keep_open(struct exchange *x, bool *ret_holds, struct err *err)
 {
@@ -35,6 +37,8 @@ static bool save(struct exchange *x, bool whole, struct err *err)
     st = st == ST_OK ? simdb_commit(x->db, err)
                      : err_set(err, st, "the state cannot be written to %s", x->o->state);
     x->saved = clock_mono();
+    mono_ns_t rest = LAZY_SHARE * (x->saved - began);
+    x->lazy_ns = rest < LAZY_NS ? LAZY_NS : rest > LAZY_NS_MAX ? LAZY_NS_MAX : rest;
     if (rows > 0) {
         simdb_timed(x->db, found - began, x->saved - found);
     }
@@ -60,7 +64,7 @@ bool keep_save(struct exchange *x, bool now)
     if (x->db == NULL || x->broken) {
         return !x->broken;
     }
-    if (!now && !sim_state_urgent(x->sim) && clock_mono() - x->saved < LAZY_NS) {
+    if (!now && !sim_state_urgent(x->sim) && clock_mono() - x->saved < x->lazy_ns) {
         return true;
     }
     if (!save(x, false, &err)) {

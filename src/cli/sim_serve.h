@@ -42,9 +42,9 @@ struct exchange {
     struct sim_progress progress; /* of the scenario, over restarts */
     /* state file; NULL: none */
     struct simdb *db;
-    mono_ns_t saved;
-    bool broken;         /* the state cannot be written: nothing is answered any more */
-    struct admin *admin; /* NULL: none */
+    mono_ns_t saved, lazy_ns; /* when last; how long the flow's changes may wait */
+    bool broken;              /* the state cannot be written: nothing is answered any more */
+    struct admin *admin;      /* NULL: none */
 };
 
 /* Serve until a signal, the action stop, or the end of the flow; returns an exit code. */

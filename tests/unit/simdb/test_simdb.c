@@ -143,6 +143,8 @@ static void assert_same(struct fix *a, struct fix *b)
 struct client {
     char ids[IDS_MAX][40];
     uint32_t n;
+    char groups[64][40]; /* of user A */
+    uint32_t n_groups;
 };
 
 static void random_order(struct rng *r, const struct fix *f, char *body, size_t cap, uint32_t n)
@@ -177,7 +179,46 @@ static struct request random_request(struct rng *r, const struct fix *f, const s
     struct request q = {.key = rng_below(r, 2) == 0 ? KEY_A : KEY_B, .method = "POST"};
     const char *id = c->n > 0 ? c->ids[rng_below(r, c->n)] : "x";
     q.wait = (mono_ns_t)rng_below(r, (uint64_t)NS_PER_SEC);
-    switch (rng_below(r, 10)) {
+    const char *group = c->n_groups > 0 ? c->groups[rng_below(r, c->n_groups)] : "x";
+    switch (rng_below(r, 16)) {
+    case 10:
+        q.key = KEY_A;
+        snprintf(q.path, sizeof q.path, "/portfolio/order_groups/create");
+        snprintf(q.body, sizeof q.body, "{\"contracts_limit\":%u}", 5 + (unsigned)rng_below(r, 60));
+        break;
+    case 11:
+        q.key = KEY_A;
+        q.method = rng_below(r, 4) == 0 ? "DELETE" : "PUT";
+        snprintf(q.path, sizeof q.path, "/portfolio/order_groups/%s%s", group,
+                 q.method[0] == 'D'     ? ""
+                 : rng_below(r, 3) == 0 ? "/trigger"
+                                        : "/reset");
+        snprintf(q.body, sizeof q.body, q.method[0] == 'D' ? "" : "{}");
+        break;
+    case 12:
+        snprintf(q.path, sizeof q.path, "/portfolio/subaccounts");
+        snprintf(q.body, sizeof q.body, "{}");
+        break;
+    case 13:
+        snprintf(q.path, sizeof q.path, "/portfolio/subaccounts/transfer");
+        snprintf(q.body, sizeof q.body,
+                 "{\"client_transfer_id\":\"00000000-0000-4000-8000-%012u\",\"from_subaccount\":%u,"
+                 "\"to_subaccount\":%u,\"amount_cents\":%u}",
+                 n, (unsigned)rng_below(r, 2), (unsigned)rng_below(r, 2),
+                 1 + (unsigned)rng_below(r, 500));
+        break;
+    case 14: { /* in a group */
+        q.key = KEY_A;
+        snprintf(q.path, sizeof q.path, "/portfolio/events/orders");
+        random_order(r, f, q.body, sizeof q.body, n);
+        size_t end = strlen(q.body) - 1;
+        snprintf(q.body + end, sizeof q.body - end, ",\"order_group_id\":\"%s\"}", group);
+        break;
+    }
+    case 15:
+        q.method = "GET";
+        snprintf(q.path, sizeof q.path, "/portfolio/order_groups/%s", group);
+        break;
     case 0:
         q.method = "DELETE";
         snprintf(q.path, sizeof q.path, "/portfolio/events/orders/%s", id);
@@ -208,7 +249,13 @@ static void remember(struct client *c, struct fix *f)
 {
     const char *id = fix_text(f->body, "order_id");
     if (f->resp.status == 201 && c->n < IDS_MAX) {
-        snprintf(c->ids[c->n++], sizeof c->ids[0], "%s", id);
+        if (id[0] != '(') {
+            snprintf(c->ids[c->n++], sizeof c->ids[0], "%s", id);
+        }
+    }
+    const char *group = fix_text(f->body, "order_group_id");
+    if (f->resp.status == 201 && group[0] != '(' && c->n_groups < 64) {
+        snprintf(c->groups[c->n_groups++], sizeof c->groups[0], "%s", group);
     }
 }
 
@@ -236,6 +283,7 @@ static void run(uint64_t seed, struct client *c)
     rng_init(&r, seed);
     fresh_path();
     c->n = 0;
+    c->n_groups = 0;
     struct simdb *db = open_db(true);
     struct fix a = fix_make(still());
     simdb_accept(db);
@@ -277,6 +325,7 @@ static void run(uint64_t seed, struct client *c)
         a = b;
     }
     assert_true(made > 300);
+    assert_true(c->n_groups > 10);
     fix_end(&a);
     simdb_close(db);
 }
