@@ -217,8 +217,13 @@ static const uint32_t sizes[EV_TYPE_MAX] = {
     [EV_STALE] = sizeof(struct ev_mark),        [EV_LINK] = sizeof(struct ev_mark),
     [EV_FILL] = sizeof(struct ev_fill),         [EV_USER_ORDER] = sizeof(struct ev_user_order),
     [EV_POSITION] = sizeof(struct ev_position), [EV_ANSWER] = sizeof(struct ev_answer),
-    [EV_COMMAND] = sizeof(struct ev_command),
+    [EV_COMMAND] = sizeof(struct ev_command),   [EV_CLOCK] = sizeof(struct ev_mark),
 };
+
+static void gauge(struct counter *c, uint64_t v)
+{
+    atomic_store_explicit(&c->v, v, memory_order_release);
+}
 
 static bool apply(struct engine *e, const struct ev *ev)
 {
@@ -229,6 +234,13 @@ static bool apply(struct engine *e, const struct ev *ev)
     case EV_TRADE:
     case EV_STALE:
         return market_event(e, ev);
+    case EV_CLOCK:
+        if (ev->source != EV_SRC_MARKET) {
+            return false;
+        }
+        e->clock_ahead_ms = ((const struct ev_mark *)ev)->code;
+        gauge(&e->metrics.clock_ahead_ms, (uint64_t)e->clock_ahead_ms);
+        return true;
     case EV_LINK:
         link_mark(e, (const struct ev_mark *)ev);
         return true;
@@ -277,11 +289,6 @@ void engine_timers(struct engine *e)
     if (e->n_scale > 0) {
         scale_ask(e);
     }
-}
-
-static void gauge(struct counter *c, uint64_t v)
-{
-    atomic_store_explicit(&c->v, v, memory_order_release);
 }
 
 bool engine_turn_end(struct engine *e)

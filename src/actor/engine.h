@@ -66,6 +66,7 @@ struct engine_metrics {
     struct counter breaker_opens; /* openings of a market's breaker */
     struct counter bad_events;    /* impossible values: market out of range, too short... */
     struct counter scale_errors;
+    struct counter clock_ahead_ms; /* now; signed, as two's complement */
     struct counter open_orders, stale_books, markets, positions; /* now; written as a whole */
 };
 

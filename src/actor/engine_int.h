@@ -84,6 +84,7 @@ struct engine {
     bool happened; /* in this turn: it needs a row */
     bool decided;
     uint64_t decisions;
+    int64_t clock_ahead_ms; /* of the exchange's clock, the shortest way of a message included */
     bool stopping;
     bool flattening; /* what is held is being closed; the policy is not asked */
     mono_ns_t mono;

@@ -35,7 +35,8 @@ static void age(struct engine *e, struct market *m, uint32_t mkt, const struct e
         return;
     }
     bool was = m->lagging;
-    m->lagging = h->recv_wall / NS_PER_MS - h->ts_ms > e->config.lag_limit_ms;
+    int64_t age_ms = h->recv_wall / NS_PER_MS - e->clock_ahead_ms - h->ts_ms;
+    m->lagging = age_ms > e->config.lag_limit_ms;
     if (m->lagging) {
         counter_add(&e->metrics.lagging, 1);
     } else if (was && m->changes > 0) {

@@ -2,9 +2,9 @@
 
 const char *ev_type_name(uint16_t type)
 {
-    static const char *const names[EV_TYPE_MAX] = {"none",       "market",   "snapshot", "delta",
-                                                   "trade",      "stale",    "link",     "fill",
-                                                   "user_order", "position", "answer",   "command"};
+    static const char *const names[EV_TYPE_MAX] = {
+        "none", "market",     "snapshot", "delta",  "trade",   "stale", "link",
+        "fill", "user_order", "position", "answer", "command", "clock"};
     return type < EV_TYPE_MAX ? names[type] : "unknown";
 }
 

@@ -55,6 +55,9 @@ enum ev_type {
     EV_ANSWER, /* struct ev_answer */
     /* person */
     EV_COMMAND, /* struct ev_command */
+    /* market data */
+    EV_CLOCK, /* struct ev_mark: our clock is code ms ahead of the exchange's, the shortest way of a
+                 message included */
     EV_TYPE_MAX
 };
 

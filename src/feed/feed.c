@@ -125,8 +125,8 @@ bool feed_put(struct feed *f, struct ev *ev)
     return true;
 }
 
-static bool put_mark(struct feed *f, enum ev_type type, uint32_t mkt, int64_t code,
-                     const char *reason)
+bool feed_put_mark(struct feed *f, enum ev_type type, uint32_t mkt, int64_t code,
+                   const char *reason)
 {
     struct ev_mark mark;
     memset(&mark, 0, sizeof mark);
@@ -215,7 +215,7 @@ static bool flush_all_stale(struct feed *f)
     if (f->all_stale_due == NULL) {
         return true;
     }
-    if (!put_mark(f, EV_STALE, MKT_ALL, 0, f->all_stale_due)) {
+    if (!feed_put_mark(f, EV_STALE, MKT_ALL, 0, f->all_stale_due)) {
         return false;
     }
     f->all_stale_due = NULL;
@@ -226,14 +226,14 @@ static bool flush_all_stale(struct feed *f)
 static bool flush_link(struct feed *f)
 {
     if (f->told_link && (f->missed_down || !f->open)) {
-        if (!put_mark(f, EV_LINK, MKT_NONE, 0, f->down_reason)) {
+        if (!feed_put_mark(f, EV_LINK, MKT_NONE, 0, f->down_reason)) {
             return false;
         }
         f->told_link = false;
     }
     f->missed_down = false;
     if (!f->told_link && f->open) {
-        if (!put_mark(f, EV_LINK, MKT_NONE, 1, "open")) {
+        if (!feed_put_mark(f, EV_LINK, MKT_NONE, 1, "open")) {
             return false;
         }
         f->told_link = true;
@@ -253,7 +253,7 @@ static bool flush_market(struct feed *f, uint32_t mkt)
         m->announce_due = false;
     }
     if (m->stale_due) {
-        if (!put_mark(f, EV_STALE, mkt, 0, m->stale_reason)) {
+        if (!feed_put_mark(f, EV_STALE, mkt, 0, m->stale_reason)) {
             return false;
         }
         m->stale_due = false;

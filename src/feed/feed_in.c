@@ -370,6 +370,9 @@ enum status feed_frame(struct feed *feed, const char *s, size_t n, mono_ns_t now
     } else if (msg.type == WIRE_FILL) {
         feed_record_raw(feed, REC_RAW, 0, s, n); /* the FillListener's */
     } else {
+        if (msg.sending_ts_ms != 0) {
+            feed_clock(feed, msg.sending_ts_ms);
+        }
         st = on_hot(feed, &msg, s, n);
     }
     feed_pump(feed);

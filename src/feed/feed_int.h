@@ -73,6 +73,15 @@ struct subscription {
     bool refused; /* the exchange does not give this channel on this connection */
 };
 
+/* feed_clock.c: differences of clocks in ms, ours less the exchange's */
+struct feed_clock {
+    uint32_t windows;      /* begun so far */
+    mono_ns_t began;       /* the present one */
+    int64_t least, before; /* of this window, of the one before */
+    bool any;
+    int64_t told;
+};
+
 struct feed {
     struct feed_config config;
     struct feed_out out;
@@ -93,6 +102,7 @@ struct feed {
 
     /* what the actor knows of the link, and must still be told */
     bool told_link, missed_down;
+    struct feed_clock clock;
     char down_reason[REASON_MAX];
     const char *all_stale_due; /* reason; NULL: nothing due */
     struct index_queue marks;
@@ -127,6 +137,10 @@ struct feed {
 /* --- feed.c --- */
 
 bool feed_put(struct feed *f, struct ev *ev);
+bool feed_put_mark(struct feed *f, enum ev_type type, uint32_t mkt, int64_t code,
+                   const char *reason);
+/* A message was sent by the exchange at that time. */
+void feed_clock(struct feed *f, int64_t sending_ts_ms);
 void feed_stamp(const struct feed *f, struct ev *h, enum ev_type type, size_t size, uint32_t mkt);
 void feed_set_book(struct feed *f, uint32_t mkt, enum book_state state);
 /* Tell the actor what it must still know. True: nothing is due any more. */

@@ -219,6 +219,7 @@ static bool size_ok(const struct ev *ev)
     case EV_POSITION:
     case EV_ANSWER:
     case EV_COMMAND:
+    case EV_CLOCK:
     case EV_TYPE_MAX:
         break;
     }
@@ -235,7 +236,7 @@ void paper_market_event(struct paper *p, const struct ev *ev)
         on_stale(p, ev->mkt);
         return;
     }
-    if (ev->type == EV_LINK) {
+    if (ev->type == EV_LINK || ev->type == EV_CLOCK) {
         return; /* EV_STALE tells what it means for the books */
     }
     if (!size_ok(ev) || ev->mkt >= p->n_markets || p->markets[ev->mkt].index == NO_MARKET) {

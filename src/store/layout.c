@@ -224,6 +224,7 @@ static const struct layout all[] = {
     LAYOUT(EV_POSITION, "position", EVENT_KEY, ev_position, position),
     LAYOUT(EV_ANSWER, "answer", EVENT_KEY, ev_answer, answer),
     LAYOUT(EV_COMMAND, "command", EVENT_KEY, ev_command, command),
+    LAYOUT(EV_CLOCK, "clock", EVENT_KEY, ev_mark, mark),
     LAYOUT(REC_TURN, "turn", "turn", rec_turn, turn),
     LAYOUT(REC_DECISION, "decision", "number", rec_decision, decision),
     LAYOUT(REC_ORDER, "order_step", "", rec_order, order_step),
@@ -235,7 +236,7 @@ static const struct layout all[] = {
     LAYOUT(REC_CONN, "conn", "", rec_raw, raw),
 };
 _Static_assert(sizeof all / sizeof all[0] <= LAYOUTS_MAX, "room in arrays by layout");
-_Static_assert(EV_TYPE_MAX == 12 && REC_TYPE_MAX == REC_BASE + 10, "every type has a layout");
+_Static_assert(EV_TYPE_MAX == 13 && REC_TYPE_MAX == REC_BASE + 10, "every type has a layout");
 
 const struct layout *layouts(size_t *ret_n)
 {

@@ -231,7 +231,35 @@ static enum status to_version_2(sqlite3 *db, struct err *err)
                    "bringing the table of decisions forward", err);
 }
 
-static enum status (*const steps[])(sqlite3 *db, struct err *err) = {to_version_1, to_version_2};
+/* --- version 3: the exchange's clock --- */
+
+/* The table of a type, where a file of an older version has none yet. */
+static enum status add_table(sqlite3 *db, uint16_t type, struct err *err)
+{
+    const struct layout *l = layout_of(type);
+    struct buf sql;
+    char ask[160];
+    int64_t there = 0;
+    snprintf(ask, sizeof ask, "SELECT count(*) FROM sqlite_master WHERE name='%s'", l->table);
+    enum status st = one_int(db, ask, &there, err);
+    if (st != ST_OK || there != 0) {
+        return st;
+    }
+    buf_init(&sql, SQL_MAX);
+    create_table(l, &sql);
+    st = sql.failed ? err_set(err, ST_NOMEM, "out of memory")
+                    : run_sql(db, sql.p, "adding a table", err);
+    buf_finish(&sql);
+    return st;
+}
+
+static enum status to_version_3(sqlite3 *db, struct err *err)
+{
+    return add_table(db, EV_CLOCK, err);
+}
+
+static enum status (*const steps[])(sqlite3 *db, struct err *err) = {to_version_1, to_version_2,
+                                                                     to_version_3};
 _Static_assert(sizeof steps / sizeof steps[0] == STORE_SCHEMA_VERSION, "a step to each version");
 
 /* --- versions --- */

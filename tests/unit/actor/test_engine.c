@@ -144,6 +144,27 @@ static void an_old_message_makes_the_market_lag_until_a_fresh_one(void **state)
     rig_finish(&r);
 }
 
+static void the_age_of_a_message_allows_for_a_clock_that_is_wrong(void **state)
+{
+    (void)state;
+    struct rig r;
+    open_rig(&r);
+    int64_t t = (RIG_WALL + r.now) / NS_PER_MS;
+    struct ev_mark ahead = {.code = 10000};
+    rig_event(&r, &ahead.h, EV_CLOCK, EV_SRC_MARKET, sizeof ahead);
+    rig_delta(&r, SIDE_YES, 1000, QTY_ONE, t - 10000); /* fresh: our clock is 10 s ahead */
+    assert_false(market(&r).lagging);
+    rig_delta(&r, SIDE_YES, 1000, QTY_ONE, t - 10000 - r.config.lag_limit_ms - 1);
+    assert_true(market(&r).lagging);
+    struct ev_mark behind = {.code = -10000};
+    rig_event(&r, &behind.h, EV_CLOCK, EV_SRC_MARKET, sizeof behind);
+    rig_delta(&r, SIDE_YES, 1000, QTY_ONE, t + 10000 - r.config.lag_limit_ms - 1);
+    assert_true(market(&r).lagging); /* old, though it looks as if it came from the future */
+    rig_delta(&r, SIDE_YES, 1000, QTY_ONE, t + 10000);
+    assert_false(market(&r).lagging);
+    rig_finish(&r);
+}
+
 static void a_market_that_is_not_active_or_past_its_close_is_left_alone(void **state)
 {
     (void)state;
@@ -456,6 +477,7 @@ int main(void)
         cmocka_unit_test(a_crossed_snapshot_is_refused_and_asked_for_again),
         cmocka_unit_test(a_lost_link_makes_every_book_stale),
         cmocka_unit_test(a_stale_mark_of_all_reaches_all),
+        cmocka_unit_test(the_age_of_a_message_allows_for_a_clock_that_is_wrong),
         cmocka_unit_test(an_old_message_makes_the_market_lag_until_a_fresh_one),
         cmocka_unit_test(a_market_that_is_not_active_or_past_its_close_is_left_alone),
         cmocka_unit_test(impossible_events_are_counted_and_change_nothing),

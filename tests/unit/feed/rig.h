@@ -122,7 +122,7 @@ static inline enum status rig_emit(void *self, const struct ev *ev)
     if (r->n_events < RIG_EVENTS) {
         struct rig_event *e = &r->events[r->n_events++];
         *e = (struct rig_event){.type = ev->type, .mkt = ev->mkt, .seq = ev->seq};
-        if (ev->type == EV_STALE || ev->type == EV_LINK) {
+        if (ev->type == EV_STALE || ev->type == EV_LINK || ev->type == EV_CLOCK) {
             const struct ev_mark *m = (const void *)ev;
             e->code = m->code;
             memcpy(e->reason, m->reason, sizeof e->reason);

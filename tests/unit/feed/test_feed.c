@@ -127,6 +127,61 @@ static void a_gap_makes_all_books_stale_and_each_good_with_its_own_snapshot(void
     assert_int_equal(feed_stats(r.feed)->resubscribes, 0);
 }
 
+/* A delta that was sent so long before now by the exchange's clock. */
+static void sent_before(uint64_t seq, int64_t ms)
+{
+    rig_frame(
+        &r,
+        "{\"type\":\"orderbook_delta\",\"sid\":1,\"seq\":%llu,\"msg\":{\"market_ticker\":\"A\","
+        "\"market_id\":\"x\",\"price_dollars\":\"0.4600\",\"delta_fp\":\"1.00\","
+        "\"side\":\"yes\"},\"sending_ts_ms\":%lld}",
+        (unsigned long long)seq, (long long)(r.now / NS_PER_MS - ms));
+}
+
+static int64_t told_clock(uint32_t *ret_n)
+{
+    int64_t code = INT64_MIN;
+    *ret_n = 0;
+    for (uint32_t i = 0; i < r.n_events; i++) {
+        if (r.events[i].type == EV_CLOCK) {
+            code = r.events[i].code;
+            (*ret_n)++;
+        }
+    }
+    return code;
+}
+
+static void the_difference_of_clocks_is_the_shortest_way_and_is_told_when_it_changes(void **state)
+{
+    (void)state;
+    uint32_t n = 0;
+    start();
+    uint64_t seq = 3;
+    sent_before(seq++, 140);
+    assert_int_equal(told_clock(&n), 140);
+    sent_before(seq++, 40);
+    assert_int_equal(told_clock(&n), 40);
+    sent_before(seq++, 3000); /* late messages say nothing about clocks */
+    sent_before(seq++, 30);   /* and ten milliseconds are not worth a word */
+    assert_int_equal(told_clock(&n), 40);
+    assert_int_equal(n, 2);
+    sent_before(seq++, -5000); /* our clock was set back, or theirs forward: at once */
+    assert_int_equal(told_clock(&n), -5000);
+    /* Set forward: the least value of the last half minute to minute is not forgotten at once. */
+    sent_before(seq++, 8000);
+    assert_int_equal(told_clock(&n), -5000);
+    rig_tick(&r, 25 * NS_PER_SEC);
+    sent_before(seq++, 8000);
+    assert_int_equal(told_clock(&n), -5000);
+    for (int i = 0; i < 8; i++) {
+        rig_tick(&r, 10 * NS_PER_SEC);
+        sent_before(seq++, 8000 + i);
+    }
+    assert_int_equal(told_clock(&n), 8000);
+    sent_before(seq++, INT64_C(1000000000000)); /* no clock is so wrong */
+    assert_int_equal(told_clock(&n), 8000);
+}
+
 static void a_gap_among_trades_leaves_the_books_alone(void **state)
 {
     (void)state;
@@ -539,6 +594,7 @@ int main(void)
         T(a_market_is_announced_again_only_when_it_changed),
         T(a_lifecycle_message_changes_the_grid),
         T(a_gap_makes_all_books_stale_and_each_good_with_its_own_snapshot),
+        T(the_difference_of_clocks_is_the_shortest_way_and_is_told_when_it_changes),
         T(a_gap_among_trades_leaves_the_books_alone),
         T(a_duplicate_is_dropped_and_counted),
         T(numbers_begin_again_after_a_reconnect),

@@ -14,10 +14,10 @@ static const char *batch(size_t n, const char *const *items)
     return text;
 }
 
-static void item(char out[1024], const char *client, const char *side, const char *count,
+static void item(char out[2048], const char *client, const char *side, const char *count,
                  const char *price, const char *more)
 {
-    snprintf(out, 1024, "%s", order_text(MARKET, client, side, count, price, GTC, more));
+    snprintf(out, 2048, "%s", order_text(MARKET, client, side, count, price, GTC, more));
 }
 
 static void each_item_is_answered_in_the_order_asked(void **state)
@@ -26,7 +26,7 @@ static void each_item_is_answered_in_the_order_asked(void **state)
     struct fix f = rest_make();
     char maker[64];
     placed(&f, KEY_B, "m", "ask", "1.00", "0.6000", "", maker);
-    char a[3][1024];
+    char a[3][2048];
     item(a[0], "c1", "bid", "1.00", "0.0100", "");
     item(a[1], "c2", "bid", "1.00", "0.9900", ",\"post_only\":true");
     item(a[2], "c3", "bid", "2.00", "0.6000", "");
@@ -49,7 +49,7 @@ static void a_refused_item_has_nulls_and_an_error_and_the_others_go_on(void **st
     struct fix f = rest_make();
     char maker[64];
     placed(&f, KEY_B, "m", "ask", "1.00", "0.6000", "", maker);
-    char a[3][1024];
+    char a[3][2048];
     item(a[0], "c1", "bid", "1.00", "0.0150", "");
     item(a[1], "c2", "bid", "1.00", "0.9900", ",\"post_only\":true");
     item(a[2], "c3", "bid", "2.00", "0.6000", "");
@@ -72,7 +72,7 @@ static void two_items_with_one_client_order_id_are_one_order_and_one_refusal(voi
 {
     (void)state;
     struct fix f = rest_make();
-    char a[1024];
+    char a[2048];
     item(a, "c1", "bid", "1.00", "0.0100", "");
     const char *const items[] = {a, a};
     assert_status(&f, fix_request(&f, KEY_A, "POST", BATCH, batch(2, items)), 201);
@@ -85,7 +85,7 @@ static void a_batch_that_does_not_decode_does_nothing(void **state)
 {
     (void)state;
     struct fix f = rest_make();
-    char a[1024];
+    char a[2048];
     item(a, "c1", "bid", "1.00", "0.0100", "");
     static const char *const bad[] = {
         "{}", "{\"ticker\":\"" MARKET "\",\"side\":\"bid\",\"count\":1}", "[]", "7"};

@@ -11,9 +11,9 @@
 
 #include <sqlite3.h>
 
-const uint16_t event_types[] = {EV_MARKET,   EV_SNAPSHOT, EV_DELTA,   EV_TRADE,
-                                EV_STALE,    EV_LINK,     EV_FILL,    EV_USER_ORDER,
-                                EV_POSITION, EV_ANSWER,   EV_COMMAND, 0};
+const uint16_t event_types[] = {
+    EV_MARKET,     EV_SNAPSHOT, EV_DELTA,  EV_TRADE,   EV_STALE, EV_LINK, EV_FILL,
+    EV_USER_ORDER, EV_POSITION, EV_ANSWER, EV_COMMAND, EV_CLOCK, 0};
 const uint16_t record_types[] = {REC_TURN,     REC_DECISION, REC_ORDER, REC_APPLIED, REC_RECONCILE,
                                  REC_POSITION, REC_RAW,      REC_GAP,   REC_CONN,    0};
 
@@ -127,6 +127,7 @@ static uint32_t make_body(struct rng *r, uint16_t type, void *buf)
         return sizeof *t;
     }
     case EV_STALE:
+    case EV_CLOCK:
     case EV_LINK: {
         struct ev_mark *m = buf;
         m->code = any64(r);
