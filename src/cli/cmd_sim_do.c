@@ -142,14 +142,15 @@ static int parse(const char *command, bool fault, int argc, char **argv, struct 
 
 /* --- do --- */
 
-static int do_one(const struct options *o, const char *text)
+/* place: where text stands, for the error. */
+static int do_one(const struct options *o, const char *place, const char *text)
 {
     json_error_t je;
     json_t *action = json_loads(text, JSON_REJECT_DUPLICATES, &je);
     json_t *reply = NULL;
     if (!json_is_object(action)) {
-        int code = cli_usage("sim do", "an action is one JSON object {\"do\":NAME,...}: %s",
-                             action == NULL ? je.text : "this is another kind of value");
+        int code = cli_usage("sim do", "%san action is one JSON object {\"do\":NAME,...}: %s",
+                             place, action == NULL ? je.text : "this is another kind of value");
         json_decref(action);
         return code;
     }
@@ -171,8 +172,10 @@ static int do_lines(const struct options *o)
     char *line = NULL;
     size_t cap = 0;
     int worst = EXIT_DONE;
-    while (getline(&line, &cap, stdin) > 0) {
-        int code = line[strspn(line, " \t\r\n")] != '\0' ? do_one(o, line) : EXIT_DONE;
+    for (unsigned long n = 1; getline(&line, &cap, stdin) > 0; n++) {
+        char place[40];
+        snprintf(place, sizeof place, "line %lu: ", n);
+        int code = line[strspn(line, " \t\r\n")] != '\0' ? do_one(o, place, line) : EXIT_DONE;
         worst = code != EXIT_DONE ? code : worst;
         if (code == EXIT_UNREACHABLE) {
             break;
@@ -206,7 +209,7 @@ int sim_cmd_do(int argc, char **argv)
     if (code != EXIT_DONE) {
         return code;
     }
-    return strcmp(argv[optind], "-") == 0 ? do_lines(&o) : do_one(&o, argv[optind]);
+    return strcmp(argv[optind], "-") == 0 ? do_lines(&o) : do_one(&o, "", argv[optind]);
 }
 
 /* --- status --- */
@@ -290,9 +293,10 @@ static int fault_action(const struct options *o, int argc, char **argv, json_t *
         }
     }
     /* Said here, where the command line is: the simulator would say the same. */
+    bool known = sim_fault_parse(argv[optind]) != SIM_FAULT_MAX;
     return sim_fault_read_json(action, &plan, &err) == ST_OK
                ? EXIT_DONE
-               : cli_usage("sim fault", "%s (--list names them all)", err.text);
+               : cli_usage("sim fault", "%s%s", err.text, known ? "" : " (--list names them all)");
 }
 
 int sim_cmd_fault(int argc, char **argv)

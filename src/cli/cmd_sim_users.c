@@ -71,6 +71,7 @@ struct options {
     enum key_kind kind;
     int bits;
     const char *out, *public_key, *key_id;
+    const char *negative;     /* a word that is a negative number, or NULL */
     char users[NET_PATH_MAX]; /* users.json */
 };
 
@@ -124,6 +125,10 @@ static int take_key_option(int c, struct options *o)
     }
 }
 
+/* A word such as -5.00 is an amount. getopt takes it for an option with an argument. */
+static const char negative_begins[] = "0123456789";
+static const char shorts[] = "0::1::2::3::4::5::6::7::8::9::";
+
 static int take_option(int c, char **argv, struct options *o)
 {
     switch (c) {
@@ -149,6 +154,10 @@ static int take_option(int c, char **argv, struct options *o)
         return tier_ok(optarg) ? EXIT_DONE
                                : cli_usage(COMMAND, "--tier '%s' is not basic to prestige", optarg);
     default: {
+        if (strchr(negative_begins, c) != NULL) {
+            o->negative = argv[optind - 1];
+            return EXIT_DONE;
+        }
         int code = take_key_option(c, o);
         return code >= 0
                    ? code
@@ -174,7 +183,7 @@ static int parse(int argc, char **argv, struct options *o)
     *o = (struct options){.balance = -1, .kind = KEY_RSA, .bits = 2048};
     optind = 0;
     opterr = 0;
-    for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
+    for (int c; (c = getopt_long(argc, argv, shorts, longs, NULL)) != -1;) {
         int code = take_option(c, argv, o);
         if (code != EXIT_DONE) {
             return code;
@@ -523,7 +532,11 @@ int sim_cmd_users(int argc, char **argv)
     if (k == sizeof kinds / sizeof kinds[0]) {
         return cli_usage(COMMAND, "'%s' is not list, add, remove, deposit or tier", what);
     }
-    if (n > 0 && n - 1 != kinds[k].words) {
+    const char *amount = n > 2 ? rest[2] : o.negative;
+    if (n == 0 && o.negative != NULL) {
+        return cli_usage(COMMAND, "'%s' is not expected here", o.negative);
+    }
+    if (n > 0 && n - 1 + (o.negative != NULL) != kinds[k].words) {
         return cli_usage(COMMAND, "%s takes %s", what,
                          kinds[k].words > 0 ? kinds[k].missing : "nothing more");
     }
@@ -540,9 +553,9 @@ int sim_cmd_users(int argc, char **argv)
     }
     if (k == 3) {
         return running_only(
-            &o, json_pack("{s:s,s:s,s:s}", "do", "deposit", "user", rest[1], "amount", rest[2]));
+            &o, json_pack("{s:s,s:s,s:s}", "do", "deposit", "user", rest[1], "amount", amount));
     }
-    o.tier = rest[2];
+    o.tier = amount;
     return tier_ok(o.tier) ? with_list(&o, rest[1], set_tier)
                            : cli_usage(COMMAND, "'%s' is not basic to prestige", o.tier);
 }

@@ -5,6 +5,7 @@
  * a duration holds for all connections until its end. Faults on requests have one count for the
  * whole exchange. What a fault does to a frame is in sim_link.c, to a request in sim_http.c.
  */
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,45 +13,87 @@
 #include "sim/sim_command.h"
 #include "sim/sim_int.h"
 
-#define SECONDS_MAX 1e8
+#define SECONDS_MAX 1e8 /* also of the key for */
 #define COUNT_MAX   1000000
 
 enum where { ON_NOW, ON_FRAMES, ON_REQUESTS };
 
-/* What a fault is when its text says nothing more. */
+/* Bits of the keys that a fault takes. */
+enum {
+    TAKES_FOR = 1 << 0,
+    TAKES_DELAY = 1 << 1, /* delay_ms, jitter_ms */
+    TAKES_P = 1 << 2,
+    TAKES_SKEW = 1 << 3,
+    TAKES_JUMP = 1 << 4,
+    TAKES_USER = 1 << 5,
+    TAKES_STATUS = 1 << 6,
+    TAKES_CODE = 1 << 7,
+    TAKES_ROUTE = 1 << 8,
+    TAKES_ON = 1 << 9,
+    TAKES_STATE = 1 << 10,
+    TAKES_FRAMES = TAKES_FOR | TAKES_P | TAKES_USER,
+    TAKES_REQUESTS = TAKES_FOR | TAKES_P | TAKES_USER | TAKES_ROUTE
+};
+
+/* What a fault is when its text says nothing more, and what its text may say. */
 static const struct {
     const char *name;
     enum where where;
+    unsigned takes;
     struct sim_fault_plan plan;
 } kinds[SIM_FAULT_MAX] = {
-    [SIM_FAULT_CUT] = {"cut", ON_NOW, {.count = 1}},
-    [SIM_FAULT_HALF_OPEN] = {"half_open", ON_NOW, {.count = 1, .for_ns = 60 * NS_PER_SEC}},
-    [SIM_FAULT_DROP] = {"drop", ON_FRAMES, {.count = 1}},
-    [SIM_FAULT_DUPLICATE] = {"duplicate", ON_FRAMES, {.count = 1}},
-    [SIM_FAULT_REORDER] = {"reorder", ON_FRAMES, {.count = 1}},
-    [SIM_FAULT_CORRUPT] = {"corrupt", ON_FRAMES, {.count = 1}},
-    [SIM_FAULT_MALFORMED] = {"malformed", ON_NOW, {.count = 1}},
-    [SIM_FAULT_SEQ_GAP] = {"seq_gap", ON_NOW, {.count = 1}},
-    [SIM_FAULT_SEQ_JUMP] = {"seq_jump", ON_NOW, {.count = 1, .jump = 10}},
+    [SIM_FAULT_CUT] = {"cut", ON_NOW, TAKES_USER, {.count = 1}},
+    [SIM_FAULT_HALF_OPEN] = {"half_open",
+                             ON_NOW,
+                             TAKES_FOR | TAKES_USER,
+                             {.count = 1, .for_ns = 60 * NS_PER_SEC}},
+    [SIM_FAULT_DROP] = {"drop", ON_FRAMES, TAKES_FRAMES, {.count = 1}},
+    [SIM_FAULT_DUPLICATE] = {"duplicate", ON_FRAMES, TAKES_FRAMES, {.count = 1}},
+    [SIM_FAULT_REORDER] = {"reorder", ON_FRAMES, TAKES_FRAMES, {.count = 1}},
+    [SIM_FAULT_CORRUPT] = {"corrupt", ON_FRAMES, TAKES_FRAMES, {.count = 1}},
+    [SIM_FAULT_MALFORMED] = {"malformed", ON_NOW, TAKES_USER, {.count = 1}},
+    [SIM_FAULT_SEQ_GAP] = {"seq_gap", ON_NOW, TAKES_USER, {.count = 1}},
+    [SIM_FAULT_SEQ_JUMP] = {"seq_jump", ON_NOW, TAKES_JUMP | TAKES_USER, {.count = 1, .jump = 10}},
     [SIM_FAULT_PRIVATE_DELAY] = {"private_delay",
                                  ON_FRAMES,
+                                 TAKES_FRAMES | TAKES_DELAY,
                                  {.for_ns = 10 * NS_PER_SEC, .delay_ns = 2 * NS_PER_SEC}},
-    [SIM_FAULT_PRIVATE_DROP] = {"private_drop", ON_FRAMES, {.count = 1}},
-    [SIM_FAULT_LAG] = {"lag", ON_FRAMES, {.for_ns = 10 * NS_PER_SEC, .delay_ns = 200 * NS_PER_MS}},
-    [SIM_FAULT_HTTP_429] = {"http_429", ON_REQUESTS, {.count = 1}},
-    [SIM_FAULT_HTTP_500] = {"http_500", ON_REQUESTS, {.count = 1, .status = 500}},
-    [SIM_FAULT_HTTP_500_AFTER] = {"http_500_after", ON_REQUESTS, {.count = 1, .status = 500}},
-    [SIM_FAULT_TIMEOUT] = {"timeout", ON_REQUESTS, {.count = 1}},
+    [SIM_FAULT_PRIVATE_DROP] = {"private_drop", ON_FRAMES, TAKES_FRAMES, {.count = 1}},
+    [SIM_FAULT_LAG] = {"lag",
+                       ON_FRAMES,
+                       TAKES_FRAMES | TAKES_DELAY,
+                       {.for_ns = 10 * NS_PER_SEC, .delay_ns = 200 * NS_PER_MS}},
+    [SIM_FAULT_HTTP_429] = {"http_429", ON_REQUESTS, TAKES_REQUESTS, {.count = 1}},
+    [SIM_FAULT_HTTP_500] = {"http_500",
+                            ON_REQUESTS,
+                            TAKES_REQUESTS | TAKES_STATUS,
+                            {.count = 1, .status = 500}},
+    [SIM_FAULT_HTTP_500_AFTER] = {"http_500_after",
+                                  ON_REQUESTS,
+                                  TAKES_REQUESTS | TAKES_STATUS,
+                                  {.count = 1, .status = 500}},
+    [SIM_FAULT_TIMEOUT] = {"timeout", ON_REQUESTS, TAKES_REQUESTS, {.count = 1}},
     [SIM_FAULT_SLOW_ANSWER] = {"slow_answer",
                                ON_REQUESTS,
+                               TAKES_REQUESTS | TAKES_DELAY,
                                {.count = 1, .delay_ns = 2 * NS_PER_SEC}},
-    [SIM_FAULT_CLOCK_SKEW] = {"clock_skew", ON_NOW, {.count = 1, .skew_ms = 60000}},
+    [SIM_FAULT_CLOCK_SKEW] = {"clock_skew",
+                              ON_NOW,
+                              TAKES_SKEW | TAKES_FOR,
+                              {.count = 1, .skew_ms = 60000}},
     [SIM_FAULT_PARTIAL_WRITE] = {"partial_write",
                                  ON_FRAMES,
+                                 TAKES_REQUESTS | TAKES_ON,
                                  {.count = 1, .ws = true, .http = true}},
-    [SIM_FAULT_WS_REFUSE] = {"ws_refuse", ON_REQUESTS, {.count = 1, .status = 502}},
-    [SIM_FAULT_WS_ERROR] = {"ws_error", ON_REQUESTS, {.count = 1, .code = 18}},
-    [SIM_FAULT_RESTART] = {"restart", ON_NOW, {.count = 1, .state = true}},
+    [SIM_FAULT_WS_REFUSE] = {"ws_refuse",
+                             ON_REQUESTS,
+                             TAKES_FOR | TAKES_P | TAKES_STATUS,
+                             {.count = 1, .status = 502}},
+    [SIM_FAULT_WS_ERROR] = {"ws_error",
+                            ON_REQUESTS,
+                            TAKES_FRAMES | TAKES_CODE,
+                            {.count = 1, .code = 18}},
+    [SIM_FAULT_RESTART] = {"restart", ON_NOW, TAKES_STATE, {.count = 1, .state = true}},
 };
 
 const char *sim_fault_name(enum sim_fault fault)
@@ -91,21 +134,23 @@ enum key_type {
 static const struct {
     const char *name;
     enum key_type type;
+    unsigned taken_by; /* bit of kinds[].takes */
     size_t offset;
     int64_t min, max;
 } keys[] = {
-    {"for", KEY_SECONDS, offsetof(struct sim_fault_plan, for_ns), 0, 0},
-    {"delay_ms", KEY_MS, offsetof(struct sim_fault_plan, delay_ns), 0, 3600000},
-    {"jitter_ms", KEY_MS, offsetof(struct sim_fault_plan, jitter_ns), 0, 3600000},
-    {"p", KEY_PROBABILITY, offsetof(struct sim_fault_plan, p), 0, 1},
-    {"skew_ms", KEY_NUMBER, offsetof(struct sim_fault_plan, skew_ms), -86400000, 86400000},
-    {"jump", KEY_NUMBER, offsetof(struct sim_fault_plan, jump), 1, COUNT_MAX},
-    {"user", KEY_NUMBER, offsetof(struct sim_fault_plan, user), 0, COUNT_MAX},
-    {"status", KEY_STATUS, offsetof(struct sim_fault_plan, status), 400, 599},
-    {"code", KEY_STATUS, offsetof(struct sim_fault_plan, code), 1, 28},
-    {"route", KEY_ROUTE, offsetof(struct sim_fault_plan, all_routes), 0, 0},
-    {"on", KEY_ON, 0, 0, 0},
-    {"state", KEY_BOOL, offsetof(struct sim_fault_plan, state), 0, 0},
+    {"for", KEY_SECONDS, TAKES_FOR, offsetof(struct sim_fault_plan, for_ns), 0, 100000000},
+    {"delay_ms", KEY_MS, TAKES_DELAY, offsetof(struct sim_fault_plan, delay_ns), 0, 3600000},
+    {"jitter_ms", KEY_MS, TAKES_DELAY, offsetof(struct sim_fault_plan, jitter_ns), 0, 3600000},
+    {"p", KEY_PROBABILITY, TAKES_P, offsetof(struct sim_fault_plan, p), 0, 1},
+    {"skew_ms", KEY_NUMBER, TAKES_SKEW, offsetof(struct sim_fault_plan, skew_ms), -86400000,
+     86400000},
+    {"jump", KEY_NUMBER, TAKES_JUMP, offsetof(struct sim_fault_plan, jump), 1, COUNT_MAX},
+    {"user", KEY_NUMBER, TAKES_USER, offsetof(struct sim_fault_plan, user), 0, COUNT_MAX},
+    {"status", KEY_STATUS, TAKES_STATUS, offsetof(struct sim_fault_plan, status), 400, 599},
+    {"code", KEY_STATUS, TAKES_CODE, offsetof(struct sim_fault_plan, code), 1, 28},
+    {"route", KEY_ROUTE, TAKES_ROUTE, offsetof(struct sim_fault_plan, all_routes), 0, 0},
+    {"on", KEY_ON, TAKES_ON, 0, 0, 0},
+    {"state", KEY_BOOL, TAKES_STATE, offsetof(struct sim_fault_plan, state), 0, 0},
 };
 #define KEYS (sizeof keys / sizeof keys[0])
 
@@ -167,13 +212,45 @@ static bool set_word(struct sim_fault_plan *p, size_t k, const char *v)
     return false;
 }
 
-static size_t key_find(struct text name)
+/* The key of that name if the fault takes it. */
+static enum status key_find(enum sim_fault fault, struct text name, size_t *ret, struct err *err)
 {
     size_t k = 0;
     while (k < KEYS && !text_equal(text_of(keys[k].name), name)) {
         k++;
     }
-    return k;
+    int n = (int)(name.n < 40 ? name.n : 40);
+    if (k == KEYS) {
+        return err_set(err, ST_INVALID, "no fault has a key '%.*s'", n, name.p);
+    }
+    if ((kinds[fault].takes & keys[k].taken_by) == 0) {
+        return err_set(err, ST_INVALID, "fault %s takes no key '%.*s'", kinds[fault].name, n,
+                       name.p);
+    }
+    *ret = k;
+    return ST_OK;
+}
+
+static enum status bad_value(size_t k, struct err *err)
+{
+    switch (keys[k].type) {
+    case KEY_ROUTE:
+        return err_set(err, ST_INVALID, "%s must be order or all", keys[k].name);
+    case KEY_ON:
+        return err_set(err, ST_INVALID, "%s must be ws, http or both", keys[k].name);
+    case KEY_BOOL:
+        return err_set(err, ST_INVALID, "%s must be true or false", keys[k].name);
+    case KEY_SECONDS:
+    case KEY_MS:
+    case KEY_PROBABILITY:
+    case KEY_NUMBER:
+    case KEY_STATUS:
+        break;
+    }
+    return err_set(err, ST_INVALID, "%s must be a%s number from %" PRId64 " to %" PRId64,
+                   keys[k].name,
+                   keys[k].type == KEY_NUMBER || keys[k].type == KEY_STATUS ? " whole" : "",
+                   keys[k].min, keys[k].max);
 }
 
 /* A duration without a count means the duration alone. */
@@ -191,20 +268,20 @@ static enum status read_pairs(const char *s, struct sim_fault_plan *p, bool *ret
 {
     while (*s != '\0') {
         size_t n = strcspn(s, ",:");
-        struct text pair = {s, n};
         const char *eq = memchr(s, '=', n);
         char value[40];
         if (eq == NULL ||
             !text_copy(value, sizeof value, (struct text){eq + 1, n - (size_t)(eq + 1 - s)})) {
             return err_set(err, ST_INVALID, "'%.*s' is not key=value", (int)(n < 40 ? n : 40), s);
         }
-        size_t k = key_find((struct text){s, (size_t)(eq - s)});
-        if (k == KEYS) {
-            return err_set(err, ST_INVALID, "no fault has a key '%.*s'", (int)(eq - s), s);
+        size_t k = 0;
+        if (key_find(p->fault, (struct text){s, (size_t)(eq - s)}, &k, err) != ST_OK) {
+            return ST_INVALID;
         }
         if (!set_word(p, k, value)) {
-            return err_set(err, ST_INVALID, "'%.*s' is out of range or of the wrong kind",
-                           (int)pair.n, pair.p);
+            struct err why = {0};
+            (void)bad_value(k, &why);
+            return err_set(err, ST_INVALID, "'%.*s': %s", (int)n, s, why.text);
         }
         *ret_for |= strcmp(keys[k].name, "for") == 0;
         s += n + (s[n] != '\0');
@@ -302,12 +379,12 @@ enum status sim_fault_read_json(const struct json_t *action, struct sim_fault_pl
             has_count = true;
             continue;
         }
-        size_t k = key_find(text_of(key));
-        if (k == KEYS) {
-            return err_set(err, ST_INVALID, "no fault has a key '%.40s'", key);
+        size_t k = 0;
+        if (key_find(p.fault, text_of(key), &k, err) != ST_OK) {
+            return ST_INVALID;
         }
         if (!set_json(&p, k, v)) {
-            return err_set(err, ST_INVALID, "%.40s: out of range or of the wrong kind", key);
+            return bad_value(k, err);
         }
         has_for |= strcmp(key, "for") == 0;
     }

@@ -116,8 +116,16 @@ def users(sim, folder):
                              (["deposit", "alice", "x"], 4, "amount"), (["tier", "alice", "gold"], 2, "prestige"), (["list", "x"], 2, "nothing more")):
         code, _, err = sim.run("users", *args)
         check(f"users {' '.join(args)[:40]}: exit status {want}, and why", code == want and part in err, (code, err))
-    code, out, _ = sim.run("users", "deposit", "alice", "12.50")
-    check("a deposit comes at once", code == 0 and balance(alice) == (200, 51250), (out, balance(alice)))
+    code, out, _ = sim.run("users", "deposit", "alice", "20.00")
+    check("a deposit comes at once", code == 0 and balance(alice) == (200, 52000), (out, balance(alice)))
+    code, out, _ = sim.run("users", "deposit", "alice", "-7.50")
+    check("a negative deposit takes money", code == 0 and balance(alice) == (200, 51250), (code, out, balance(alice)))
+    for args in (["deposit", "alice", "-1000000"], ["deposit", "-1000000", "alice"]):
+        code, _, err = sim.run("users", *args)
+        check(f"{' '.join(args)} is refused: more than there is", code == 4 and "deposit" in err and balance(alice) == (200, 51250), (code, err))
+    for args, part in ((["add", "d", "-5"], "NAME"), (["deposit", "alice", "1", "-5"], "NAME AMOUNT"), (["-5"], "-5")):
+        code, _, err = sim.run("users", *args)
+        check(f"users {args}: exit status 2, and why", code == 2 and part in err, (code, err))
     check("another tier", sim.run("users", "tier", "alice", "prime")[0] == 0
           and Answer(alice, "GET", "/account/limits").json()["usage_tier"] == "prime")
     code, out, _ = sim.run("users", "--json")
@@ -137,7 +145,8 @@ def faults(sim):
     check("once", [Answer(sim.user(1), "POST", "/portfolio/events/orders", body).status for _ in range(2)] == [500, 404])
     code, out, _ = sim.run("fault", "lag", "--for", "500ms", "delay_ms=20", "--json")
     check("a fault for a while, with a key", code == 0 and json.loads(out)["ok"], out)
-    for args, part in ((["nosuch"], "no fault 'nosuch'"), (["lag", "nosuch=1"], "has a key 'nosuch'"), (["lag", "delay_ms=x"], "out of range"), ([], "missing"),
+    for args, part in ((["nosuch"], "no fault 'nosuch'"), (["lag", "nosuch=1"], "has a key 'nosuch'"), (["lag", "delay_ms=x"], "number from 0 to 3600000"),
+                       (["cut", "delay_ms=5"], "takes no key 'delay_ms'"), ([], "missing"),
                        (["cut", "--count", "0"], "--count"), (["cut", "--for", "soon"], "--for"), (["cut", "x"], "KEY=VALUE")):
         code, _, err = sim.run("fault", *args)
         check(f"fault {' '.join(args)}: exit status 2, and why", code == 2 and part in err, (code, err))
@@ -148,6 +157,8 @@ def do_and_status(sim):
     check("do lists a market", code == 0 and json.loads(out)["ok"], out)
     code, out, _ = sim.run("do", "-", stdin='{"do":"deactivate","market":"KXDO-A-B"}\n\n{"do":"activate","market":"KXDO-A-B"}\n')
     check("do reads lines", code == 0 and out.count('"ok":true') == 2, out)
+    code, out, err = sim.run("do", "-", stdin='{"do":"status"}\n\nxx\n{"do":"status"}\n')
+    check("of many lines the malformed one is named, and the others are done", code == 2 and "line 3: " in err and out.count('"ok":true') == 2, (code, err))
     code, out, _ = sim.run("do", '{"do":"close","market":"NOPE"}')
     check("an action that is refused: exit status 4, and why", code == 4 and "NOPE" in out, (code, out))
     for args, part in ((["{"], "JSON object"), (["[]"], "JSON object"), ([], "missing"), (["{}", "{}"], "quotes")):

@@ -140,7 +140,15 @@ static void bad_faults_are_refused_with_what_is_wrong(void **state)
                                           {"ws_error:code=29", "code=29"},
                                           {"http_500:route=some", "route=some"},
                                           {"partial_write:on=tv", "on=tv"},
-                                          {"restart:state=1", "state=1"}};
+                                          {"restart:state=1", "state=1"},
+                                          {"seq_jump:jump=0", "whole number from 1 to 1000000"},
+                                          {"lag:delay_ms=x", "a number from 0 to 3600000"},
+                                          {"http_500:route=some", "order or all"},
+                                          {"partial_write:on=tv", "ws, http or both"},
+                                          {"restart:state=1", "true or false"},
+                                          {"cut:delay_ms=5", "cut takes no key 'delay_ms'"},
+                                          {"restart:user=1", "restart takes no key 'user'"},
+                                          {"http_429:status=503", "http_429 takes no key"}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct sim_fault_plan plan;
         struct err err = {0};
@@ -156,6 +164,7 @@ static void bad_faults_are_refused_with_what_is_wrong(void **state)
                                           "{'fault':'lag','for':'3'}",
                                           "{'fault':'lag','delay_ms':true}",
                                           "{'fault':'lag','color':1}",
+                                          "{'fault':'cut','for':1}",
                                           "{'fault':'restart','state':'true'}",
                                           "{'fault':'http_500','route':1}"};
     for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++) {
