@@ -84,8 +84,8 @@ static void a_batch_must_fit_at_once_or_does_nothing(void **state)
 {
     (void)state;
     struct fix f = with_budget(1000, 30);
-    char a[1024];
-    char body[8192];
+    char a[2048];
+    char body[16384];
     snprintf(a, sizeof a, "%s", order_text(MARKET, "", "bid", "1.00", "0.0100", GTC, ""));
     snprintf(body, sizeof body, "{\"orders\":[%s,%s,%s,%s]}", a, a, a, a);
     assert_int_equal(fix_request(&f, KEY_A, "POST", "/portfolio/events/orders/batched", body), 429);
