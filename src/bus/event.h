@@ -86,8 +86,11 @@ enum market_status {
     MARKET_FINALIZED
 };
 
-/* Fee formula of a series (kalshi-api.md section 16). */
-enum fee_type { FEE_QUADRATIC, FEE_QUADRATIC_MAKER, FEE_FLAT_UNKNOWN };
+/* What a market pays, once that is known. */
+enum market_result { RESULT_NONE, RESULT_YES, RESULT_NO, RESULT_SCALAR };
+
+/* Fee formula of a series (kalshi-api.md section 16). FEE_NONE: a multiplier of 0. */
+enum fee_type { FEE_QUADRATIC, FEE_QUADRATIC_MAKER, FEE_FLAT_UNKNOWN, FEE_NONE };
 
 struct ev_market {
     struct ev h;
@@ -99,6 +102,13 @@ struct ev_market {
     int32_t fee_mult_micros; /* fee_multiplier times 1e6; 0: unknown, take 1 */
     wall_ns_t close_time;    /* 0: unknown */
     qty_t volume_24h;        /* contracts traded in the last day, as of the listing */
+    /* With MARKET_FINALIZED it is paid; before, the result may still be doubted. */
+    int32_t result;   /* enum market_result */
+    int32_t pad;      /* zero */
+    px_t settle_px;   /* what a YES pays, when there is a result */
+    wall_ns_t waived; /* trades before it cost no fees; 0: none */
+    /* Fees of the series, in force when an event's override ends; as fee_type, fee_mult_micros. */
+    int32_t series_fee_type, series_fee_mult_micros;
 };
 
 struct ev_snapshot {
@@ -283,6 +293,12 @@ static inline uint32_t ev_round8(size_t n)
 {
     return (uint32_t)((n + 7) & ~(size_t)7);
 }
+
+/* The exchange's word for a fee formula and its multiplier. False: no formula of ours. */
+bool fee_type_named(const char *name, int32_t mult_micros, int32_t *ret_type);
+/* The exchange's result ("yes", "no", "scalar") with settlement value or without. False: there is
+ * none yet, or it makes no sense. */
+bool market_result_of(const char *result, bool has_px, px_t px, int32_t *ret_result, px_t *ret_px);
 
 const char *ev_type_name(uint16_t type);
 const char *gw_op_name(uint32_t op);

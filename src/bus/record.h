@@ -22,6 +22,8 @@ enum rec_type {
     REC_RAW,       /* struct rec_raw: a frame kept as it came */
     REC_GAP,       /* struct rec_gap: something was lost, and where */
     REC_CONN,      /* struct rec_raw: connection events as text */
+    REC_FEE_DRIFT, /* struct rec_fee_drift: a fee that our formula does not give */
+    REC_SETTLED,   /* struct rec_settled: a market has paid */
     REC_TYPE_MAX
 };
 
@@ -111,11 +113,44 @@ struct rec_applied_fill {
     char order_id[ORDER_ID_MAX];
 };
 
+enum reconcile_kind {
+    RECONCILE_POSITION, /* contracts of ticker's market */
+    RECONCILE_CASH,     /* 1e-6 USD; ticker is "cash" */
+    RECONCILE_FOREIGN,  /* orders of others that rest: ours is how many, theirs what they cost */
+    RECONCILE_KIND_MAX
+};
+
 struct rec_reconcile {
     struct rec h;
-    qty_t ours, theirs;
-    uint32_t in_flight; /* orders or fills under way: a difference proves nothing */
-    uint32_t adopted;   /* 1: drift, theirs was taken */
+    int64_t ours, theirs; /* in the unit of its kind */
+    uint32_t in_flight;   /* orders or fills under way: a difference proves nothing */
+    uint32_t adopted;     /* 1: theirs was taken */
+    uint32_t kind;        /* enum reconcile_kind */
+    uint32_t pad;
+    char ticker[TICKER_MAX];
+    char reason[REASON_MAX]; /* why it was read or what it meant */
+};
+
+/* A fill of an order of ours whose fee is not what our formula gives; the exchange's is counted. */
+struct rec_fee_drift {
+    struct rec h;
+    uint64_t order_number;
+    usd_t fee, ours;
+    px_t yes_px;
+    qty_t qty;
+    uint32_t outcome, is_taker;
+    int32_t fee_type, fee_mult_micros; /* of the formula */
+    char ticker[TICKER_MAX];
+    char trade_id[ORDER_ID_MAX];
+    char order_id[ORDER_ID_MAX];
+};
+
+/* The account's net position in a market that was settled, and what it brought. */
+struct rec_settled {
+    struct rec h;
+    qty_t position;
+    px_t yes_px;                /* what a YES paid */
+    usd_t cost, paid, realized; /* realized: paid less cost */
     char ticker[TICKER_MAX];
 };
 

@@ -110,7 +110,7 @@ static int code_of_discovery(enum status st)
 struct watch {
     struct run *run;
     struct discovery *discovery;
-    struct market_facts *facts; /* paper: fees of series, results of markets */
+    struct market_facts *facts; /* trading: fees of series; paper: results of markets */
     struct run_control *control;
     bool started;
     uint64_t followed;
@@ -184,7 +184,7 @@ static void ask_results(struct watch *w, mono_ns_t now)
 {
     const struct run *r = w->run;
     int64_t every = r->o->paper.settle_poll_s;
-    if (w->facts == NULL || every == 0 || now < w->next_results ||
+    if (w->facts == NULL || !r->paper || every == 0 || now < w->next_results ||
         counter_get(&r->monitor.markets_closed) == 0) {
         return;
     }
@@ -320,7 +320,7 @@ static int start(struct watch *w, struct err *err)
     if (st != ST_OK) {
         return code_of_discovery(st);
     }
-    if (w->run->paper && w->run->trading) {
+    if (w->run->trading) {
         st = market_facts_create(w->run->o, &w->facts, err);
         if (st != ST_OK) {
             return code_of_discovery(st);

@@ -16,11 +16,14 @@
 #define BODY_MAX          ((size_t)64 << 20)
 #define NAMES_PER_REQUEST 100
 #define TRIES             4
-#define SERIES_MAX        100000
+#define SERIES_MAX        2000000
+#define EVENTS_PER_PAGE   200
+#define PAGES_MAX         100
 #define MARKETS_MAX       2000000
 
 struct fees {
     int32_t type, mult_micros;
+    bool set; /* of an event: there is an override */
 };
 
 struct market_facts {
@@ -29,7 +32,7 @@ struct market_facts {
     struct signer signer;
     struct http_client *http;
     char base_path[128];
-    struct idmap series; /* ticker -> index in fees */
+    struct idmap series; /* tickers of series and events that were asked for -> index in fees */
     struct fees *fees;
     uint32_t n_fees, fees_cap;
     struct idmap known;       /* followed tickers */
@@ -151,12 +154,74 @@ static bool plain(const char *s)
                                        "0123456789._")] == '\0';
 }
 
+/* Where the exchange does not tell. */
 static struct fees fees_of_options(const struct market_facts *f)
 {
     const struct paper_options *o = &f->o->paper;
+    if (!o->enabled) {
+        return (struct fees){FEE_QUADRATIC, 1000000, true};
+    }
     return (struct fees){o->fee_type == FEE_KIND_QUADRATIC_MAKER ? FEE_QUADRATIC_MAKER
                                                                  : FEE_QUADRATIC,
-                         (int32_t)o->fee_multiplier};
+                         (int32_t)o->fee_multiplier, true};
+}
+
+/* Of a series or an event, for good; where there is no memory it is asked for again. */
+static void keep(struct market_facts *f, struct text name, struct fees fees)
+{
+    if (f->n_fees == f->fees_cap) {
+        uint32_t cap = f->fees_cap == 0 ? 64 : f->fees_cap * 2;
+        struct fees *x = realloc(f->fees, cap * sizeof *x);
+        if (x == NULL) {
+            return;
+        }
+        f->fees = x;
+        f->fees_cap = cap;
+    }
+    if (idmap_put(&f->series, name, f->n_fees) == ST_OK) {
+        f->fees[f->n_fees++] = fees;
+    }
+}
+
+static enum status on_event(void *self, const void *row)
+{
+    struct market_facts *f = self;
+    const struct rest_event *e = row;
+    struct fees fees = {.mult_micros = e->fee_mult_micros};
+    if (e->fee_type[0] != '\0') {
+        fees.set = fee_type_named(e->fee_type, e->fee_mult_micros, &fees.type);
+        log_info("run", "fees event=%s type=%s multiplier=%.6f%s", e->ticker, e->fee_type,
+                 (double)e->fee_mult_micros / 1e6, fees.set ? "" : " (unknown, ignored)");
+    }
+    if (idmap_get(&f->series, text_of(e->ticker)) == IDMAP_NONE) {
+        keep(f, text_of(e->ticker), fees);
+    }
+    return ST_OK;
+}
+
+/* All open events of a series at once; others are asked for one by one. */
+static void ask_events(struct market_facts *f, const char *series)
+{
+    struct err err = {0};
+    char path[192];
+    char query[512];
+    char cursor[256] = "";
+    enum status st = ST_OK;
+    snprintf(path, sizeof path, "%s/events", f->base_path);
+    for (int page = 0; st == ST_OK && page < PAGES_MAX; page++) {
+        snprintf(query, sizeof query, "limit=%d&status=open&series_ticker=%s%s%s", EVENTS_PER_PAGE,
+                 series, cursor[0] != '\0' ? "&cursor=" : "", cursor);
+        st = get(f, path, query, &err);
+        if (st == ST_OK) {
+            st = rest_read_events(f->body.p, f->body.n, on_event, f, cursor, sizeof cursor, &err);
+        }
+        if (cursor[0] == '\0') {
+            break;
+        }
+    }
+    if (st != ST_OK) {
+        log_warn("run", "overrides of fees in series %s are not known: %s", series, err.text);
+    }
 }
 
 static struct fees fees_asked(struct market_facts *f, const char *series)
@@ -165,66 +230,91 @@ static struct fees fees_asked(struct market_facts *f, const char *series)
     struct rest_series row;
     struct err err = {0};
     char path[256];
-    if (!f->o->paper.series_fees || !plain(series)) {
-        return fees;
-    }
     snprintf(path, sizeof path, "%s/series/%s", f->base_path, series);
     enum status st = get(f, path, "", &err);
     if (st == ST_OK) {
         st = rest_read_series(f->body.p, f->body.n, &row, &err);
     }
     if (st != ST_OK) {
-        log_warn("paper", "fees of series %s are not known, those of [paper] are taken: %s", series,
+        log_warn("run", "fees of series %s are not known, %s: %s", series,
+                 f->o->paper.enabled ? "those of [paper] are taken" : "the general ones are taken",
                  err.text);
         return fees;
     }
-    /* Combos: a maker normally pays a quarter of the taker's rate, which is the maker formula. */
-    if (strcmp(row.fee_type, "quadratic") == 0) {
-        fees.type = FEE_QUADRATIC;
-    } else if (strcmp(row.fee_type, "quadratic_with_maker_fees") == 0 ||
-               strcmp(row.fee_type, "quadratic_with_combo_maker_fees") == 0) {
-        fees.type = FEE_QUADRATIC_MAKER;
-    } else {
-        log_warn("paper", "series %s has fees of an unknown kind: %s", series, row.fee_type);
+    if (!fee_type_named(row.fee_type, row.fee_mult_micros, &fees.type)) {
+        log_warn("run", "series %s has fees of an unknown kind: %s", series, row.fee_type);
         return fees;
     }
     fees.mult_micros = row.fee_mult_micros;
-    log_info("paper", "fees series=%s type=%s multiplier=%.6f", series, row.fee_type,
+    log_info("run", "fees series=%s type=%s multiplier=%.6f", series, row.fee_type,
              (double)row.fee_mult_micros / 1e6);
     return fees;
 }
 
 /* By the exchange's naming, a market's ticker begins with that of its series and a dash. */
-static struct fees fees_of(struct market_facts *f, const char *ticker)
+static struct fees fees_of_series(struct market_facts *f, const char *ticker)
 {
     char series[TICKER_MAX];
     struct text name = {ticker, strcspn(ticker, "-")};
     text_copy(series, sizeof series, name);
+    if (!plain(series) || (f->o->paper.enabled && !f->o->paper.series_fees)) {
+        return fees_of_options(f);
+    }
     uint32_t i = idmap_get(&f->series, name);
     if (i != IDMAP_NONE) {
         return f->fees[i];
     }
     struct fees fees = fees_asked(f, series);
-    if (f->n_fees == f->fees_cap) {
-        uint32_t cap = f->fees_cap == 0 ? 64 : f->fees_cap * 2;
-        struct fees *x = realloc(f->fees, cap * sizeof *x);
-        if (x == NULL) {
-            return fees; /* asked for again with the next market */
-        }
-        f->fees = x;
-        f->fees_cap = cap;
-    }
-    if (idmap_put(&f->series, name, f->n_fees) == ST_OK) {
-        f->fees[f->n_fees++] = fees;
-    }
+    keep(f, name, fees);
+    ask_events(f, series);
     return fees;
+}
+
+static void ask_event(struct market_facts *f, struct text name)
+{
+    struct rest_event row;
+    struct err err = {0};
+    char path[256];
+    snprintf(path, sizeof path, "%s/events/%.*s", f->base_path, (int)name.n, name.p);
+    if (get(f, path, "", &err) == ST_OK &&
+        rest_read_event(f->body.p, f->body.n, &row, &err) == ST_OK) {
+        (void)on_event(f, &row);
+    } else {
+        keep(f, name, (struct fees){0}); /* no event of that name, or it does not tell */
+    }
+}
+
+/* ... and with that of its event; a strike below zero has a dash of its own. */
+static struct fees fees_of_event(struct market_facts *f, const char *ticker)
+{
+    size_t series = strcspn(ticker, "-");
+    if (f->o->paper.enabled && !f->o->paper.series_fees) {
+        return (struct fees){0};
+    }
+    for (size_t n = strlen(ticker); n > series + 1; n--) {
+        struct text name = {ticker, n - 1};
+        if (ticker[n - 1] != '-' || n - 1 <= series) {
+            continue;
+        }
+        if (idmap_get(&f->series, name) == IDMAP_NONE) {
+            ask_event(f, name);
+        }
+        uint32_t i = idmap_get(&f->series, name);
+        if (i != IDMAP_NONE && f->fees[i].set) {
+            return f->fees[i];
+        }
+    }
+    return (struct fees){0};
 }
 
 void market_facts_follow(struct market_facts *f, struct ev_market *m)
 {
-    struct fees fees = fees_of(f, m->ticker);
-    m->fee_type = fees.type;
-    m->fee_mult_micros = fees.mult_micros;
+    struct fees series = fees_of_series(f, m->ticker);
+    struct fees event = fees_of_event(f, m->ticker);
+    m->series_fee_type = series.type;
+    m->series_fee_mult_micros = series.mult_micros;
+    m->fee_type = event.set ? event.type : series.type;
+    m->fee_mult_micros = event.set ? event.mult_micros : series.mult_micros;
     if (idmap_get(&f->known, text_of(m->ticker)) != IDMAP_NONE) {
         return;
     }

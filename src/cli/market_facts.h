@@ -1,6 +1,6 @@
 /*
- * market_facts.h - what a paper account has to know of markets besides their data: the fees of
- * their series and what they paid at the end.
+ * market_facts.h - what an account has to know of markets besides their data: the fees of their
+ * series, overrides of their events, and what they paid at the end.
  *
  * Over a connection of its own that refuses everything but public reads. Blocks its caller (the
  * main thread) for a request at a time; no other thread waits for it.

@@ -327,6 +327,7 @@ static struct feed_config feed_config_of(const struct feed_options *o)
     c.repair = true;
     c.use_yes_price = o->use_yes_price;
     c.trades = o->trades;
+    c.lifecycle = true;
     c.markets_max = (uint32_t)o->markets_max;
     c.levels_max = (uint32_t)o->levels_max;
     c.data_timeout_ns = o->data_timeout_ms * NS_PER_MS;

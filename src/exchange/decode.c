@@ -133,6 +133,8 @@ static enum status on_market(void *self, const void *row)
     e.exchange_index = m->exchange_index;
     e.close_time = m->close_time;
     e.volume_24h = m->volume_24h;
+    e.waived = m->waived;
+    (void)market_result_of(m->result, m->has_settlement, m->settlement_px, &e.result, &e.settle_px);
     if (!copy(e.ticker, sizeof e.ticker, m->ticker)) {
         return ST_MALFORMED;
     }

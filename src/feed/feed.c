@@ -322,7 +322,10 @@ static bool same_info(const struct ev_market *a, const struct ev_market *b)
 {
     return grid_equal(&a->grid, &b->grid) && a->status == b->status &&
            a->exchange_index == b->exchange_index && a->fee_type == b->fee_type &&
-           a->fee_mult_micros == b->fee_mult_micros && a->close_time == b->close_time;
+           a->fee_mult_micros == b->fee_mult_micros && a->close_time == b->close_time &&
+           a->result == b->result && a->settle_px == b->settle_px && a->waived == b->waived &&
+           a->series_fee_type == b->series_fee_type &&
+           a->series_fee_mult_micros == b->series_fee_mult_micros;
 }
 
 static void announce(struct feed *f, uint32_t mkt)
@@ -330,6 +333,14 @@ static void announce(struct feed *f, uint32_t mkt)
     f->markets[mkt].announce_due = true;
     queue_mark(f, mkt);
     feed_flush_marks(f);
+}
+
+void feed_change_market(struct feed *f, uint32_t mkt, const struct ev_market *info)
+{
+    if (!same_info(&f->markets[mkt].info, info)) {
+        f->markets[mkt].info = *info;
+        announce(f, mkt);
+    }
 }
 
 enum status feed_add_market(struct feed *feed, const struct ev_market *market, mono_ns_t now,
@@ -343,10 +354,23 @@ enum status feed_add_market(struct feed *feed, const struct ev_market *market, m
     }
     uint32_t mkt = idmap_get(&feed->by_ticker, ticker);
     if (mkt != IDMAP_NONE) {
-        if (!same_info(&feed->markets[mkt].info, market)) {
-            feed->markets[mkt].info = *market;
-            announce(feed, mkt);
+        const struct ev_market *old = &feed->markets[mkt].info;
+        struct ev_market info = *market;
+        /* A list may be older than what the session told of settlement and fees. */
+        if (old->status == MARKET_FINALIZED) {
+            info.status = old->status;
         }
+        if (info.result == RESULT_NONE || (old->status == MARKET_FINALIZED && old->result != 0)) {
+            info.result = old->result;
+            info.settle_px = old->settle_px;
+        }
+        if (old->series_fee_mult_micros != 0) {
+            info.fee_type = old->fee_type;
+            info.fee_mult_micros = old->fee_mult_micros;
+            info.series_fee_type = old->series_fee_type;
+            info.series_fee_mult_micros = old->series_fee_mult_micros;
+        }
+        feed_change_market(feed, mkt, &info);
         return ST_OK;
     }
     mkt = feed->market_count;
@@ -388,6 +412,7 @@ static void forget_connection(struct feed *f)
 {
     f->stream_count = f->seen_count = 0;
     memset(f->subs, 0, sizeof f->subs);
+    f->life = (struct life_channel){0};
     f->sub_id = 0;
     f->sub_not_before = f->now;
     f->resubscribed = false;

@@ -44,6 +44,7 @@ struct feed_config {
     bool repair;        /* false: offline (books command): gaps are counted, nothing is asked for */
     bool use_yes_price; /* scale asked for, and the scale of incoming NO prices */
     bool trades;        /* subscribe to the trade channel too */
+    bool lifecycle;     /* ... and to what becomes of markets: their states, results, fees */
     uint32_t markets_max;
     uint32_t levels_max;         /* of one snapshot */
     mono_ns_t data_timeout_ns;   /* no frame of any kind for so long: reconnect */

@@ -11,8 +11,9 @@
 #include "base/log.h"
 #include "feed/feed_int.h"
 
-#define SNAPSHOT_BATCH   100               /* markets of one get_snapshot */
-#define SNAPSHOT_WINDOW  400               /* snapshots asked for and not here yet */
+#define SNAPSHOT_BATCH   100 /* markets of one get_snapshot */
+#define SNAPSHOT_WINDOW  400 /* snapshots asked for and not here yet */
+#define LIFE_CHANNEL     "market_lifecycle_v2"
 #define SUBSCRIBE_PAUSE  (500 * NS_PER_MS) /* between two subscribes of one connection */
 #define TRIES_MAX        2
 #define CODE_BAD_CHANNEL 8
@@ -187,6 +188,33 @@ static bool pump_snapshots(struct feed *f)
     return true;
 }
 
+static bool pump_life(struct feed *f)
+{
+    static const char *const channels[] = {LIFE_CHANNEL};
+    struct life_channel *l = &f->life;
+    if (!f->config.lifecycle || l->refused || l->sid != 0 || f->now < l->again ||
+        f->subs[CH_BOOK].sid == 0) {
+        return true;
+    }
+    buf_clear(&f->command);
+    frame_subscribe(&f->command, f->next_id, channels, 1, NULL, 0, f->config.use_yes_price);
+    if (!send_command(f)) {
+        return false;
+    }
+    l->id = f->next_id++;
+    l->again = f->now + f->config.reply_timeout_ns;
+    return true;
+}
+
+static void life_ended(struct feed *f)
+{
+    struct stream *s = feed_stream(f, f->life.sid);
+    if (s != NULL) {
+        s->dead = true;
+    }
+    f->life = (struct life_channel){.again = f->now + SUBSCRIBE_PAUSE};
+}
+
 void feed_pump(struct feed *f)
 {
     if (!f->open || !f->config.repair) {
@@ -194,7 +222,7 @@ void feed_pump(struct feed *f)
     }
     /* A command that the socket did not take stops the ones behind it, so that order is kept. */
     bool going = pump_unsubscribe(f) && pump_subscribe(f) && pump_add(f, &f->subs[CH_BOOK]) &&
-                 pump_add(f, &f->subs[CH_TRADE]) && pump_snapshots(f);
+                 pump_add(f, &f->subs[CH_TRADE]) && pump_snapshots(f) && pump_life(f);
     (void)going;
 }
 
@@ -328,6 +356,11 @@ void feed_probe(struct feed *f)
 
 static void on_subscribed(struct feed *f, const struct frame *frame)
 {
+    if (frame->id != 0 && frame->id == f->life.id && strcmp(frame->channel, LIFE_CHANNEL) == 0) {
+        feed_stream_start(f, frame->sid, false);
+        f->life = (struct life_channel){.sid = frame->sid};
+        return;
+    }
     if (frame->id != f->sub_id || f->sub_id == 0) {
         return; /* the answer to a subscribe that was given up */
     }
@@ -375,6 +408,9 @@ static void subscription_died(struct feed *f, const struct frame *frame)
             feed_subscription_ended(f, (enum channel)ch, reason);
         }
     }
+    if (f->life.sid != 0 && (frame->sid == 0 || frame->sid == f->life.sid)) {
+        life_ended(f);
+    }
 }
 
 static void on_error(struct feed *f, const struct frame *frame)
@@ -384,7 +420,9 @@ static void on_error(struct feed *f, const struct frame *frame)
     log_warn("feed", "error from the exchange code=%d sid=%llu id=%llu text=\"%s\"",
              frame->error_code, (unsigned long long)frame->sid, (unsigned long long)frame->id,
              frame->text);
-    if (frame->error_code == CODE_OVERFLOW || frame->error_code == CODE_CHANNEL) {
+    if (frame->id != 0 && frame->id == f->life.id) {
+        f->life = (struct life_channel){.refused = true}; /* reads tell of settlements too */
+    } else if (frame->error_code == CODE_OVERFLOW || frame->error_code == CODE_CHANNEL) {
         subscription_died(f, frame);
     } else if (frame->id != 0 && frame->id == f->sub_id) {
         if (frame->error_code == CODE_BAD_CHANNEL && missing(f, CH_TRADE)) {
@@ -414,6 +452,9 @@ void feed_on_control(struct feed *f, const struct frame *frame)
                 feed_subscription_ended(f, (enum channel)ch, "unsubscribed by the exchange");
             }
         }
+        if (frame->sid != 0 && frame->sid == f->life.sid) {
+            life_ended(f);
+        }
     }
 }
 
@@ -427,6 +468,9 @@ mono_ns_t feed_ask_deadline(const struct feed *f)
         t = earlier(t, f->sub_deadline);
     } else if (f->market_count > 0 && (missing(f, CH_BOOK) || missing(f, CH_TRADE))) {
         t = earlier(t, later(f->sub_not_before, f->blocked_until));
+    }
+    if (f->config.lifecycle && !f->life.refused && f->life.sid == 0 && f->subs[CH_BOOK].sid != 0) {
+        t = earlier(t, later(f->life.again, f->blocked_until));
     }
     for (int ch = 0; ch < CH_MAX; ch++) {
         const struct subscription *sub = &f->subs[ch];

@@ -191,7 +191,7 @@ static enum status on_undecoded(struct feed *f, const char *why, const char *s, 
     return ST_OK;
 }
 
-static void on_lifecycle(struct feed *f, const struct frame *frame)
+static void on_lifecycle(struct feed *f, const struct frame *frame, const char *s, size_t n)
 {
     static const struct {
         const char *event;
@@ -202,8 +202,9 @@ static void on_lifecycle(struct feed *f, const struct frame *frame)
                 {"settled", MARKET_FINALIZED}};
     uint32_t mkt = feed_find(f, text_of(frame->ticker));
     if (mkt == MKT_NONE) {
-        return;
+        return; /* the channel tells of all markets there are */
     }
+    feed_record_raw(f, REC_RAW, 0, s, n);
     struct ev_market info = f->markets[mkt].info;
     if (frame->has_grid) {
         info.grid = frame->grid;
@@ -216,9 +217,40 @@ static void on_lifecycle(struct feed *f, const struct frame *frame)
             info.status = (int32_t)rows[i].status;
         }
     }
-    /* It is followed, so this only announces what changed and cannot fail. */
-    enum status st = feed_add_market(f, &info, f->now, f->wall);
-    (void)st;
+    (void)market_result_of(frame->result, frame->has_settlement, frame->settlement_px, &info.result,
+                           &info.settle_px);
+    feed_change_market(f, mkt, &info);
+}
+
+/* By the exchange's naming, a market's ticker begins with that of its event and a dash. */
+static bool of_event(const struct ev_market *m, const char *event)
+{
+    size_t n = strlen(event);
+    return strncmp(m->ticker, event, n) == 0 && m->ticker[n] == '-';
+}
+
+static void on_event_fee(struct feed *f, const struct frame *frame, const char *s, size_t n)
+{
+    int32_t type = FEE_FLAT_UNKNOWN;
+    bool over = frame->fee_type[0] == '\0';
+    bool known = over || fee_type_named(frame->fee_type, frame->fee_mult_micros, &type);
+    bool told = false;
+    for (uint32_t i = 0; i < f->market_count; i++) {
+        struct ev_market info = f->markets[i].info;
+        if (of_event(&info, frame->ticker)) {
+            if (!told && !known) {
+                log_warn("feed", "event %s has fees of an unknown kind: %s", frame->ticker,
+                         frame->fee_type);
+            }
+            if (!told) {
+                feed_record_raw(f, REC_RAW, 0, s, n);
+            }
+            told = true;
+            info.fee_type = over ? info.series_fee_type : type;
+            info.fee_mult_micros = over ? info.series_fee_mult_micros : frame->fee_mult_micros;
+            feed_change_market(f, i, &info);
+        }
+    }
 }
 
 /* Offline there is no subscription of ours: what the recorder's commands were answered shows where
@@ -263,10 +295,15 @@ static enum status on_rare(struct feed *f, const char *s, size_t n)
         }
         return ST_OK;
     case FRAME_LIFECYCLE:
-        feed_record_raw(f, REC_RAW, 0, s, n);
-        on_lifecycle(f, frame);
+        on_lifecycle(f, frame, s, n);
+        return ST_OK;
+    case FRAME_EVENT_FEE:
+        on_event_fee(f, frame, s, n);
         return ST_OK;
     case FRAME_UNKNOWN:
+        if (f->config.lifecycle && strcmp(frame->text, "event_lifecycle") == 0) {
+            return ST_OK; /* comes with the channel; its markets are what concerns us */
+        }
         if (other_channel(frame->text)) {
             break;
         }

@@ -82,6 +82,14 @@ struct feed_clock {
     int64_t told;
 };
 
+/* The channel of market_lifecycle_v2: without filter, and nothing waits for it. */
+struct life_channel {
+    uint64_t sid;    /* 0: not standing */
+    uint64_t id;     /* of the subscribe under way, 0: none */
+    mono_ns_t again; /* no subscribe before this; one that is not answered by then is given up */
+    bool refused;
+};
+
 struct feed {
     struct feed_config config;
     struct feed_out out;
@@ -113,6 +121,7 @@ struct feed {
     uint32_t seen_count;
 
     struct subscription subs[CH_MAX];
+    struct life_channel life;
     uint64_t next_id;
     uint64_t sub_id; /* subscribe under way, 0: none */
     mono_ns_t sub_deadline;
@@ -147,6 +156,8 @@ void feed_set_book(struct feed *f, uint32_t mkt, enum book_state state);
 bool feed_flush_marks(struct feed *f);
 /* The market's event was not taken, or could not be offered: a gap of this market alone. */
 void feed_lost(struct feed *f, uint32_t mkt);
+/* What is known of a followed market is that from now on; announced when it is another. */
+void feed_change_market(struct feed *f, uint32_t mkt, const struct ev_market *info);
 void feed_mark_stale(struct feed *f, uint32_t mkt, const char *reason);
 void feed_stale_all(struct feed *f, const char *reason);
 bool feed_gated(const struct feed *f, uint32_t mkt);

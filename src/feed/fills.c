@@ -549,6 +549,7 @@ static enum status on_rare(struct fill_listener *fl, const char *s, size_t n)
         return ST_OK;
     case FRAME_UNKNOWN:
     case FRAME_LIFECYCLE:
+    case FRAME_EVENT_FEE:
     case FRAME_TICKER:
     case FRAME_GROUP:
         break;

@@ -10,7 +10,7 @@ __extension__ typedef __int128 wide_t;
 
 usd_t fee_trade_ceil(const struct fee_rule *rule, bool is_taker, px_t yes_px, qty_t qty)
 {
-    if (!is_taker && rule->type == FEE_QUADRATIC) {
+    if (rule->type == FEE_NONE || (!is_taker && rule->type == FEE_QUADRATIC)) {
         return 0;
     }
     int64_t mult = rule->mult_micros > 0 ? rule->mult_micros : MICROS;

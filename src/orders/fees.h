@@ -18,7 +18,8 @@ struct fee_order {
     usd_t rounding;
 };
 
-/* Trade fee of one fill at yes_px, rounded up to 1e-4 USD. FEE_FLAT_UNKNOWN counts as quadratic. */
+/* Trade fee of one fill at yes_px, rounded up to 1e-4 USD. FEE_FLAT_UNKNOWN counts as quadratic
+ * with maker fees. */
 usd_t fee_trade_ceil(const struct fee_rule *rule, bool is_taker, px_t yes_px, qty_t qty);
 
 /*

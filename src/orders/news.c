@@ -92,15 +92,59 @@ static void terms_take(struct order *ord)
     }
 }
 
+static void record_fee_drift(struct orders *o, const struct order *ord, const struct stray *f,
+                             const struct fee_rule *rule, usd_t ours)
+{
+    const struct holding *p = &o->account.holdings[ord->h];
+    struct rec_fee_drift r = {
+        .h = {.size = sizeof r, .type = REC_FEE_DRIFT, .mkt = p->mkt, .wall = o->wall},
+        .order_number = ord->number,
+        .fee = f->fee,
+        .ours = ours,
+        .yes_px = f->yes_px,
+        .qty = f->qty,
+        .outcome = f->outcome,
+        .is_taker = f->is_taker,
+        .fee_type = (int32_t)rule->type,
+        .fee_mult_micros = rule->mult_micros,
+    };
+    memcpy(r.ticker, p->ticker, sizeof r.ticker);
+    memcpy(r.trade_id, f->trade_id, sizeof r.trade_id);
+    memcpy(r.order_id, f->order_id, sizeof r.order_id);
+    o->stats.fee_drifts++;
+    if (o->sinks.record != NULL) {
+        o->sinks.record(o->sinks.self, &r.h);
+    }
+}
+
+#define FEE_CHANGE_WINDOW (60 * NS_PER_SEC)
+
+/* The exchange's fee is what counts; ours is held against it. A fill may have happened before the
+ * last change of the formula, which another session told. */
+static void fee_compare(struct orders *o, struct order *ord, const struct stray *f)
+{
+    const struct lot *lot = &o->lots[ord->h];
+    bool waived = f->ts_ms != 0 && f->ts_ms < lot->waived / NS_PER_MS;
+    struct fee_rule rules[2] = {lot->fee, lot->fee_before};
+    struct fee_order after[2] = {ord->fee, ord->fee};
+    usd_t fee[2];
+    for (int i = 0; i < 2; i++) {
+        rules[i].type = waived ? FEE_NONE : rules[i].type;
+        fee[i] = fee_fill(&rules[i], &after[i], f->is_taker, f->outcome, f->yes_px, f->qty);
+    }
+    bool lately = o->mono - lot->fee_changed < FEE_CHANGE_WINDOW;
+    int used = lately && fee[0] != f->fee && fee[1] == f->fee ? 1 : 0;
+    ord->fee = after[used];
+    if (fee[used] != f->fee) {
+        record_fee_drift(o, ord, f, &rules[used], fee[used]);
+    }
+}
+
 /* The account has the fill already; this is the order's side of it. */
 static void fill_count(struct orders *o, uint32_t slot, const struct stray *f)
 {
     struct order *ord = &o->slots[slot];
-    usd_t fee =
-        fee_fill(&o->lots[ord->h].fee, &ord->fee, f->is_taker, f->outcome, f->yes_px, f->qty);
-    if (fee != f->fee) {
-        o->stats.fee_drifts++;
-    }
+    fee_compare(o, ord, f);
     ord->filled += f->qty;
     if (ord->claimed < ord->filled) {
         ord->claimed = ord->filled;
@@ -119,8 +163,10 @@ static struct stray stray_of(const struct ev_fill *f)
         .fee = f->fee,
         .outcome = (enum side)f->outcome,
         .is_taker = f->is_taker != 0,
+        .ts_ms = f->h.ts_ms,
     };
     memcpy(s.order_id, f->order_id, sizeof s.order_id);
+    memcpy(s.trade_id, f->trade_id, sizeof s.trade_id);
     return s;
 }
 

@@ -221,6 +221,17 @@ uint32_t lot_of(struct orders *o, const char *ticker)
     return h != UINT32_MAX ? h : NONE;
 }
 
+static void fee_set(struct lot *lot, const struct ev_market *m, mono_ns_t now)
+{
+    struct fee_rule rule = {(enum fee_type)m->fee_type, m->fee_mult_micros};
+    if (rule.type != lot->fee.type || rule.mult_micros != lot->fee.mult_micros) {
+        lot->fee_before = lot->fee.mult_micros != 0 ? lot->fee : rule;
+        lot->fee = rule;
+        lot->fee_changed = now;
+    }
+    lot->waived = m->waived;
+}
+
 enum status orders_market(struct orders *o, uint32_t mkt, const struct ev_market *m)
 {
     if (mkt >= o->config.markets_max) {
@@ -235,7 +246,7 @@ enum status orders_market(struct orders *o, uint32_t mkt, const struct ev_market
     o->mkt_lot[mkt] = h;
     o->account.holdings[h].mkt = mkt;
     lot->status = m->status;
-    lot->fee = (struct fee_rule){(enum fee_type)m->fee_type, m->fee_mult_micros};
+    fee_set(lot, m, o->mono);
     group_of_market(o, h, m->exchange_index);
     if (changed) {
         /* Opening again, closing and settling cancel what rests, and some of it without a word. */

@@ -67,9 +67,12 @@ enum lot_stage {
 struct lot {
     uint32_t first; /* live orders, NONE: none */
     uint32_t n_live;
-    struct fee_rule fee;
-    int32_t status; /* enum market_status */
-    uint32_t group; /* in groups; NONE: too many shards */
+    struct fee_rule fee,
+        fee_before; /* before: until the last change, that some fills may precede */
+    mono_ns_t fee_changed;
+    wall_ns_t waived; /* trades before it cost no fees */
+    int32_t status;   /* enum market_status */
+    uint32_t group;   /* in groups; NONE: too many shards */
     bool halted;
     bool reading;
     enum lot_stage stage;
@@ -157,6 +160,8 @@ struct start {
  * be one of ours whose answer is still to come. */
 struct stray {
     char order_id[ORDER_ID_MAX]; /* empty: free, or found its order */
+    char trade_id[ORDER_ID_MAX];
+    int64_t ts_ms;
     px_t yes_px;
     qty_t qty;
     usd_t fee;

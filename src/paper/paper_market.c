@@ -18,7 +18,11 @@ _Static_assert(IDTAB_NONE == NO_MARKET, "paper_find passes it on");
 
 static struct match_fees fees_of(const struct ev_market *m)
 {
+    if (m->fee_type == FEE_NONE) {
+        return (struct match_fees){.mult_micros = 1000000, .waived_until = m->waived};
+    }
     return (struct match_fees){
+        .waived_until = m->waived,
         .taker_e4 = 700,
         .maker_e4 = m->fee_type == FEE_QUADRATIC ? 0 : 175,
         .mult_micros = m->fee_mult_micros > 0 ? m->fee_mult_micros : 1000000,

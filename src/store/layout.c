@@ -36,6 +36,11 @@ static const struct field market[] = {
     I32(ev_market, fee_mult_micros),
     I64(ev_market, close_time),
     I64(ev_market, volume_24h),
+    I32(ev_market, result),
+    I64(ev_market, settle_px),
+    I64(ev_market, waived),
+    I32(ev_market, series_fee_type),
+    I32(ev_market, series_fee_mult_micros),
     F(ev_market, "grid", FIELD_GRID, grid),
 };
 static const struct field snapshot[] = {
@@ -181,6 +186,27 @@ static const struct field applied_fill[] = {
 static const struct field reconciliation[] = {
     REC(rec_reconcile),         TXT(rec_reconcile, ticker),    I64(rec_reconcile, ours),
     I64(rec_reconcile, theirs), U32(rec_reconcile, in_flight), U32(rec_reconcile, adopted),
+    U32(rec_reconcile, kind),   TXT(rec_reconcile, reason),
+};
+static const struct field fee_drift[] = {
+    REC(rec_fee_drift),
+    TXT(rec_fee_drift, ticker),
+    I64(rec_fee_drift, order_number),
+    U32(rec_fee_drift, outcome),
+    I64(rec_fee_drift, yes_px),
+    I64(rec_fee_drift, qty),
+    U32(rec_fee_drift, is_taker),
+    I64(rec_fee_drift, fee),
+    I64(rec_fee_drift, ours),
+    I32(rec_fee_drift, fee_type),
+    I32(rec_fee_drift, fee_mult_micros),
+    TXT(rec_fee_drift, trade_id),
+    TXT(rec_fee_drift, order_id),
+};
+static const struct field settlement[] = {
+    REC(rec_settled),           TXT(rec_settled, ticker), I64(rec_settled, position),
+    I64(rec_settled, yes_px),   I64(rec_settled, cost),   I64(rec_settled, paid),
+    I64(rec_settled, realized),
 };
 static const struct field account[] = {
     REC(rec_account),
@@ -234,9 +260,11 @@ static const struct layout all[] = {
     LAYOUT(REC_RAW, "raw", "", rec_raw, raw),
     LAYOUT(REC_GAP, "gap", "", rec_gap, gap),
     LAYOUT(REC_CONN, "conn", "", rec_raw, raw),
+    LAYOUT(REC_FEE_DRIFT, "fee_drift", "", rec_fee_drift, fee_drift),
+    LAYOUT(REC_SETTLED, "settlement", "", rec_settled, settlement),
 };
 _Static_assert(sizeof all / sizeof all[0] <= LAYOUTS_MAX, "room in arrays by layout");
-_Static_assert(EV_TYPE_MAX == 13 && REC_TYPE_MAX == REC_BASE + 10, "every type has a layout");
+_Static_assert(EV_TYPE_MAX == 13 && REC_TYPE_MAX == REC_BASE + 12, "every type has a layout");
 
 const struct layout *layouts(size_t *ret_n)
 {

@@ -29,6 +29,14 @@ static enum status run_sql(sqlite3 *db, const char *sql, const char *what, struc
     return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK ? ST_OK : sql_error(db, what, err);
 }
 
+static enum status run_text(sqlite3 *db, struct buf *sql, const char *what, struct err *err)
+{
+    enum status st =
+        sql->failed ? err_set(err, ST_NOMEM, "out of memory") : run_sql(db, sql->p, what, err);
+    buf_finish(sql);
+    return st;
+}
+
 /* The first column of the first row; ST_NOT_FOUND: no row. */
 static enum status one_int(sqlite3 *db, const char *sql, int64_t *ret, struct err *err)
 {
@@ -166,9 +174,28 @@ static const char *const views[] = {
     USD("pv_exit") " AS pv_exit FROM account;\n",
 
     "CREATE VIEW reconciliations AS SELECT session, "
+    WALL("wall") " AS at, ticker,"
+    " CASE kind WHEN 0 THEN 'position' WHEN 1 THEN 'cash' WHEN 2 THEN 'orders of others'"
+    " ELSE kind END AS kind,"
+    " CASE kind WHEN 1 THEN " USD("ours") " WHEN 2 THEN ours ELSE " QTY("ours") " END AS ours,"
+    " CASE kind WHEN 0 THEN " QTY("theirs") " ELSE " USD("theirs") " END AS theirs,"
+    " in_flight, adopted, reason FROM reconciliation;\n",
+
+    "CREATE VIEW fee_drifts AS SELECT session, "
+    WALL("wall") " AS counted, ticker, "
+    SIDE("outcome") " AS outcome, "
+    PX("yes_px") " AS yes_price, "
+    QTY("qty") " AS count, is_taker, "
+    USD("fee") " AS fee, "
+    USD("ours") " AS our_fee, order_number, trade_id, order_id FROM fee_drift;\n",
+
+    "CREATE VIEW settlements AS SELECT session, "
     WALL("wall") " AS at, ticker, "
-    QTY("ours") " AS ours, "
-    QTY("theirs") " AS theirs, in_flight, adopted FROM reconciliation;\n",
+    QTY("position") " AS position, "
+    PX("yes_px") " AS yes_pays, "
+    USD("cost") " AS cost, "
+    USD("paid") " AS paid, "
+    USD("realized") " AS realized FROM settlement;\n",
 
     "CREATE VIEW frames AS SELECT session, "
     WALL("wall") " AS at, ord AS after_ord,"
@@ -207,10 +234,7 @@ static enum status to_version_1(sqlite3 *db, struct err *err)
     for (size_t i = 0; i < sizeof views / sizeof views[0]; i++) {
         buf_str(&sql, views[i]);
     }
-    enum status st = sql.failed ? err_set(err, ST_NOMEM, "out of memory")
-                                : run_sql(db, sql.p, "making the tables", err);
-    buf_finish(&sql);
-    return st;
+    return run_text(db, &sql, "making the tables", err);
 }
 
 /* --- version 2: the numbers of a refusal by the risk gate --- */
@@ -258,8 +282,52 @@ static enum status to_version_3(sqlite3 *db, struct err *err)
     return add_table(db, EV_CLOCK, err);
 }
 
+/* --- version 4: results of markets, settlements, drifts of fees, reasons of reconciliations --- */
+
+/* The view of that name as it is today. */
+static void view_again(struct buf *sql, const char *name)
+{
+    char begin[64];
+    int n = snprintf(begin, sizeof begin, "CREATE VIEW %s AS", name);
+    for (size_t i = 0; i < sizeof views / sizeof views[0]; i++) {
+        if (strncmp(views[i], begin, (size_t)n) == 0) {
+            buf_printf(sql, "DROP VIEW IF EXISTS %s;\n%s", name, views[i]);
+        }
+    }
+}
+
+static enum status to_version_4(sqlite3 *db, struct err *err)
+{
+    int64_t there = 0;
+    enum status st = one_int(db,
+                             "SELECT count(*) FROM pragma_table_info('reconciliation')"
+                             " WHERE name='reason'",
+                             &there, err);
+    if (st != ST_OK || there != 0) { /* made with today's layout */
+        return st;
+    }
+    struct buf sql;
+    buf_init(&sql, SQL_MAX);
+    /* Until now cash was told by its name. */
+    buf_str(&sql, "ALTER TABLE reconciliation ADD COLUMN kind INTEGER NOT NULL DEFAULT 0;"
+                  "ALTER TABLE reconciliation ADD COLUMN reason TEXT NOT NULL DEFAULT '';"
+                  "UPDATE reconciliation SET kind=1 WHERE ticker='cash';"
+                  "ALTER TABLE market ADD COLUMN result INTEGER NOT NULL DEFAULT 0;"
+                  "ALTER TABLE market ADD COLUMN settle_px INTEGER NOT NULL DEFAULT 0;"
+                  "ALTER TABLE market ADD COLUMN waived INTEGER NOT NULL DEFAULT 0;"
+                  "ALTER TABLE market ADD COLUMN series_fee_type INTEGER NOT NULL DEFAULT 0;"
+                  "ALTER TABLE market ADD COLUMN series_fee_mult_micros INTEGER NOT NULL"
+                  " DEFAULT 0;\n");
+    create_table(layout_of(REC_FEE_DRIFT), &sql);
+    create_table(layout_of(REC_SETTLED), &sql);
+    view_again(&sql, "reconciliations");
+    view_again(&sql, "fee_drifts");
+    view_again(&sql, "settlements");
+    return run_text(db, &sql, "bringing the tables forward", err);
+}
+
 static enum status (*const steps[])(sqlite3 *db, struct err *err) = {to_version_1, to_version_2,
-                                                                     to_version_3};
+                                                                     to_version_3, to_version_4};
 _Static_assert(sizeof steps / sizeof steps[0] == STORE_SCHEMA_VERSION, "a step to each version");
 
 /* --- versions --- */

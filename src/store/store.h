@@ -13,7 +13,7 @@
 #include "bus/record.h"
 #include "bus/ring.h"
 
-#define STORE_SCHEMA_VERSION 3
+#define STORE_SCHEMA_VERSION 4
 #define STORE_RINGS_MAX      8
 
 struct store_config {

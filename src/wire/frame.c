@@ -69,6 +69,16 @@ static void read_lifecycle(struct reader *m, struct frame *f)
     reader_int(m, "close_ts", OPTIONAL, &f->close_ts);
     reader_int32(m, "exchange_index", OPTIONAL, &f->exchange_index);
     f->has_grid = reader_grid(m, "price_ranges", OPTIONAL, &f->grid);
+    reader_text(m, "result", OPTIONAL, f->result, sizeof f->result);
+    f->has_settlement = reader_px(m, "settlement_value", OPTIONAL, &f->settlement_px);
+}
+
+static void read_event_fee(struct reader *m, struct frame *f)
+{
+    reader_text(m, "event_ticker", REQUIRED, f->ticker, sizeof f->ticker);
+    reader_text(m, "fee_type_override", OPTIONAL, f->fee_type, sizeof f->fee_type);
+    f->fee_mult_micros = 1000000;
+    reader_micros(m, "fee_multiplier_override", OPTIONAL, &f->fee_mult_micros);
 }
 
 static void read_ticker(struct reader *m, struct frame *f)
@@ -104,6 +114,7 @@ static const struct kind kinds[] = {
     {"user_order", FRAME_USER_ORDER, read_user_order},
     {"market_position", FRAME_MARKET_POSITION, read_market_position},
     {"market_lifecycle_v2", FRAME_LIFECYCLE, read_lifecycle},
+    {"event_fee_update", FRAME_EVENT_FEE, read_event_fee},
     {"ticker", FRAME_TICKER, read_ticker},
     {"order_group_updates", FRAME_GROUP, read_group},
 };

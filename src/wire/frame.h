@@ -18,6 +18,7 @@ enum frame_type {
     FRAME_USER_ORDER,
     FRAME_MARKET_POSITION,
     FRAME_LIFECYCLE, /* market_lifecycle_v2 */
+    FRAME_EVENT_FEE, /* event_fee_update: ticker is the event's */
     FRAME_TICKER,
     FRAME_GROUP
 };
@@ -49,6 +50,12 @@ struct frame {
     int64_t close_ts;    /* seconds, 0: absent */
     bool has_grid;       /* price_ranges were there */
     struct grid grid;
+    /* FRAME_LIFECYCLE, determined: yes, no, scalar (empty: absent), and what a YES pays */
+    char result[16];
+    bool has_settlement;
+    px_t settlement_px;
+    char fee_type[48]; /* FRAME_EVENT_FEE; empty: the override has ended */
+    int32_t fee_mult_micros;
 };
 
 /*

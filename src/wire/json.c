@@ -264,3 +264,18 @@ bool reader_grid(struct reader *r, const char *key, enum need need, struct grid 
     }
     return true;
 }
+
+bool reader_micros(struct reader *r, const char *key, enum need need, int32_t *ret)
+{
+    const json_t *v = reader_value(r, key, need);
+    if (v == NULL) {
+        return false;
+    }
+    double x = json_number_value(v);
+    if (!json_is_number(v) || !(x >= 0 && x <= 1000)) {
+        reader_fault(r, key, "not a number from 0 to 1000");
+        return false;
+    }
+    *ret = (int32_t)(x * 1e6 + 0.5);
+    return true;
+}

@@ -51,6 +51,9 @@ bool reader_time(struct reader *r, const char *key, enum need need, wall_ns_t *r
 /* Integers times unit, as legacy bodies have them: cents, contracts, 1e-4 dollars. */
 bool reader_units(struct reader *r, const char *key, enum need need, int64_t unit, int64_t *ret);
 
+/* A JSON number from 0 to 1000, as millionths: 0.035 is exact again. */
+bool reader_micros(struct reader *r, const char *key, enum need need, int32_t *ret);
+
 /* price_ranges; a fault when they are no grid. */
 bool reader_grid(struct reader *r, const char *key, enum need need, struct grid *ret);
 

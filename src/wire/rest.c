@@ -136,19 +136,6 @@ enum status rest_read_as_of(const char *s, size_t n, wall_ns_t *ret_as_of, struc
     return r.st;
 }
 
-/* A multiplier such as 0.035 is a JSON number; as millionths it is exact again. */
-static void read_multiplier(struct reader *r, int32_t *ret)
-{
-    const json_t *v = reader_value(r, "fee_multiplier", REQUIRED);
-    double x = json_number_value(v);
-    if (v != NULL && (!json_is_number(v) || !(x >= 0 && x <= 1000))) {
-        reader_fault(r, "fee_multiplier", "not a number from 0 to 1000");
-    }
-    if (r->st == ST_OK) {
-        *ret = (int32_t)(x * 1e6 + 0.5);
-    }
-}
-
 enum status rest_read_series(const char *s, size_t n, struct rest_series *ret, struct err *err)
 {
     json_t *root = reader_parse(s, n, "series", err);
@@ -160,7 +147,7 @@ enum status rest_read_series(const char *s, size_t n, struct rest_series *ret, s
     struct reader r = reader_of(json_object_get(root, "series"), "series", err);
     reader_text(&r, "ticker", REQUIRED, x.ticker, sizeof x.ticker);
     reader_text(&r, "fee_type", REQUIRED, x.fee_type, sizeof x.fee_type);
-    read_multiplier(&r, &x.fee_mult_micros);
+    reader_micros(&r, "fee_multiplier", REQUIRED, &x.fee_mult_micros);
     json_decref(root);
     if (r.st == ST_OK) {
         *ret = x;

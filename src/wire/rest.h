@@ -89,6 +89,12 @@ struct rest_market {
     qty_t volume_24h;
     bool has_settlement; /* it is known what a YES pays */
     px_t settlement_px;
+    wall_ns_t waived; /* fee_waiver_expiration_time; 0: none */
+};
+struct rest_event {
+    char ticker[REST_TICKER], series[REST_TICKER];
+    char fee_type[48]; /* of its override; empty: there is none */
+    int32_t fee_mult_micros;
 };
 
 /* A page: rows through on_row (a status other than ST_OK stops and is returned), cursor "" on the
@@ -106,6 +112,10 @@ enum status rest_read_positions(const char *s, size_t n, rest_row_fn on_row, voi
 enum status rest_read_markets(const char *s, size_t n, rest_row_fn on_row, void *self, char *cursor,
                               size_t cursor_cap,
                               struct err *err) MUST_CHECK; /* struct rest_market */
+enum status rest_read_events(const char *s, size_t n, rest_row_fn on_row, void *self, char *cursor,
+                             size_t cursor_cap, struct err *err) MUST_CHECK; /* struct rest_event */
+enum status rest_read_event(const char *s, size_t n, struct rest_event *ret,
+                            struct err *err) MUST_CHECK;
 enum status rest_read_market(const char *s, size_t n, struct rest_market *ret,
                              struct err *err) MUST_CHECK;
 

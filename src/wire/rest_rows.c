@@ -112,10 +112,21 @@ static void read_market_row(struct reader *r, void *row)
     }
     reader_time(r, "open_time", OPTIONAL, &m->open_time);
     reader_time(r, "close_time", OPTIONAL, &m->close_time);
+    reader_time(r, "fee_waiver_expiration_time", OPTIONAL, &m->waived);
     reader_int32(r, "exchange_index", OPTIONAL, &m->exchange_index);
     if (!reader_qty(r, "volume_24h_fp", OPTIONAL, &m->volume_24h)) {
         reader_units(r, "volume_24h", OPTIONAL, QTY_ONE, &m->volume_24h);
     }
+}
+
+static void read_event_row(struct reader *r, void *row)
+{
+    struct rest_event *e = row;
+    reader_text(r, "event_ticker", REQUIRED, e->ticker, sizeof e->ticker);
+    reader_text(r, "series_ticker", OPTIONAL, e->series, sizeof e->series);
+    reader_text(r, "fee_type_override", OPTIONAL, e->fee_type, sizeof e->fee_type);
+    e->fee_mult_micros = 1000000;
+    reader_micros(r, "fee_multiplier_override", OPTIONAL, &e->fee_mult_micros);
 }
 
 struct kind {
@@ -130,12 +141,14 @@ static const struct kind positions = {"market_positions", NULL, read_position_ro
                                       sizeof(struct rest_position)};
 static const struct kind markets = {"markets", "market", read_market_row,
                                     sizeof(struct rest_market)};
+static const struct kind events = {"events", "event", read_event_row, sizeof(struct rest_event)};
 
 union any_row {
     struct rest_order order;
     struct rest_fill fill;
     struct rest_position position;
     struct rest_market market;
+    struct rest_event event;
 };
 
 static enum status read_row(const struct kind *kind, const json_t *object, const char *where,
@@ -226,6 +239,17 @@ enum status rest_read_markets(const char *s, size_t n, rest_row_fn on_row, void 
                               size_t cursor_cap, struct err *err)
 {
     return parse_page(&markets, s, n, on_row, self, cursor, cursor_cap, err);
+}
+
+enum status rest_read_events(const char *s, size_t n, rest_row_fn on_row, void *self, char *cursor,
+                             size_t cursor_cap, struct err *err)
+{
+    return parse_page(&events, s, n, on_row, self, cursor, cursor_cap, err);
+}
+
+enum status rest_read_event(const char *s, size_t n, struct rest_event *ret, struct err *err)
+{
+    return parse_one(&events, s, n, ret, err);
 }
 
 enum status rest_read_market(const char *s, size_t n, struct rest_market *ret, struct err *err)

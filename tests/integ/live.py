@@ -180,6 +180,8 @@ def check_account(live, fees=None):
     check(f"{len(theirs)} positions and their cost equal the exchange's", ours == theirs, (ours, theirs))
     adopted = live.q("select ticker, ours, theirs from reconciliations where adopted")
     check("neither cash nor a position was ever set right from the exchange's", not adopted, adopted[:3])
+    drifts = live.q("select ticker, count, fee, our_fee from fee_drifts")
+    check("each fee is what our own formula gives", not drifts and live.summary["order_detail"]["fee_drifts"] == 0, drifts[:3])
     check("no drift was found", live.summary["order_detail"]["drifts"] == 0, live.summary["order_detail"])
 
 
@@ -295,6 +297,33 @@ def passive_shorts(folder):
     live = Live(folder, ["--markets", "4", "--seed", "12", "--rate", "500", "--tier", "premier", "--pause-after", "9"],
                 ["--policy-kind", "random", "--policy-seed", "6", "--orders-pricing", "passive", "--orders-allow-short",
                  "--orders-count", "2.50", "--feed-use-yes-price"], 12)
+    everything(live)
+
+
+def scenario_file(folder, actions):
+    path = os.path.join(folder, "scenario.json")
+    with open(path, "w") as f:
+        json.dump({"actions": [dict(at=f"{at * max(1, slow)}s", **action) for at, action in actions]}, f)
+    return ["--scenario", path]
+
+
+def fees(folder):
+    """Maker fees at half the rate; while it runs an event's override comes, changes and ends."""
+    event = "KXSIM1-S16"
+    override = lambda at, **fee: (at, {"do": "fee_override", "event": event, **fee})
+    live = Live(folder, ["--markets", "4", "--seed", "16", "--rate", "800", "--tier", "premier", "--pause-after", str(11 * max(1, slow)),
+                         "--fee-type", "quadratic_with_maker_fees", "--fee-multiplier", "0.5",
+                         *scenario_file(folder, [override(0), override(4, fee_type="quadratic", fee_multiplier=2),
+                                                 override(6, fee_type="quadratic_with_maker_fees", fee_multiplier=0.035),
+                                                 override(8)])],
+                ["--policy-kind", "random", "--policy-seed", "6", "--orders-pricing", "mid", "--orders-allow-short"],
+                int(14 * max(1, slow)))
+    rules = {r[:2] for r in live.q("select fee_type, fee_mult_micros from market where source = 3")}
+    check("the series' fees were asked for, and each override was heard of",
+          rules == {(1, 500000), (0, 2000000), (1, 35000)}, rules)
+    made = live.q("select fee from fills where not is_taker and fee != '0.000000'")
+    took = live.q("select fee from fills where is_taker and fee != '0.000000'")
+    check(f"fees were paid as maker ({len(made)} fills) and as taker ({len(took)})", made and took, (made, took))
     everything(live)
 
 
@@ -507,6 +536,6 @@ with tempfile.TemporaryDirectory(prefix="deltaflow-") as folder:
     if keep:
         folder = keep
         os.makedirs(folder, exist_ok=True)
-    {f.__name__: f for f in (capture_hold, capture_ppo, generated_random, recorded, own_thread, passive_shorts, faults, crash_restart, kill_restart)}[scenario](folder)
+    {f.__name__: f for f in (capture_hold, capture_ppo, generated_random, recorded, own_thread, passive_shorts, fees, faults, crash_restart, kill_restart)}[scenario](folder)
 print(f"{passed} passed, {failed} failed")
 sys.exit(1 if failed else 0)

@@ -14,8 +14,9 @@
 const uint16_t event_types[] = {
     EV_MARKET,     EV_SNAPSHOT, EV_DELTA,  EV_TRADE,   EV_STALE, EV_LINK, EV_FILL,
     EV_USER_ORDER, EV_POSITION, EV_ANSWER, EV_COMMAND, EV_CLOCK, 0};
-const uint16_t record_types[] = {REC_TURN,     REC_DECISION, REC_ORDER, REC_APPLIED, REC_RECONCILE,
-                                 REC_POSITION, REC_RAW,      REC_GAP,   REC_CONN,    0};
+const uint16_t record_types[] = {REC_TURN,      REC_DECISION,  REC_ORDER,   REC_APPLIED,
+                                 REC_RECONCILE, REC_POSITION,  REC_RAW,     REC_GAP,
+                                 REC_CONN,      REC_FEE_DRIFT, REC_SETTLED, 0};
 
 static int64_t any64(struct rng *r)
 {
@@ -76,6 +77,10 @@ static uint32_t make_market(struct rng *r, struct ev_market *m)
     }
     fill_u32(r, &m->status, &m->close_time);
     m->close_time = any64(r);
+    m->result = (int32_t)rng_below(r, 4);
+    m->settle_px = any64(r);
+    m->waived = any64(r);
+    fill_u32(r, &m->series_fee_type, m + 1);
     return sizeof *m;
 }
 
@@ -217,9 +222,24 @@ static uint32_t make_rec_body(struct rng *r, uint16_t type, uint64_t number, voi
     }
     case REC_RECONCILE: {
         struct rec_reconcile *c = buf;
-        fill_u32(r, &c->ours, c->ticker);
+        fill_u32(r, &c->ours, &c->pad);
         text(r, c->ticker, sizeof c->ticker);
+        text(r, c->reason, sizeof c->reason);
         return sizeof *c;
+    }
+    case REC_FEE_DRIFT: {
+        struct rec_fee_drift *d = buf;
+        fill_u32(r, &d->order_number, d->ticker);
+        text(r, d->ticker, sizeof d->ticker);
+        text(r, d->trade_id, sizeof d->trade_id);
+        text(r, d->order_id, sizeof d->order_id);
+        return sizeof *d;
+    }
+    case REC_SETTLED: {
+        struct rec_settled *e = buf;
+        fill_i64(r, &e->position, e->ticker);
+        text(r, e->ticker, sizeof e->ticker);
+        return sizeof *e;
     }
     case REC_POSITION: {
         struct rec_account *a = buf;

@@ -172,6 +172,46 @@ static void a_version_1_file_gets_what_came_later_and_keeps_its_rows(void **stat
     assert_int_equal(sql_number(path, "SELECT count(*) FROM delta"), 1);
 }
 
+static void a_version_3_file_gets_what_version_4_has_and_keeps_its_rows(void **state)
+{
+    (void)state;
+    struct ring *ring = NULL;
+    store_close(open_store(&ring, 0), "done", 1);
+    ring_destroy(ring);
+    sql_run(path, "DELETE FROM schema_version WHERE version > 2;"
+                  "DROP VIEW reconciliations; DROP VIEW fee_drifts; DROP VIEW settlements;"
+                  "DROP TABLE fee_drift; DROP TABLE settlement;"
+                  "ALTER TABLE reconciliation DROP COLUMN kind;"
+                  "ALTER TABLE reconciliation DROP COLUMN reason;"
+                  "ALTER TABLE market DROP COLUMN result; ALTER TABLE market DROP COLUMN settle_px;"
+                  "ALTER TABLE market DROP COLUMN waived;"
+                  "ALTER TABLE market DROP COLUMN series_fee_type;"
+                  "ALTER TABLE market DROP COLUMN series_fee_mult_micros;"
+                  "CREATE VIEW reconciliations AS SELECT session, ticker, ours FROM reconciliation;"
+                  "INSERT INTO reconciliation (session, source, mkt, wall, ticker, ours, theirs,"
+                  " in_flight, adopted) VALUES (1, 0, 0, 5, 'cash', 7000000, 8000000, 0, 1),"
+                  " (1, 0, 0, 6, 'M', 100, 250, 0, 1)");
+    struct store *s = open_store(&ring, 0);
+    struct rec_settled e = {.h = {.size = sizeof e, .type = REC_SETTLED}, .paid = 5};
+    struct rec_fee_drift d = {.h = {.size = sizeof d, .type = REC_FEE_DRIFT}, .fee = 3, .ours = 4};
+    assert_int_equal(ring_push(ring, &e, sizeof e), ST_OK);
+    assert_int_equal(ring_push(ring, &d, sizeof d), ST_OK);
+    store_close(s, "done", 1);
+    ring_destroy(ring);
+    assert_int_equal(sql_number(path, "SELECT max(version) FROM schema_version"),
+                     STORE_SCHEMA_VERSION);
+    assert_int_equal(sql_number(path, "SELECT count(*) FROM reconciliations WHERE kind='cash'"
+                                      " AND ours='7.000000' AND theirs='8.000000'"),
+                     1);
+    assert_int_equal(sql_number(path, "SELECT count(*) FROM reconciliations WHERE"
+                                      " kind='position' AND ours='1.00' AND theirs='2.50'"),
+                     1);
+    assert_int_equal(sql_number(path, "SELECT count(*) FROM settlements WHERE paid='0.000005'"), 1);
+    assert_int_equal(sql_number(path, "SELECT count(*) FROM fee_drifts WHERE fee='0.000003'"
+                                      " AND our_fee='0.000004'"),
+                     1);
+}
+
 static void a_newer_schema_is_refused_by_writer_and_reader(void **state)
 {
     (void)state;
@@ -347,6 +387,7 @@ int main(void)
         T(a_file_that_is_no_database_or_somebody_elses_is_refused_and_unchanged),
         T(an_empty_or_version_0_file_is_brought_forward),
         T(a_version_1_file_gets_what_came_later_and_keeps_its_rows),
+        T(a_version_3_file_gets_what_version_4_has_and_keeps_its_rows),
         T(a_newer_schema_is_refused_by_writer_and_reader),
         T(a_reader_says_what_is_missing),
         T(a_locked_database_holds_nobody_up_and_loses_nothing),
