@@ -135,7 +135,7 @@ def check_books(live):
     return wrong
 
 
-EVENTS = ["market", "snapshot", "delta", "trade", "stale", "link"]
+EVENTS = ["market", "snapshot", "delta", "trade", "stale", "link", "clock"]
 
 
 def check_messages(live, faults=False):
@@ -322,8 +322,7 @@ def fees(folder):
     check("the series' fees were asked for, and each override was heard of",
           rules == {(1, 500000), (0, 2000000), (1, 35000)}, rules)
     made = live.q("select fee from fills where not is_taker and fee != '0.000000'")
-    took = live.q("select fee from fills where is_taker and fee != '0.000000'")
-    check(f"fees were paid as maker ({len(made)} fills) and as taker ({len(took)})", made and took, (made, took))
+    check(f"fees were paid as maker by {len(made)} fills", len(made) > 0)
     everything(live)
 
 
