@@ -169,7 +169,7 @@ static void each_filter_of_fills_filters(void **state)
     snprintf(rows[8], sizeof rows[8], "?max_ts=%lld", t0 + 3);
     snprintf(rows[9], sizeof rows[9], "?ticker=" OTHER "," MARKET);
     for (size_t i = 0; i < 10; i++) {
-        char path[256];
+        char path[2048];
         snprintf(path, sizeof path, "/portfolio/fills%s", rows[i]);
         assert_status(&f, rest_get(&f, KEY_A, path), 200);
         if (json_array_size(fix_get(f.body, "fills")) != want[i]) {
@@ -277,7 +277,7 @@ static void each_filter_of_positions_filters(void **state)
         {"?limit=1", 1},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        char path[256];
+        char path[2048];
         snprintf(path, sizeof path, "/portfolio/positions%s", rows[i].query);
         assert_status(&f, rest_get(&f, KEY_A, path), 200);
         if (json_array_size(fix_get(f.body, "market_positions")) != rows[i].n) {
