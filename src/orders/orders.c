@@ -104,9 +104,9 @@ static enum status tables_create(struct orders *o)
 /* An order that a previous session may have sent: to be settled before anything is traded. */
 static enum status restore(struct orders *o, const struct journal_record *rec)
 {
-    char ticker[TICKER_MAX];
-    char client_id[CLIENT_ID_MAX];
-    char order_id[ORDER_ID_MAX];
+    char ticker[TICKER_MAX] = {0}; /* copied whole: what is behind the NUL goes into records */
+    char client_id[CLIENT_ID_MAX] = {0};
+    char order_id[ORDER_ID_MAX] = {0};
     if (!text_copy(ticker, sizeof ticker,
                    (struct text){rec->ticker, strnlen(rec->ticker, TICKER_MAX)}) ||
         !text_copy(client_id, sizeof client_id,

@@ -1,0 +1,73 @@
+#include "world/truth.h"
+
+#include <string.h>
+
+#include "sim/sim_int.h"
+
+static uint32_t account_of(const struct sim *sim)
+{
+    return sim->users[0].account;
+}
+
+struct truth_position truth_position(const struct sim *sim, const char *ticker)
+{
+    struct truth_position t = {0};
+    for (uint32_t i = 0; i < sim->n_markets; i++) {
+        if (strcmp(sim->markets[i].ticker, ticker) == 0) {
+            struct match_position p = match_position(sim->match, account_of(sim), i);
+            t = (struct truth_position){
+                p.qty, {p.resting[0], p.resting[1]}, p.cost, p.realized, p.fees};
+        }
+    }
+    return t;
+}
+
+usd_t truth_cash(const struct sim *sim)
+{
+    return match_account(sim->match, account_of(sim))->cash;
+}
+
+usd_t truth_cost(const struct sim *sim)
+{
+    usd_t sum = 0;
+    for (uint32_t i = 0; i < sim->n_markets; i++) {
+        sum += match_position(sim->match, account_of(sim), i).cost;
+    }
+    return sum;
+}
+
+uint32_t truth_open(const struct sim *sim)
+{
+    return match_account(sim->match, account_of(sim))->n_orders;
+}
+
+uint32_t truth_orders(const struct sim *sim)
+{
+    return sim->n_orders;
+}
+
+bool truth_order(const struct sim *sim, const char *client_id, struct truth_order *ret)
+{
+    for (uint32_t i = 0; i < sim->n_orders; i++) {
+        const struct sorder *o = &sim->orders[i];
+        if (strcmp(o->client_id, client_id) == 0) {
+            *ret = (struct truth_order){o->o.filled, o->o.remaining, o->o.status == MATCH_RESTING};
+            return true;
+        }
+    }
+    return false;
+}
+
+uint32_t truth_self_trades(const struct sim *sim)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < sim->n_orders; i++) {
+        n += sim->orders[i].o.reason == MATCH_BECAUSE_SELF_TRADE;
+    }
+    return n;
+}
+
+uint64_t truth_faults(const struct sim *sim, enum sim_fault fault)
+{
+    return sim->count.faults[fault];
+}

@@ -1,0 +1,27 @@
+/*
+ * truth.h - what is true at the simulator, read from its own tables and not over its routes.
+ */
+#ifndef TESTS_WORLD_TRUTH_H
+#define TESTS_WORLD_TRUTH_H
+
+#include "sim/sim.h"
+
+struct truth_position {
+    qty_t qty, resting[2]; /* YES positive; open orders by the outcome they acquire */
+    usd_t cost, realized, fees;
+};
+struct truth_order {
+    qty_t filled, remaining;
+    bool resting;
+};
+/* All of the first user. */
+struct truth_position truth_position(const struct sim *sim, const char *ticker);
+usd_t truth_cash(const struct sim *sim);
+usd_t truth_cost(const struct sim *sim); /* of all positions */
+uint32_t truth_open(const struct sim *sim);
+uint32_t truth_orders(const struct sim *sim); /* ever */
+bool truth_order(const struct sim *sim, const char *client_id, struct truth_order *ret);
+uint32_t truth_self_trades(const struct sim *sim); /* orders cancelled because they met our own */
+uint64_t truth_faults(const struct sim *sim, enum sim_fault fault);
+
+#endif
