@@ -119,6 +119,7 @@ void judge_event(struct real *r, const struct ev *ev)
     case EV_USER_ORDER:
     case EV_POSITION:
     case EV_ANSWER:
+    case EV_CLOCK:
     case EV_TYPE_MAX:
         break;
     }
