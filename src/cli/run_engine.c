@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct risk_limits run_risk_limits(const struct run_options *ro)
+static struct risk_limits risk_limits_of(const struct run_options *ro)
 {
     const struct risk_options *r = &ro->risk;
     return (struct risk_limits){
@@ -49,7 +49,7 @@ static struct orders_config orders_config_of(const struct run_options *ro, uint6
     c.drift_halt_all_qty = o->drift_halt_all_count;
     c.unknown_halt_count = (uint32_t)ro->risk.unknown_halt;
     c.group_limit = ro->risk.group_contracts * QTY_ONE;
-    c.limits = run_risk_limits(ro);
+    c.limits = risk_limits_of(ro);
     return c;
 }
 
@@ -100,7 +100,7 @@ void run_session_json(const struct config *c, bool trading, bool paper, uint64_t
 
 enum status run_risk_selftest(const struct run_options *o, struct buf *ret_json, struct err *err)
 {
-    struct risk_limits limits = run_risk_limits(o);
+    struct risk_limits limits = risk_limits_of(o);
     enum risk_check_id failed = RISK_MAX;
     if (!risk_selftest(&limits, &failed)) {
         return err_set(err, ST_INVALID,

@@ -9,7 +9,6 @@
 #include "config/options.h"
 #include "policy/policy.h"
 
-struct risk_limits run_risk_limits(const struct run_options *o);
 /* Without orders of earlier runs (orders.unsettled). */
 struct engine_config run_engine_config(const struct run_options *o, bool trading,
                                        uint64_t session_id);

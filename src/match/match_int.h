@@ -241,7 +241,6 @@ enum trial { TRIAL_FILLS, TRIAL_VOLUME, TRIAL_MONEY };
 /* Would a fill-or-kill order be filled whole? An own order on the way makes it behave like an
  * immediate one, so that counts as yes. */
 enum trial fok_trial(struct match *m, const struct match_order *o, wall_ns_t now);
-bool same_owner(const struct match *m, uint32_t a, uint32_t b);
 
 /* --- match_group.c --- */
 struct group *group_of(const struct match *m, uint64_t id); /* NULL: there is none */

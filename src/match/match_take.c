@@ -15,7 +15,7 @@ struct taker {
     bool stopped; /* canceled by self-trade prevention, its group, or for want of money */
 };
 
-bool same_owner(const struct match *m, uint32_t a, uint32_t b)
+static bool same_owner(const struct match *m, uint32_t a, uint32_t b)
 {
     return a == b || (!m->config.self_per_account && m->accounts[a].owner == m->accounts[b].owner);
 }

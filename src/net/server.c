@@ -276,11 +276,6 @@ void server_work(struct server *server, mono_ns_t max_wait)
     lws_wait_service(&server->wait, server->context, wait / NS_PER_US + 1);
 }
 
-void server_wake(struct server *server)
-{
-    lws_cancel_service(server->context);
-}
-
 int server_port(const struct server *server)
 {
     return lws_get_vhost_listen_port(server->vhost);

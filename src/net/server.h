@@ -1,8 +1,8 @@
 /*
  * server.h - the TLS server around the simulator: REST and WebSocket on one port, HTTP/1.1.
  *
- * Owner: one thread; only server_wake may be called from others. The server knows the simulator
- * through struct server_app, so that tests can put something simpler behind the same sockets.
+ * Owner: one thread. The server knows the simulator through struct server_app, so that tests can
+ * put something simpler behind the same sockets.
  *
  * Each WebSocket connection has a bounded queue in bytes. A reader that is too slow fills it, and
  * send says ST_FULL; ws_writable is called when half of it is free again, and whenever it ran
@@ -64,7 +64,6 @@ void server_serve(struct server *server, const struct server_app *app);
 
 /* Serve what is there; waits up to max_wait when nothing is, less when the app has a deadline. */
 void server_work(struct server *server, mono_ns_t max_wait);
-void server_wake(struct server *server); /* any thread */
 
 int server_port(const struct server *server);
 const struct server_stats *server_stats(const struct server *server);

@@ -113,9 +113,7 @@ void paper_answer_send(struct paper *p, struct ev_answer *a);
 uint32_t paper_find(const struct paper *p, const char *ticker);
 
 /* --- paper_market.c --- */
-/* Cancel the account's open orders of a market. */
 /* Apply a market event, at p->now. */
 void paper_market_event(struct paper *p, const struct ev *ev);
-void paper_cancel_orders(struct paper *p, uint32_t mkt, enum match_reason reason);
 
 #endif

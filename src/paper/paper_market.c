@@ -29,7 +29,8 @@ static struct match_fees fees_of(const struct ev_market *m)
     };
 }
 
-void paper_cancel_orders(struct paper *p, uint32_t mkt, enum match_reason reason)
+/* Cancel the account's open orders of a market. */
+static void cancel_orders(struct paper *p, uint32_t mkt, enum match_reason reason)
 {
     uint32_t index = p->markets[mkt].index;
     uint64_t first = p->n_orders > p->config.history_max ? p->n_orders - p->config.history_max : 0;
@@ -52,7 +53,7 @@ static void close_market(struct paper *p, uint32_t mkt)
     }
     m->closed = true;
     p->stats.closes++;
-    paper_cancel_orders(p, mkt, MATCH_BECAUSE_CLOSE);
+    cancel_orders(p, mkt, MATCH_BECAUSE_CLOSE);
     match_halt(p->match, m->index, true);
 }
 
@@ -96,7 +97,7 @@ static void on_status(struct paper *p, uint32_t mkt, int32_t before)
         close_market(p, mkt);
     } else if (status == MARKET_ACTIVE && !m->settled && m->index != NO_MARKET) {
         if (before == MARKET_INACTIVE) {
-            paper_cancel_orders(p, mkt, MATCH_BECAUSE_HALT); /* as the exchange does (17.2) */
+            cancel_orders(p, mkt, MATCH_BECAUSE_HALT); /* as the exchange does (17.2) */
         }
         m->closed = m->closed && before != MARKET_INACTIVE && before < MARKET_CLOSED;
         match_halt(p->match, m->index, m->closed);

@@ -48,7 +48,6 @@ enum status capture_scan(struct sim *sim, struct err *err) MUST_CHECK;
 /* --- sim_capture.c --- */
 enum status capture_tape(struct sim *sim, struct err *err) MUST_CHECK; /* open it anew */
 wall_ns_t capture_shifted(const struct sim *sim, wall_ns_t recorded);  /* when that is now */
-mono_ns_t capture_scaled(const struct sim *sim, int64_t recorded);
 
 /* --- capture_end.c --- */
 /* A market is about to close: without any trade its last book is its last price. */

@@ -94,7 +94,6 @@ mono_ns_t feed_due(const struct sim *sim, mono_ns_t t);
 void feed_advance(struct sim *sim, mono_ns_t t);
 
 /* --- flow_walk.c --- */
-double normal_cdf(double x);
 void walk_start(struct fmarket *f, double left_s);
 /* The value at which YES is worth p. */
 void walk_resume(struct fmarket *f, double left_s, double p);

@@ -15,7 +15,7 @@
 
 /* Abramowitz and Stegun 26.2.17, off by less than 7.5e-8; with our own exp, the same bits on every
  * machine. */
-double normal_cdf(double x)
+static double normal_cdf(double x)
 {
     double a = x < 0 ? -x : x;
     double t = 1 / (1 + 0.2316419 * a);

@@ -63,7 +63,7 @@ void capture_source_destroy(struct capture_source *c)
 
 /* --- times --- */
 
-mono_ns_t capture_scaled(const struct sim *sim, int64_t recorded)
+static mono_ns_t capture_scaled(const struct sim *sim, int64_t recorded)
 {
     return sim->config.speed == 1 ? recorded : (mono_ns_t)((double)recorded / sim->config.speed);
 }

@@ -39,7 +39,8 @@ static void add_text(struct buf *b, struct text t)
     buf_add(b, t.p, t.n);
 }
 
-void emit_to(struct sim *sim, struct sub *s, const char *type, uint64_t id, struct text msg)
+/* Send msg as one message of a subscription, with the next seq if its channel is sequenced. */
+static void emit_to(struct sim *sim, struct sub *s, const char *type, uint64_t id, struct text msg)
 {
     if (s->dead || s->conn->closing) {
         return;

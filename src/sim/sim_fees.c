@@ -4,7 +4,8 @@
  */
 #include "sim/sim_life.h"
 
-const struct fee_rule *sim_fee_rule(const struct sim *sim, uint32_t market)
+/* What holds for a market now: its event's override, else its series' fees. */
+static const struct fee_rule *rule_of(const struct sim *sim, uint32_t market)
 {
     const struct smarket *k = &sim->markets[market];
     const struct sevent *e = &sim->events[k->event_index];
@@ -21,7 +22,7 @@ enum status sim_fees_of(const struct fee_rule *rule, wall_ns_t waived_until, str
 void sim_apply_fees(struct sim *sim, uint32_t market)
 {
     struct match_fees fees = {0};
-    if (sim_fees_of(sim_fee_rule(sim, market), sim->markets[market].waived_until, &fees) == ST_OK) {
+    if (sim_fees_of(rule_of(sim, market), sim->markets[market].waived_until, &fees) == ST_OK) {
         match_set_fees(sim->match, market, &fees);
     }
 }

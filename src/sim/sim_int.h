@@ -563,7 +563,6 @@ struct sub *sub_create(struct sim *sim, struct sim_conn *c, enum channel channel
 void sub_end(struct sim *sim, struct sub *s); /* out of its connection and of every list */
 struct sub *sub_find(struct sim_conn *c, uint64_t sid);               /* NULL; not a dead one */
 struct sub *sub_of_channel(struct sim_conn *c, enum channel channel); /* the same */
-bool sub_has(const struct sub *s, uint32_t market);
 bool sub_follows(const struct sim *sim, const struct sub *s, const char *ticker);
 /* True when the ticker is new to the subscription. */
 bool sub_add_ticker(struct sim *sim, struct sub *s, const char *ticker);
@@ -620,8 +619,6 @@ bool fault_hits_request(struct sim *sim, enum sim_fault fault, bool order, uint3
 mono_ns_t fault_delay(struct sim *sim, enum sim_fault fault);
 
 /* --- sim_emit.c --- */
-/* Send msg as one message of a subscription, with the next seq if its channel is sequenced. */
-void emit_to(struct sim *sim, struct sub *s, const char *type, uint64_t id, struct text msg);
 /* To every subscription of a channel that is not indexed. */
 void emit_broadcast(struct sim *sim, enum channel channel, const char *type, struct text msg);
 void emit_snapshot(struct sim *sim, struct sub *s, uint32_t market, uint64_t id);
@@ -647,7 +644,6 @@ void trade_id_text(const struct sim *sim, uint64_t id, char out[UUID_TEXT]);
 /* --- sim_message.c: the msg of each message, by the rules --- */
 struct jw msg_open(struct sim *sim, struct buf *b);
 void msg_close(struct sim *sim, struct jw *w);
-void msg_px(struct sim *sim, struct jw *w, const char *key, px_t px);
 void msg_ts_ms(struct sim *sim, struct jw *w, const char *key, wall_ns_t at);
 void msg_snapshot(struct sim *sim, struct buf *b, uint32_t market, bool yes_scale);
 /* own: the receiver's order that caused it, or NULL. */

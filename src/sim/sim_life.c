@@ -453,7 +453,8 @@ static void take_step(struct sim *sim, uint32_t market, wall_ns_t at)
     ensure(st == ST_OK); /* a step is only due in a state that has it */
 }
 
-void life_tick(struct sim *sim)
+/* The clock's steps up to sim->wall, each at its own time. */
+static void life_tick(struct sim *sim)
 {
     for (uint32_t i = 0; i < TICK_MESSAGES && sim->n_due > 0; i++) {
         uint32_t market = sim->due[0];

@@ -62,8 +62,6 @@ void life_restore(struct sim *sim);
 void life_follow(struct sim *sim, uint32_t market);
 /* The same for one that is listed while running: lifecycle subscribers are told. */
 void life_list(struct sim *sim, uint32_t market);
-/* The clock's steps up to sim->wall, each at its own time. */
-void life_tick(struct sim *sim);
 /* All that the clock has done by sim->wall, before something else happens: a request that comes
  * right after a close finds the market closed, however late the next tick is. */
 void life_catch_up(struct sim *sim);
@@ -110,8 +108,6 @@ void hours_end_windows(struct sim *sim);
 void hours_year(wall_ns_t now, wall_ns_t *ret_from, wall_ns_t *ret_to);
 
 /* --- sim_fees.c --- */
-/* What holds for a market now: its event's override, else its series' fees. */
-const struct fee_rule *sim_fee_rule(const struct sim *sim, uint32_t market);
 enum status sim_fees_of(const struct fee_rule *rule, wall_ns_t waived_until,
                         struct match_fees *ret) MUST_CHECK;
 void sim_apply_fees(struct sim *sim, uint32_t market); /* hand what holds to the engine */

@@ -27,7 +27,7 @@ void msg_close(struct sim *sim, struct jw *w)
 }
 
 /* Three decimals where they say it all. */
-void msg_px(struct sim *sim, struct jw *w, const char *key, px_t px)
+static void msg_px(struct sim *sim, struct jw *w, const char *key, px_t px)
 {
     if (sim->config.rules.price_decimals != 3 || px % 10 != 0) {
         jw_px(w, key, px);

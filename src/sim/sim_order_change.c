@@ -23,7 +23,7 @@ struct sorder *sim_order_of(const struct call *c, struct text id, struct refusal
     return &c->sim->orders[i];
 }
 
-struct refusal find_target(const struct call *c, const struct target *t, struct sorder **ret)
+static struct refusal find_target(const struct call *c, const struct target *t, struct sorder **ret)
 {
     const struct sim *sim = c->sim;
     static const struct refusal not_found = {404, "not_found", NULL};

@@ -17,7 +17,8 @@ bool path_under(struct text path, const char *prefix, struct text *ret)
     return true;
 }
 
-bool path_ends(struct text *path, const char *suffix)
+/* path ends with suffix, which is cut off. */
+static bool path_ends(struct text *path, const char *suffix)
 {
     size_t n = strlen(suffix);
     if (path->n <= n || memcmp(path->p + path->n - n, suffix, n) != 0) {

@@ -104,8 +104,6 @@ wall_ns_t cutoff_orders(const struct sim *sim);
 
 /* path is prefix and more: the more. */
 bool path_under(struct text path, const char *prefix, struct text *ret);
-/* path ends with suffix, which is cut off. */
-bool path_ends(struct text *path, const char *suffix);
 void reply_not_found(struct sim_http_resp *r);
 
 #endif

@@ -146,7 +146,6 @@ struct target {
 };
 /* The caller's order of an id, open or not; NULL with why. */
 struct sorder *sim_order_of(const struct call *c, struct text id, struct refusal *ret_why);
-struct refusal find_target(const struct call *c, const struct target *t, struct sorder **ret);
 struct refusal cancel_target(const struct call *c, const struct target *t, struct sorder **ret,
                              qty_t *ret_reduced);
 /* After the answer: a cancel-all of a moment ago reaches the order too (cancel_all_lingers_ms). */

@@ -146,6 +146,11 @@ struct sub_walk sub_walk(const struct sim *sim, enum channel channel, uint32_t m
         .market = market};
 }
 
+static bool sub_has(const struct sub *s, uint32_t market)
+{
+    return !s->dead && s->all != set_has(&s->markets, market);
+}
+
 struct sub *sub_next(struct sub_walk *w)
 {
     for (; w->list < 2; w->list++, w->i = 0) {
@@ -199,11 +204,6 @@ void subs_market_added(struct sim *sim, uint32_t market)
 }
 
 /* --- what a subscription follows --- */
-
-bool sub_has(const struct sub *s, uint32_t market)
-{
-    return !s->dead && s->all != set_has(&s->markets, market);
-}
 
 bool sub_follows(const struct sim *sim, const struct sub *s, const char *ticker)
 {
