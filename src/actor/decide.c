@@ -130,9 +130,31 @@ static const float *observe(struct engine *e, uint32_t mkt)
 
 /* --- flatten --- */
 
+#define FLATTEN_AGAIN (500 * NS_PER_MS)
+
+static void flatten_next(struct engine *e)
+{
+    mono_ns_t wait = e->config.throttle > FLATTEN_AGAIN ? e->config.throttle : FLATTEN_AGAIN;
+    e->flatten_at = e->mono + wait;
+}
+
+void decide_flatten_due(struct engine *e)
+{
+    const struct account *a = orders_account(e->orders);
+    for (uint32_t i = 0; i < a->n_held; i++) {
+        uint32_t mkt = a->holdings[a->held[i]].mkt;
+        if (mkt < e->n_markets && e->markets[mkt].book != NULL) {
+            e->markets[mkt].again = true;
+            decide_queue(e, mkt);
+        }
+    }
+    flatten_next(e);
+}
+
 void decide_flatten(struct engine *e, bool on)
 {
     e->flattening = on;
+    flatten_next(e);
     for (uint32_t i = 0; on && i < e->n_markets; i++) {
         struct market *m = &e->markets[i];
         if (m->book != NULL) {
@@ -142,8 +164,9 @@ void decide_flatten(struct engine *e, bool on)
     }
 }
 
-/* One step towards a flat market; what becomes of it, or the next change of the book, leads to the
- * next. The throttle holds here too, so that a book without buyers is not asked without end. */
+/* One step towards a flat market; what becomes of it, the next change of the book, or the time
+ * leads to the next. The throttle holds here too, so that a book without buyers is not asked
+ * without end. */
 static void flatten(struct engine *e, uint32_t mkt)
 {
     struct market *m = &e->markets[mkt];

@@ -152,7 +152,8 @@ static void command(struct engine *e, const struct ev_command *c)
         e->stopping = true;
         orders_stop(e->orders, keep);
         break;
-    case CMD_HALT:
+    case CMD_HALT: /* the later word holds: no closing orders either */
+        decide_flatten(e, false);
         orders_halt(e->orders, reason, keep);
         break;
     case CMD_RESUME:
@@ -161,6 +162,7 @@ static void command(struct engine *e, const struct ev_command *c)
         break;
     case CMD_FLATTEN:
         orders_halt(e->orders, reason[0] != 0 ? reason : "flatten", false);
+        orders_reset_groups(e->orders);
         decide_flatten(e, true);
         break;
     case CMD_CANCEL_ALL:
@@ -289,6 +291,10 @@ void engine_timers(struct engine *e)
     if (e->n_scale > 0) {
         scale_ask(e);
     }
+    if (e->flattening && e->flatten_at <= e->mono && orders_account(e->orders)->n_held > 0) {
+        e->happened = true;
+        decide_flatten_due(e);
+    }
 }
 
 bool engine_turn_end(struct engine *e)
@@ -320,6 +326,9 @@ mono_ns_t engine_deadline(const struct engine *e)
     mono_ns_t due = orders_deadline(e->orders);
     if (e->n_scale > 0 && e->scale_after < due) {
         due = e->scale_asked == 0 ? e->scale_after : due;
+    }
+    if (e->flattening && e->flatten_at < due && orders_account(e->orders)->n_held > 0) {
+        due = e->flatten_at;
     }
     return due;
 }

@@ -86,7 +86,8 @@ struct engine {
     uint64_t decisions;
     int64_t clock_ahead_ms; /* of the exchange's clock, the shortest way of a message included */
     bool stopping;
-    bool flattening; /* what is held is being closed; the policy is not asked */
+    bool flattening;      /* what is held is being closed; the policy is not asked */
+    mono_ns_t flatten_at; /* when the markets that are not flat are asked again */
     mono_ns_t mono;
     wall_ns_t wall;
     size_t memory;
@@ -105,6 +106,8 @@ void decide_outcome(struct engine *e, uint32_t mkt, bool ok);
 void decide_again(struct engine *e, uint32_t mkt);
 /* Close everything that is held, from now on; false: no more. */
 void decide_flatten(struct engine *e, bool on);
+/* A quiet market says nothing that would lead to the next step: the time does. */
+void decide_flatten_due(struct engine *e);
 
 /* scale.c */
 void scale_want(struct engine *e, uint32_t mkt);

@@ -34,7 +34,7 @@ struct run_gateway {
     uint64_t create_sent; /* id of the newest create given to the transport */
     _Atomic int stop_orders;
     _Atomic uint32_t open;
-    bool stopped;
+    bool stopped, held;
 };
 
 /* The way to cancel what rests is signed ahead, until it is gone. */
@@ -127,6 +127,12 @@ static int gateway_work(void *self, mono_ns_t now)
     if (atomic_load_explicit(&g->stop_orders, memory_order_acquire) && !g->stopped) {
         g->stopped = true;
         gateway_stop_orders(g->logic, now, clock_wall());
+    }
+    bool halted =
+        atomic_load_explicit(&g->r->engine_state, memory_order_acquire) == RUN_ENGINE_HALTED;
+    if (halted != g->held) { /* what was decided before the halt does not leave after it */
+        g->held = halted;
+        gateway_hold(g->logic, halted, now, clock_wall());
     }
     int n = take_requests(g, now);
     n += send_requests(g);

@@ -123,6 +123,9 @@ static enum status encode_group(struct call *call)
             return ST_INVALID;
         }
         buf_printf(&call->path, "/portfolio/order_groups/%s/reset", r->order_id);
+        if (r->exchange_index > 0) { /* another shard than the first does not know it */
+            buf_printf(&call->query, "exchange_index=%d", (int)r->exchange_index);
+        }
         buf_str(&call->body, "{}");
         return ST_OK;
     }

@@ -82,7 +82,7 @@ enum status gateway_create(const struct gateway_config *config, const struct gat
 void gateway_destroy(struct gateway *gw);
 
 /* Take a request. ST_FULL: queue_max. A request that cannot be encoded is answered GW_NOT_SENT at
- * once. */
+ * once, and so is one that would take the room kept for cancels. */
 enum status gateway_submit(struct gateway *gw, const struct gw_request *req, mono_ns_t now,
                            wall_ns_t wall) MUST_CHECK;
 
@@ -98,6 +98,8 @@ mono_ns_t gateway_deadline(const struct gateway *gw);
 
 /* No new creates; what waits is answered GW_NOT_SENT. Cancels and reads go on. */
 void gateway_stop_orders(struct gateway *gw, mono_ns_t now, wall_ns_t wall);
+/* The same for creates that are not reduce-only and for amends, until hold is false: a halt. */
+void gateway_hold(struct gateway *gw, bool hold, mono_ns_t now, wall_ns_t wall);
 uint32_t gateway_open(const struct gateway *gw); /* requests not answered yet */
 const struct gateway_stats *gateway_stats(const struct gateway *gw);
 

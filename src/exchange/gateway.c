@@ -31,7 +31,7 @@ struct gateway {
     uint32_t in_flight_lane[LANE_MAX];
     struct queue queues[LANE_MAX];
     struct bucket read, write;
-    bool stopped;
+    bool stopped, held;
     uint64_t next_http, next_ord;
     mono_ns_t now;           /* the newest time we were told */
     wall_ns_t wall_less_now; /* so that answers without an HTTP answer have a wall time too */
@@ -349,6 +349,19 @@ static enum status call_fill(struct call *c, const struct gw_request *req)
     return ST_OK;
 }
 
+/* Orders that open something, or might. What only closes is for flattening, which is a halt too. */
+static bool opens(const struct call *c)
+{
+    return c->req.op == GW_AMEND || (c->req.op == GW_CREATE && !c->req.reduce_only);
+}
+
+/* A quarter of the queue is for cancels: nobody else may be in their way. */
+static uint32_t room_of(const struct gateway *gw, enum lane lane)
+{
+    uint32_t max = gw->config.queue_max;
+    return lane == LANE_CANCEL || max == 1 ? max : max - (max + 3) / 4;
+}
+
 enum status gateway_submit(struct gateway *gw, const struct gw_request *req, mono_ns_t now,
                            wall_ns_t wall)
 {
@@ -370,6 +383,14 @@ enum status gateway_submit(struct gateway *gw, const struct gw_request *req, mon
     }
     if (gw->stopped && lane_of(c) == LANE_CREATE) {
         answer(gw, c, GW_NOT_SENT, 0, "stopping");
+        return ST_OK;
+    }
+    if (gw->held && opens(c)) {
+        answer(gw, c, GW_NOT_SENT, 0, "halted");
+        return ST_OK;
+    }
+    if (gw->waiting >= room_of(gw, lane_of(c))) {
+        answer(gw, c, GW_NOT_SENT, 0, "queue_full");
         return ST_OK;
     }
     c->queued = now;
@@ -724,6 +745,25 @@ void gateway_stop_orders(struct gateway *gw, mono_ns_t now, wall_ns_t wall)
         struct call *c = &gw->calls[gw->queues[LANE_CREATE].head];
         queue_take(gw, c, CALL_NONE);
         answer(gw, c, GW_NOT_SENT, 0, "stopping");
+    }
+}
+
+void gateway_hold(struct gateway *gw, bool hold, mono_ns_t now, wall_ns_t wall)
+{
+    see_wall(gw, now, wall);
+    gw->held = hold;
+    uint32_t before = CALL_NONE;
+    uint32_t i = hold && gw->queues[LANE_CREATE].n > 0 ? gw->queues[LANE_CREATE].head : CALL_NONE;
+    while (i != CALL_NONE) {
+        struct call *c = &gw->calls[i];
+        uint32_t next = c->next;
+        if (opens(c)) {
+            queue_take(gw, c, before);
+            answer(gw, c, GW_NOT_SENT, 0, "halted");
+        } else {
+            before = i;
+        }
+        i = next;
     }
 }
 

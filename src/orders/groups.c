@@ -108,6 +108,11 @@ void group_refused(struct orders *o, uint32_t h)
     orders_halt(o, "order group triggered", false);
 }
 
+void orders_reset_groups(struct orders *o)
+{
+    groups_reset(o);
+}
+
 void groups_reset(struct orders *o)
 {
     for (uint32_t i = 0; i < o->n_groups; i++) {

@@ -59,10 +59,20 @@ static px_t apart(px_t a, px_t b)
     return a > b ? a - b : b - a;
 }
 
+/* What may still be added when others that rest want theirs first; 0: nothing. */
+static qty_t left_of(qty_t qty, qty_t most, qty_t others)
+{
+    qty_t left = most > others ? most - others : 0;
+    return qty < left ? qty : left;
+}
+
+/* most: what the orders of this side may have resting together. *qty: what the order is to rest
+ * with, made smaller when others rest; 0 with MANAGE_AMEND: it has to go. */
 static enum manage manage(struct orders *o, uint32_t h, enum side outcome, bool is_buy, px_t yes_px,
-                          qty_t qty, uint32_t *ret_slot, struct orders_result *ret)
+                          qty_t *qty, qty_t most, uint32_t *ret_slot, struct orders_result *ret)
 {
     uint32_t near = NONE, far = NONE, n = 0;
+    qty_t rest = 0;
     bool pending = false, against = false;
     uint32_t next = NONE;
     for (uint32_t i = o->lots[h].first; i != NONE; i = next) {
@@ -81,6 +91,7 @@ static enum manage manage(struct orders *o, uint32_t h, enum side outcome, bool 
         }
         pending = pending || ord->cancel_wanted || ord->state == ORDER_CANCEL_SENT ||
                   ord->state == ORDER_AMEND_SENT;
+        rest += ord->qty - ord->filled;
         px_t off = apart(ord->yes_px, yes_px);
         if (near == NONE || off < apart(o->slots[near].yes_px, yes_px)) {
             near = i;
@@ -108,18 +119,27 @@ static enum manage manage(struct orders *o, uint32_t h, enum side outcome, bool 
     struct order *ord = &o->slots[near];
     bool on_book = ord->state == ORDER_RESTING || ord->state == ORDER_PART;
     if (apart(ord->yes_px, yes_px) <= o->config.replace_distance) {
-        if (on_book && o->config.amend && !ord->create_due && qty < ord->qty - ord->filled) {
+        qty_t now = ord->qty - ord->filled;
+        *qty = left_of(*qty, most, rest - now);
+        if (on_book && o->config.amend && !ord->create_due && *qty < now) {
             *ret_slot = near; /* smaller at its own price: it keeps its place */
             return MANAGE_AMEND;
         }
+        if (*qty < now) { /* it may not be amended: it goes, and a smaller one follows */
+            ord->cancel_wanted = true;
+            order_plan(o, near);
+            return answered(ret, VERDICT_KEPT, "cancel_first");
+        }
         return answered(ret, VERDICT_KEPT, "");
     }
-    if (n < o->config.market_orders_max) {
+    if (n < o->config.market_orders_max && left_of(*qty, most, rest) > 0) {
+        *qty = left_of(*qty, most, rest);
         return MANAGE_PLACE;
     }
     ord = &o->slots[far];
     on_book = ord->state == ORDER_RESTING || ord->state == ORDER_PART;
     if (o->config.amend && on_book && !ord->create_due && !order_owed(ord)) {
+        *qty = left_of(*qty, most, rest - (ord->qty - ord->filled));
         *ret_slot = far;
         return MANAGE_AMEND;
     }
@@ -302,6 +322,7 @@ struct orders_result orders_intend(struct orders *o, uint32_t mkt, enum action a
     px_t yes_px = book_two_sided(view->book) ? price_of(o->config.style, view->book, outcome) : 0;
     struct orders_result ret;
     qty_t qty = o->config.order_qty;
+    qty_t most = INT64_MAX;
     if (!is_buy && !o->config.allow_short) {
         qty_t position = o->account.holdings[h].position;
         qty_t held = outcome == SIDE_YES ? -position : position;
@@ -309,13 +330,14 @@ struct orders_result orders_intend(struct orders *o, uint32_t mkt, enum action a
         if (qty <= 0) {
             qty = 0;
         }
+        most = held;
     }
     uint32_t slot = NONE;
     enum manage what = MANAGE_PLACE;
     /* A halt that keeps what rests keeps it from the policy too. */
     bool halted = o->halted || o->stopped || o->lots[h].halted;
     if (yes_px != 0 && !halted) {
-        what = manage(o, h, outcome, is_buy, yes_px, qty, &slot, &ret);
+        what = manage(o, h, outcome, is_buy, yes_px, &qty, most, &slot, &ret);
         if (what == MANAGE_ANSWERED) {
             return ret;
         }
@@ -431,9 +453,7 @@ void orders_resume(struct orders *o)
             o->stats.journal_failures++;
         }
     }
-    if (o->halted) {
-        groups_reset(o);
-    }
+    groups_reset(o); /* also without a halt: a guard may have triggered them unnoticed */
     o->halted = false;
     o->auth_row = 0;
     o->unknown_row = 0;

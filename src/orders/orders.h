@@ -159,6 +159,9 @@ void orders_stop(struct orders *o, bool keep);
 /* The same until orders_resume; reason is kept (cut to REASON_MAX). */
 void orders_halt(struct orders *o, const char *reason, bool keep);
 void orders_resume(struct orders *o);
+/* A group that was triggered (by a guard, or by its limit) takes orders again: a person wants so.
+ */
+void orders_reset_groups(struct orders *o);
 void orders_cancel_all(struct orders *o);
 void orders_halt_market(struct orders *o, uint32_t mkt, const char *reason);
 bool orders_halted(const struct orders *o, const char **ret_reason);    /* reason may be NULL */

@@ -111,6 +111,39 @@ static void sell_yes_closes_what_is_held_and_never_more(void **state)
     rig_finish(&r);
 }
 
+/* Ten are held, and two orders may rest: together they sell ten. */
+static void several_sells_never_close_more_than_is_held(void **state)
+{
+    (void)state;
+    struct engine_config c = rig_config();
+    c.orders.market_orders_max = 3;
+    c.orders.style = PRICE_PASSIVE;
+    struct rig r;
+    rig_start(&r, &c);
+    rig_open(&r);
+    rig_fill(&r, "t0", "by hand", "", SIDE_YES, 4500, 1500, 0);
+    rig_act(&r, ACT_SELL_YES);
+    struct gw_request q = *rig_request(&r);
+    assert_int_equal(q.qty, TEN);
+    rig_ack(&r, &q, "s1", 0, TEN);
+    r.action = ACT_SELL_YES;
+    rig_book(&r, 4000, 5000); /* the ask is .50 now: another one, of what is left */
+    const struct gw_request *second = NULL;
+    for (const struct gw_request *p = rig_request(&r); p != NULL; p = rig_request(&r)) {
+        second = p->op == GW_CREATE ? p : second;
+    }
+    assert_non_null(second);
+    assert_int_equal(second->qty, 500);
+    q = *second;
+    rig_ack(&r, &q, "s2", 0, 500);
+    rig_book(&r, 4000, 4500); /* nothing is left for a third: one of the two moves */
+    for (const struct gw_request *p = rig_request(&r); p != NULL; p = rig_request(&r)) {
+        assert_int_not_equal(p->op, GW_CREATE);
+        assert_true(p->op != GW_AMEND || p->qty == TEN);
+    }
+    rig_finish(&r);
+}
+
 static void allow_short_sells_the_whole_order_size(void **state)
 {
     (void)state;
@@ -1509,6 +1542,103 @@ static void a_book_without_buyers_is_not_asked_without_end(void **state)
     rig_finish(&r);
 }
 
+/* More than one order closes, and no book changes meanwhile. */
+static void flatten_goes_on_in_a_market_that_says_nothing(void **state)
+{
+    (void)state;
+    struct engine_config c = rig_config();
+    c.throttle = 250 * RIG_MS;
+    c.orders.limits.order_qty_max = TEN;
+    struct rig r;
+    rig_start(&r, &c);
+    rig_open(&r);
+    rig_fill(&r, "t0", "by hand", "", SIDE_YES, 4500, 25 * QTY_ONE, 0);
+    struct ev_command f = {.command = CMD_FLATTEN};
+    rig_event(&r, &f.h, EV_COMMAND, EV_SRC_COMMAND, sizeof f);
+    uint32_t closed = 0;
+    for (int turn = 0; turn < 40 && held(&r)->position != 0; turn++) {
+        for (const struct gw_request *q = rig_request(&r); q != NULL; q = rig_request(&r)) {
+            if (q->op != GW_CREATE) {
+                continue;
+            }
+            struct gw_request copy = *q;
+            char id[16];
+            char trade[16];
+            snprintf(id, sizeof id, "c%u", ++closed);
+            snprintf(trade, sizeof trade, "t%u", closed);
+            rig_ack(&r, &copy, id, copy.qty, 0);
+            rig_fill(&r, trade, id, copy.client_id, SIDE_NO, 4000, copy.qty, 0);
+        }
+        mono_ns_t due = engine_deadline(r.engine); /* as its thread sleeps */
+        rig_wait(&r, due > r.now && due != NS_NEVER ? due - r.now : RIG_MS);
+    }
+    assert_int_equal(held(&r)->position, 0);
+    assert_int_equal(closed, 3);
+    rig_finish(&r);
+}
+
+static void a_halt_ends_a_flatten(void **state)
+{
+    (void)state;
+    struct rig r;
+    open_rig(&r);
+    rig_fill(&r, "t0", "by hand", "", SIDE_YES, 4500, TEN, 0);
+    (void)resting(&r);
+    struct ev_command c = {.command = CMD_FLATTEN};
+    rig_event(&r, &c.h, EV_COMMAND, EV_SRC_COMMAND, sizeof c);
+    struct ev_command h = {.command = CMD_HALT};
+    rig_event(&r, &h.h, EV_COMMAND, EV_SRC_COMMAND, sizeof h);
+    assert_false(engine_flattening(r.engine));
+    const struct gw_request *q = rig_request(&r);
+    while (q != NULL && q->op != GW_CANCEL) {
+        q = rig_request(&r);
+    }
+    assert_non_null(q);
+    struct ev_answer a = rig_answer_to(q, GW_OK);
+    a.remaining = TEN;
+    rig_answer(&r, &a);
+    rig_book(&r, 4000, 5500);
+    rig_wait(&r, 2 * NS_PER_SEC);
+    while ((q = rig_request(&r)) != NULL) {
+        assert_int_not_equal(q->op, GW_CREATE);
+    }
+    rig_finish(&r);
+}
+
+/* A guard triggered the group, and the run does not know: a person wants out all the same. */
+static void flatten_and_resume_reset_groups_that_others_may_have_triggered(void **state)
+{
+    (void)state;
+    const enum command commands[] = {CMD_FLATTEN, CMD_RESUME};
+    for (size_t i = 0; i < 2; i++) {
+        struct rig r;
+        open_with_group(&r);
+        group_made(&r, "g1");
+        rig_fill(&r, "t0", "by hand", "", SIDE_YES, 4500, TEN, 0);
+        while (rig_request(&r) != NULL) {
+        }
+        struct ev_command c = {.command = commands[i]};
+        rig_event(&r, &c.h, EV_COMMAND, EV_SRC_COMMAND, sizeof c);
+        rig_wait(&r, RIG_MS);
+        const struct gw_request *q = rig_request(&r);
+        while (q != NULL && q->op != GW_GROUP_RESET) {
+            assert_int_not_equal(q->op, GW_CREATE);
+            q = rig_request(&r);
+        }
+        assert_non_null(q);
+        assert_string_equal(q->order_id, "g1");
+        struct ev_answer a = rig_answer_to(q, GW_OK);
+        r.action = ACT_BUY_YES;
+        rig_answer(&r, &a);
+        rig_book(&r, 4000, 5500);
+        while ((q = rig_request(&r)) != NULL && q->op != GW_CREATE) {
+        }
+        assert_non_null(q);
+        assert_int_equal(q->reduce_only, commands[i] == CMD_FLATTEN);
+        rig_finish(&r);
+    }
+}
+
 static void client_ids_look_like_uuids_and_differ(void **state)
 {
     (void)state;
@@ -1527,6 +1657,7 @@ int main(void)
         cmocka_unit_test(buy_no_acquires_no_at_the_best_yes_bid),
         cmocka_unit_test(selling_nothing_is_refused),
         cmocka_unit_test(sell_yes_closes_what_is_held_and_never_more),
+        cmocka_unit_test(several_sells_never_close_more_than_is_held),
         cmocka_unit_test(allow_short_sells_the_whole_order_size),
         cmocka_unit_test(passive_and_mid_prices_stay_inside_the_spread),
         cmocka_unit_test(cash_is_reserved_when_the_intent_is_journalled),
@@ -1587,6 +1718,9 @@ int main(void)
         cmocka_unit_test(a_halt_that_keeps_what_rests_keeps_it_from_the_policy_too),
         cmocka_unit_test(repeated_unknown_outcomes_halt),
         cmocka_unit_test(flatten_cancels_what_rests_and_closes_what_is_held),
+        cmocka_unit_test(flatten_goes_on_in_a_market_that_says_nothing),
+        cmocka_unit_test(a_halt_ends_a_flatten),
+        cmocka_unit_test(flatten_and_resume_reset_groups_that_others_may_have_triggered),
         cmocka_unit_test(a_book_without_buyers_is_not_asked_without_end),
         cmocka_unit_test(client_ids_look_like_uuids_and_differ),
     };

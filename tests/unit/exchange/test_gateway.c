@@ -605,12 +605,82 @@ static void full_queue_says_so(void **state)
     c.queue_max = 3;
     rig_start(&rig, &c);
     for (int i = 0; i < 3; i++) {
-        struct gw_request q = rig_request(&rig, GW_GET_BALANCE);
+        struct gw_request q = rig_request(&rig, GW_CANCEL);
         rig_submit(&rig, &q);
     }
-    struct gw_request q = rig_request(&rig, GW_GET_BALANCE);
+    struct gw_request q = rig_request(&rig, GW_CANCEL);
     assert_int_equal(gateway_submit(rig.gw, &q, rig.now, RIG_WALL), ST_FULL);
     assert_int_equal(gateway_open(rig.gw), 3);
+}
+
+/* Many reads, as after a link that came back, or a burst of creates: a halt's cancels get by. */
+static void reads_and_creates_never_fill_the_queue_for_cancels(void **state)
+{
+    (void)state;
+    for (int creates = 0; creates < 2; creates++) {
+        rig_stop(&rig);
+        struct gateway_config c = gateway_config_default();
+        c.queue_max = 8;
+        rig_start(&rig, &c);
+        for (int i = 0; i < 20; i++) {
+            struct gw_request q =
+                creates ? rig_create_order(&rig) : rig_request(&rig, GW_GET_BALANCE);
+            assert_int_equal(gateway_submit(rig.gw, &q, rig.now, RIG_WALL), ST_OK);
+        }
+        assert_int_equal(gateway_open(rig.gw), 6);
+        assert_int_equal(rig.last.outcome, GW_NOT_SENT);
+        assert_string_equal(rig.last.error_code, "queue_full");
+        struct gw_request cancel = rig_request(&rig, GW_CANCEL);
+        assert_int_equal(gateway_submit(rig.gw, &cancel, rig.now, RIG_WALL), ST_OK);
+        assert_true(rig_next(&rig));
+        assert_int_equal(rig.req.method, HTTP_DELETE);
+    }
+}
+
+static void a_halt_keeps_waiting_creates_and_amends_but_not_what_closes(void **state)
+{
+    (void)state;
+    struct gw_request a = rig_create_order(&rig);
+    struct gw_request closes = rig_create_order(&rig);
+    closes.reduce_only = true;
+    struct gw_request b = rig_create_order(&rig);
+    rig_submit(&rig, &a);
+    rig_submit(&rig, &closes);
+    rig_submit(&rig, &b);
+    gateway_hold(rig.gw, true, rig.now, RIG_WALL);
+    assert_int_equal(rig.last.req_id, b.req_id);
+    assert_int_equal(rig.last.outcome, GW_NOT_SENT);
+    assert_string_equal(rig.last.error_code, "halted");
+    assert_int_equal(rig.n, 2);
+    assert_int_equal(gateway_open(rig.gw), 1);
+    struct gw_request late = rig_create_order(&rig); /* it was in the ring */
+    rig_submit(&rig, &late);
+    assert_int_equal(rig.last.req_id, late.req_id);
+    assert_int_equal(rig.last.outcome, GW_NOT_SENT);
+    assert_true(rig_next(&rig));
+    assert_int_equal(rig.req.method, HTTP_POST);
+    assert_non_null(strstr(rig.req.body, "reduce_only"));
+    rig_answer(&rig, 201, CREATED);
+    gateway_hold(rig.gw, false, rig.now, RIG_WALL);
+    struct gw_request after = rig_create_order(&rig);
+    rig_submit(&rig, &after);
+    assert_true(rig_next(&rig));
+    rig_answer(&rig, 201, CREATED);
+}
+
+static void a_group_is_reset_on_its_own_shard(void **state)
+{
+    (void)state;
+    for (int shard = 0; shard < 2; shard++) {
+        struct gw_request q = rig_request(&rig, GW_GROUP_RESET);
+        q.exchange_index = shard;
+        snprintf(q.order_id, sizeof q.order_id, "g1");
+        rig_submit(&rig, &q);
+        assert_true(rig_next(&rig));
+        assert_int_equal(rig.req.method, HTTP_PUT);
+        assert_string_equal(rig.req.query, shard == 0 ? "" : "exchange_index=1");
+        rig_answer(&rig, 200, "{}");
+    }
 }
 
 static void stopping_answers_waiting_creates_and_lets_cancels_go(void **state)
@@ -704,6 +774,9 @@ int main(void)
         T(create_that_waited_too_long_is_not_sent),
         T(places_are_kept_for_orders_and_cancels),
         T(full_queue_says_so),
+        T(reads_and_creates_never_fill_the_queue_for_cancels),
+        T(a_halt_keeps_waiting_creates_and_amends_but_not_what_closes),
+        T(a_group_is_reset_on_its_own_shard),
         T(stopping_answers_waiting_creates_and_lets_cancels_go),
         T(told_twice_counts_once),
         T(markets_come_with_grid_and_status),
