@@ -46,14 +46,18 @@ void decide_outcome(struct engine *e, uint32_t mkt, bool ok)
 {
     struct breaker *b = &e->markets[mkt].breaker;
     if (ok) {
-        *b = (struct breaker){0};
+        if (!b->open || b->trying) { /* a late success of before it opened closes nothing */
+            *b = (struct breaker){0};
+        }
         return;
     }
     counter_add(&e->metrics.errors, 1);
     b->errors++;
-    bool open_now = b->trying || (!b->open && b->errors > e->config.breaker_errors);
+    /* The one try may fail before it has left: then `trying` is not set yet. */
+    bool failed_try = b->open && (b->trying || e->mono >= b->until);
+    bool too_many = !b->open && b->errors > e->config.breaker_errors;
     b->trying = false;
-    if (open_now) {
+    if (failed_try || too_many) {
         b->open = true;
         b->until = e->mono + e->config.breaker_open;
         counter_add(&e->metrics.breaker_opens, 1);
@@ -316,7 +320,7 @@ void engine_act(struct engine *e, const uint32_t *mkts, const struct policy_out 
         if (outs[i].action < ACTION_COUNT) {
             action = (enum action)outs[i].action;
         } else {
-            counter_add(&e->metrics.errors, 1); /* not an action: nothing is done */
+            decide_outcome(e, mkts[i], false); /* not an action: nothing is done */
         }
         struct orders_result r = execute(e, mkts[i], action);
         m->blocked = will_end(&r);

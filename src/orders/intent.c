@@ -364,9 +364,11 @@ struct orders_result orders_intend(struct orders *o, uint32_t mkt, enum action a
     }
     if (what == MANAGE_AMEND) {
         struct order *ord = &o->slots[slot];
-        return send_amend(o, slot, yes_px, ord->filled + qty)
-                   ? (struct orders_result){VERDICT_SENT, "amend", 0, 0, ord->number}
-                   : result(VERDICT_ERROR, "amend_not_taken");
+        if (!send_amend(o, slot, yes_px, ord->filled + qty)) {
+            say_outcome(o, h, false);
+            return result(VERDICT_ERROR, "amend_not_taken");
+        }
+        return (struct orders_result){VERDICT_SENT, "amend", 0, 0, ord->number};
     }
     struct terms t = {outcome, is_buy, yes_px, qty, o->config.tif, false};
     return place(o, h, &t, view->frame_mono);

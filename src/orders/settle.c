@@ -77,6 +77,7 @@ static void send_cancel(struct orders *o, uint32_t slot)
     if (request(o, &req, FOR_CANCEL, slot) == 0) {
         o->stats.gateway_full++;
         ord->cancel_after = o->mono + back_off(o, ord->tries++);
+        say_outcome(o, ord->h, false);
         return;
     }
     budget_spend(&o->budget, BUDGET_CANCEL, o->mono);
