@@ -6,17 +6,37 @@
 
 #include "sim/sim_state_int.h"
 
+typedef enum status (*take_fn)(void *to, uint64_t key, void *row, struct err *err);
+
 struct load {
     struct sim *sim;
     struct kept_exchange counts;
     uint32_t table;
     const struct array *array;
+    take_fn take; /* of the table, once the row's numbers are bearable */
 };
+
+/* Times, money and counts are summed and compared: two of them fit 64 bits. As a time: 2096. */
+#define NUMBER_LIMIT INT64_C(4000000000000000000)
 
 static enum status out_of_place(const struct load *l, uint64_t key, struct err *err)
 {
     return err_set(err, ST_MALFORMED, "table %s: row %llu is out of place or out of range",
                    sim_state_table(l->table)->name, (unsigned long long)key);
+}
+
+static enum status take_checked(void *to, uint64_t key, void *row, struct err *err)
+{
+    struct load *l = to;
+    const struct row_table *t = sim_state_table(l->table);
+    for (uint32_t i = 0; i < t->n_columns; i++) {
+        const struct row_column *c = &t->columns[i];
+        int64_t v = c->kind == ROW_INT ? row_int(c, row) : 0;
+        if (v > NUMBER_LIMIT || v < -NUMBER_LIMIT) {
+            return out_of_place(l, key, err);
+        }
+    }
+    return l->take(to, key, row, err);
 }
 
 static enum status take_engine(void *to, uint64_t key, void *row, struct err *err)
@@ -141,11 +161,31 @@ static enum status join_events(struct sim *sim, struct err *err)
     }
     for (uint32_t i = 0; i < sim->n_fee_changes && st == ST_OK; i++) {
         const struct fee_change *c = &sim->fee_changes[i];
-        if (c->event != NO_INDEX ? c->event >= sim->n_events : c->series >= sim->n_series) {
+        if (c->series >= sim->n_series || (c->event != NO_INDEX && c->event >= sim->n_events)) {
             return wrong(err, "fee_changes", i);
         }
     }
     return st;
+}
+
+/* What the clock does next is possible in the state that the market has. */
+static bool step_fits(const struct smarket *k)
+{
+    if (k->step < LIFE_OPEN || k->step > LIFE_SETTLE || k->due < 0) {
+        return false;
+    }
+    switch ((enum life_step)k->step) {
+    case LIFE_OPEN:
+        return k->due == 0 || k->status == M_INITIALIZED;
+    case LIFE_CLOSE:
+        return k->due == 0 || k->status < M_CLOSED;
+    case LIFE_SWEEP:
+    case LIFE_SNAPSHOT:
+        return k->due == 0 || k->status >= M_CLOSED;
+    case LIFE_SETTLE:
+        return k->due == 0 || k->status == M_DETERMINED || k->status == M_AMENDED;
+    }
+    return false;
 }
 
 static enum status join_markets(struct sim *sim, struct err *err)
@@ -160,8 +200,7 @@ static enum status join_markets(struct sim *sim, struct err *err)
         bool next = k->next_of_event == NO_INDEX ||
                     (k->next_of_event > i && k->next_of_event < sim->n_markets);
         if (k->status >= M_STATUS_MAX || k->access > MATCH_SHUT || !next ||
-            k->event_index >= sim->n_events || k->series_index >= sim->n_series || k->step < 0 ||
-            k->step > LIFE_SETTLE) {
+            k->event_index >= sim->n_events || k->series_index >= sim->n_series || !step_fits(k)) {
             return wrong(err, "markets", i);
         }
         enum status st = index_row(&sim->by_ticker, "markets", k->ticker, i, err);
@@ -333,7 +372,7 @@ static enum status load_tables(struct load *l, const struct sim_rows_in *from, s
 {
     enum status st = ST_OK;
     for (l->table = 0; l->table < T_MAX && st == ST_OK; l->table++) {
-        enum status (*take)(void *, uint64_t, void *, struct err *) = take_row;
+        take_fn take = take_row;
         if (l->table < MATCH_T_MAX) {
             take = take_engine;
         } else if (l->table == T_EXCHANGE) {
@@ -348,8 +387,9 @@ static enum status load_tables(struct load *l, const struct sim_rows_in *from, s
             l->array =
                 state_arrays[i].table == (enum own_table)l->table ? &state_arrays[i] : l->array;
         }
+        l->take = take;
         st = st == ST_OK && sim_state_table(l->table)->n_columns > 0
-                 ? from->each(from->self, l->table, take, l, err)
+                 ? from->each(from->self, l->table, take_checked, l, err)
                  : st;
     }
     return st;
