@@ -326,7 +326,8 @@ def fees(folder):
     everything(live)
 
 
-FAULTS = ["cut@3", "seq_gap@5", "malformed@6", "http_429@7*3", "http_500@8*2", "http_500_after@9*2", "timeout@10*2", "cut@12"]
+FAULTS = ["cut@3", "seq_gap@5", "malformed@6", "http_429@7*3", "http_500@8*2", "http_500_after@9*2", "timeout@10*2",
+          "partial_write@11*2:on=http", "slow_answer@11.5*2:delay_ms=1500", "cut@12"]
 
 
 def faults(folder):

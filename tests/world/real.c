@@ -386,6 +386,9 @@ static void decide(struct real *r)
             *last = *last == ACT_HOLD || rng_below(&r->rng, 12) == 0 ? outs[i].action : *last;
             outs[i].action = *last;
         }
+        for (uint32_t i = 0; i < n && r->config.scripted; i++) {
+            outs[i].action = r->want;
+        }
         engine_act(r->engine, mkts, outs, n);
     }
 }
@@ -615,6 +618,39 @@ void real_run(struct real *r)
     while (r->now < r->started + r->config.length && r->why[0] == '\0') {
         turn(r, (mono_ns_t)rng_below(&r->rng, 20 * NS_PER_MS));
     }
+}
+
+void real_pass(struct real *r, mono_ns_t ns)
+{
+    for (mono_ns_t end = r->now + ns; r->now < end && r->why[0] == '\0';) {
+        turn(r, 10 * NS_PER_MS);
+    }
+}
+
+void real_want(struct real *r, enum action action)
+{
+    r->want = action;
+}
+
+void real_command(struct real *r, enum command what)
+{
+    command(r, what, "a person");
+}
+
+void real_kill_next(struct real *r, enum gw_op op, enum real_death death)
+{
+    r->death_op = op;
+    r->death = death;
+}
+
+bool real_killed(const struct real *r)
+{
+    return r->death == DEATH_NONE;
+}
+
+const struct engine *real_engine(const struct real *r)
+{
+    return r->engine;
 }
 
 static bool quiet(const struct real *r)

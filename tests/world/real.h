@@ -56,11 +56,24 @@ struct real_config {
     struct real_faults faults;
     struct sim_rules rules;
     bool maker_fees;
+    bool scripted;   /* the policy says what real_want() said last */
     bool sticky;     /* the policy wants the same for a while: orders are moved */
     bool poor;       /* the Basic tier's tokens, else many */
     int64_t skew_ms; /* of the exchange's clock */
 };
 struct real_config real_config_default(uint64_t seed);
+
+/* How a request dies. */
+enum real_death {
+    DEATH_NONE,
+    DEATH_BEFORE_SEND,
+    DEATH_HALF_SENT,
+    DEATH_NO_ANSWER,  /* it has its effect */
+    DEATH_5XX_BEFORE, /* any effect */
+    DEATH_5XX_AFTER,
+    DEATH_BARE_2XX, /* done, but the answer shows no order */
+    DEATH_MAX
+};
 
 struct real;
 struct real *real_create(const struct real_config *config);
@@ -68,6 +81,14 @@ void real_destroy(struct real *r);
 /* Until the flow ends; then real_quiesce: no more faults, stop, until nothing is under way. */
 void real_run(struct real *r);
 bool real_quiesce(struct real *r);
+/* Time passes, turn by turn. */
+void real_pass(struct real *r, mono_ns_t ns);
+void real_want(struct real *r, enum action action);
+void real_command(struct real *r, enum command what);
+/* The next create, cancel or amend that leaves dies like that. */
+void real_kill_next(struct real *r, enum gw_op op, enum real_death death);
+bool real_killed(const struct real *r); /* it has */
+const struct engine *real_engine(const struct real *r);
 /* Orders, cash, positions, fees are equal, and nothing forbidden ever happened; why tells. */
 bool real_agrees(struct real *r, char *why, size_t cap);
 const struct sim *real_sim(const struct real *r);

@@ -52,6 +52,7 @@ struct http_call {
     enum http_method method;
     char *path, *query, *body;
     bool arrives, arrived, bare;
+    enum real_death death;
     mono_ns_t arrive_at, answer_at, deadline, sent;
     wall_ns_t signed_wall;
     enum http_fate fate;
@@ -103,6 +104,9 @@ struct real {
     struct engine *engine;
     struct policy *policy;
     uint32_t last_action[REAL_MARKETS];
+    enum action want;
+    enum gw_op death_op;
+    enum real_death death;
     struct gateway *gateway;
     struct feed *feed;
     struct fill_listener *fills;

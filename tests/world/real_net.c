@@ -209,12 +209,36 @@ static void call_done(struct http_call *c)
     memset(c, 0, sizeof *c);
 }
 
+static bool is_op(const struct http_call *c, enum gw_op op)
+{
+    bool amend = strstr(c->path, "/amend") != NULL;
+    bool create = c->method == HTTP_POST && strcmp(c->path, BASE "/portfolio/events/orders") == 0;
+    return op == GW_AMEND ? amend : op == GW_CANCEL ? c->method == HTTP_DELETE : create;
+}
+
+/* The death that a test wants; what it does at the exchange is done when it arrives. */
+static void die(struct real *r, struct http_call *c)
+{
+    c->death = r->death;
+    r->death = DEATH_NONE;
+    if (c->death == DEATH_BEFORE_SEND || c->death == DEATH_HALF_SENT) {
+        c->arrives = false;
+        c->fate = c->death == DEATH_BEFORE_SEND ? HTTP_NEVER_SENT : HTTP_CUT;
+        c->answer_at = r->now;
+    }
+    c->bare = c->death == DEATH_BARE_2XX;
+}
+
 static void draw_fate(struct real *r, struct http_call *c)
 {
     const struct real_faults *f = &r->config.faults;
     c->arrives = true;
     c->arrive_at = r->now + real_delay(r) / 2;
     c->answer_at = NS_NEVER; /* known when it arrives */
+    if (r->death != DEATH_NONE && is_op(c, r->death_op)) {
+        die(r, c);
+        return;
+    }
     if (real_chance(r, f->never_sent)) {
         r->count[REAL_NEVER_SENT]++;
         c->arrives = false;
@@ -276,6 +300,11 @@ static void arrive(struct real *r, struct http_call *c)
     };
     c->arrived = true;
     judge_arrives(r, c);
+    if (c->death == DEATH_5XX_BEFORE || c->death == DEATH_5XX_AFTER) {
+        sim_fault(r->sim,
+                  c->death == DEATH_5XX_BEFORE ? SIM_FAULT_HTTP_500 : SIM_FAULT_HTTP_500_AFTER, 1,
+                  r->wall, r->now);
+    }
     sim_http(r->sim, &q, r->wall, r->now, &r->resp);
     judge_answered(r, c, r->resp.status, r->resp.body.n > 0 ? r->resp.body.p : "");
     if (c->answer_at != NS_NEVER) {
@@ -284,7 +313,7 @@ static void arrive(struct real *r, struct http_call *c)
     c->status = r->resp.status;
     c->fate = HTTP_ANSWERED;
     c->answer_at = r->now + r->resp.delay_ns + real_delay(r) / 2;
-    if (r->resp.drop) {
+    if (r->resp.drop || c->death == DEATH_NO_ANSWER) {
         c->answer_at = NS_NEVER;
     } else if (r->resp.cut) {
         c->fate = HTTP_CUT;

@@ -51,7 +51,9 @@ bool truth_order(const struct sim *sim, const char *client_id, struct truth_orde
     for (uint32_t i = 0; i < sim->n_orders; i++) {
         const struct sorder *o = &sim->orders[i];
         if (strcmp(o->client_id, client_id) == 0) {
-            *ret = (struct truth_order){o->o.filled, o->o.remaining, o->o.status == MATCH_RESTING};
+            px_t yes_px = o->o.side == SIDE_YES ? o->o.px : PX_ONE - o->o.px;
+            *ret = (struct truth_order){o->o.filled, o->o.remaining, yes_px,
+                                        o->o.status == MATCH_RESTING};
             return true;
         }
     }

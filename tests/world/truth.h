@@ -12,6 +12,7 @@ struct truth_position {
 };
 struct truth_order {
     qty_t filled, remaining;
+    px_t yes_px;
     bool resting;
 };
 /* All of the first user. */
