@@ -205,7 +205,7 @@ static bool answer(struct engine *e, const struct ev_answer *a)
         orders_limits(e->orders, a);
         return true;
     }
-    if (a->op == GW_LIST_MARKETS || a->op == GW_AS_OF) {
+    if (a->op == GW_AS_OF) {
         return false; /* not asked by the engine */
     }
     orders_answer(e->orders, a);

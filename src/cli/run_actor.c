@@ -39,10 +39,64 @@ static enum status sink_journal(void *self, struct journal_record *rec)
     return journal_append(r->journal, rec);
 }
 
+/* What a person should hear of the account, once each. */
+static void say_reconcile(const struct rec_reconcile *r)
+{
+    char ours[MONEY_TEXT_MAX], theirs[MONEY_TEXT_MAX];
+    bool cash = r->kind == RECONCILE_CASH;
+    if (!reconcile_notable(r)) {
+        return;
+    }
+    if (cash) {
+        usd_format(r->ours, ours);
+        usd_format(r->theirs, theirs);
+    } else {
+        qty_format(r->ours, ours);
+        qty_format(r->theirs, theirs);
+    }
+    if (r->kind == RECONCILE_FOREIGN) {
+        log_info("orders", "%s market=%s yes=%s no=%s", r->reason, r->ticker, ours, theirs);
+    } else if (r->adopted != 0) {
+        log_warn("orders", "reconciled %s=%s ours=%s adopted=%s why=\"%s\"",
+                 cash ? "account" : "market", r->ticker, ours, theirs, r->reason);
+    } else {
+        log_info("orders", "%s %s=%s %s", r->reason, cash ? "account" : "market", r->ticker,
+                 theirs);
+    }
+}
+
+static void say_settled(const struct rec_settled *s)
+{
+    char position[MONEY_TEXT_MAX], px[MONEY_TEXT_MAX], paid[MONEY_TEXT_MAX],
+        realized[MONEY_TEXT_MAX];
+    qty_format(s->position, position);
+    px_format(s->yes_px, px);
+    usd_format(s->paid, paid);
+    usd_format(s->realized, realized);
+    log_info("orders", "settled market=%s yes_pays=%s position=%s paid=%s realised=%s", s->ticker,
+             px, position, paid, realized);
+}
+
+static void say_fee_drift(const struct rec_fee_drift *d)
+{
+    char fee[MONEY_TEXT_MAX], ours[MONEY_TEXT_MAX];
+    usd_format(d->fee, fee);
+    usd_format(d->ours, ours);
+    log_warn("orders", "fee drift market=%s trade=%s fee=%s by_our_formula=%s", d->ticker,
+             d->trade_id, fee, ours);
+}
+
 static void sink_record(void *self, const struct rec *rec)
 {
     struct run *r = self;
     run_store_push(r->store_actor, rec);
+    if (rec->type == REC_RECONCILE) {
+        say_reconcile((const struct rec_reconcile *)rec);
+    } else if (rec->type == REC_SETTLED) {
+        say_settled((const struct rec_settled *)rec);
+    } else if (rec->type == REC_FEE_DRIFT) {
+        say_fee_drift((const struct rec_fee_drift *)rec);
+    }
 }
 
 static void sink_repair(void *self, uint32_t mkt)

@@ -44,6 +44,8 @@ static struct orders_config orders_config_of(const struct run_options *ro, uint6
     c.allow_short = o->allow_short;
     c.keep_on_stop = !o->cancel_on_stop;
     c.position_read_delay = o->position_read_delay_ms * NS_PER_MS;
+    c.sweep = o->sweep_s * NS_PER_SEC;
+    c.balance_excludes_resting = o->balance_excludes_resting;
     c.clock_window_ms = o->clock_window_ms;
     c.drift_halt_qty = o->drift_halt_count;
     c.drift_halt_all_qty = o->drift_halt_all_count;

@@ -68,6 +68,45 @@ static void text_latency(const struct run *r, struct buf *out)
     }
 }
 
+static void note_amount(struct buf *out, const struct rec_reconcile *n, int64_t v)
+{
+    char t[MONEY_TEXT_MAX];
+    if (n->kind == RECONCILE_CASH) {
+        usd_format(v, t);
+    } else {
+        qty_format(v, t);
+    }
+    buf_str(out, t);
+}
+
+/* What was taken over from the exchange, and what others do in the account. */
+static void text_reconciliation(const struct orders *o, struct buf *out)
+{
+    const struct orders_stats *s = orders_stats(o);
+    usd_t cost = 0;
+    uint32_t others = orders_foreign(o, &cost);
+    buf_printf(out,
+               "  reconciled %" PRIu64 " times different, %" PRIu64
+               " position drifts, cash %" PRIu64 " times adopted, %" PRIu64
+               " markets paid, %" PRIu64 " fee drifts, %" PRIu64 " fills and %" PRIu32
+               " resting orders of others\n",
+               s->differences, s->drifts, s->cash_adopted, s->settlements, s->fee_drifts,
+               s->fills_foreign, others);
+    uint64_t n = orders_notes(o);
+    for (uint64_t i = n > ORDERS_NOTES ? n - ORDERS_NOTES : 0; i < n; i++) {
+        const struct rec_reconcile *r = orders_note(o, i);
+        if (r->adopted == 0 && (r->kind != RECONCILE_FOREIGN || r->ours + r->theirs == 0)) {
+            continue;
+        }
+        bool foreign = r->kind == RECONCILE_FOREIGN;
+        buf_printf(out, "    %s: %s ", r->ticker, foreign ? "others rest, YES" : "ours");
+        note_amount(out, r, r->ours);
+        buf_str(out, foreign ? " NO " : ", adopted ");
+        note_amount(out, r, r->theirs);
+        buf_printf(out, foreign ? "\n" : " (%s)\n", r->reason);
+    }
+}
+
 static void text_account(const struct run *r, struct buf *out)
 {
     const struct account *a = orders_account(engine_orders(r->engine));
@@ -95,7 +134,15 @@ static void text_account(const struct run *r, struct buf *out)
     dollars(out, account_pv_mid(a));
     buf_str(out, " at mid, ");
     dollars(out, account_pv_exit(a));
-    buf_printf(out, " if sold now, %" PRIu32 " open positions\n", a->n_held);
+    usd_t theirs = 0;
+    if (orders_pv_exchange(engine_orders(r->engine), &theirs)) {
+        buf_str(out, " if sold now, ");
+        dollars(out, theirs);
+        buf_printf(out, " as the exchange said last, %" PRIu32 " open positions\n", a->n_held);
+    } else {
+        buf_printf(out, " if sold now, %" PRIu32 " open positions\n", a->n_held);
+    }
+    text_reconciliation(engine_orders(r->engine), out);
 }
 
 static void text_paper(const struct run *r, struct buf *out)
@@ -162,6 +209,19 @@ static void json_usd(struct buf *out, const char *name, usd_t v)
     buf_printf(out, "\"%s\":\"%s\",", name, t);
 }
 
+static void json_holding(struct buf *out, const struct holding *h, bool first)
+{
+    char t[MONEY_TEXT_MAX];
+    qty_format(h->position, t);
+    buf_str(out, first ? "{\"market\":" : ",{\"market\":");
+    buf_json_str(out, text_of(h->ticker));
+    buf_printf(out, ",\"position\":\"%s\",", t);
+    json_usd(out, "cost", h->cost);
+    json_usd(out, "realized", h->realized);
+    usd_format(h->fees, t);
+    buf_printf(out, "\"fees\":\"%s\"}", t);
+}
+
 static void json_account(const struct run *r, struct buf *out)
 {
     const struct account *a = orders_account(engine_orders(r->engine));
@@ -174,18 +234,60 @@ static void json_account(const struct run *r, struct buf *out)
     json_usd(out, "realized", a->realized);
     json_usd(out, "unrealized", account_unrealized(a));
     json_usd(out, "fees", a->fees);
+    usd_t theirs = 0;
+    if (orders_pv_exchange(engine_orders(r->engine), &theirs)) {
+        json_usd(out, "pv_exchange", theirs);
+    }
     buf_str(out, "\"positions\":[");
     for (uint32_t i = 0; i < a->n_held; i++) {
-        const struct holding *h = &a->holdings[a->held[i]];
-        char q[MONEY_TEXT_MAX];
-        qty_format(h->position, q);
-        buf_printf(out, "%s{\"market\":", i == 0 ? "" : ",");
-        buf_json_str(out, text_of(h->ticker));
-        buf_printf(out, ",\"position\":\"%s\",", q);
-        json_usd(out, "cost", h->cost);
-        json_usd(out, "realized", h->realized);
-        usd_format(h->fees, q);
-        buf_printf(out, "\"fees\":\"%s\"}", q);
+        json_holding(out, &a->holdings[a->held[i]], i == 0);
+    }
+    buf_str(out, "],\"flat\":[");
+    bool first = true;
+    for (uint32_t i = 0; i < a->n; i++) {
+        const struct holding *h = &a->holdings[i];
+        if (h->position == 0 && (h->realized != 0 || h->fees != 0)) {
+            json_holding(out, h, first);
+            first = false;
+        }
+    }
+    buf_str(out, "]},");
+}
+
+/* The report of reconciliation: its counts, and the notes that are left of it. */
+static void json_reconciliation(const struct run *r, struct buf *out)
+{
+    static const char *const kinds[RECONCILE_KIND_MAX] = {"position", "cash", "orders_of_others"};
+    const struct orders *o = engine_orders(r->engine);
+    const struct orders_stats *s = orders_stats(o);
+    usd_t cost = 0;
+    uint32_t others = orders_foreign(o, &cost);
+    buf_printf(out,
+               "\"reconciliation\":{\"position_reads\":%" PRIu64 ",\"differences\":%" PRIu64
+               ",\"position_drifts\":%" PRIu64 ",\"cash_adopted\":%" PRIu64
+               ",\"settlements\":%" PRIu64 ",\"fee_drifts\":%" PRIu64
+               ",\"fills_of_others\":%" PRIu64 ",\"orders_of_others\":%" PRIu32 ",",
+               s->position_reads, s->differences, s->drifts, s->cash_adopted, s->settlements,
+               s->fee_drifts, s->fills_foreign, others);
+    json_usd(out, "cost_of_others", cost);
+    uint64_t n = orders_notes(o);
+    buf_printf(out, "\"notes_before\":%" PRIu64 ",\"notes\":[",
+               n > ORDERS_NOTES ? n - ORDERS_NOTES : 0);
+    for (uint64_t i = n > ORDERS_NOTES ? n - ORDERS_NOTES : 0; i < n; i++) {
+        const struct rec_reconcile *x = orders_note(o, i);
+        char when[TIME_TEXT_MAX];
+        time_format(x->h.wall, when);
+        buf_printf(out, "%s{\"at\":\"%s\",\"kind\":\"%s\",\"market\":",
+                   i == 0 || i + ORDERS_NOTES == n ? "" : ",", when,
+                   x->kind < RECONCILE_KIND_MAX ? kinds[x->kind] : "");
+        buf_json_str(out, text_of(x->ticker));
+        buf_str(out, ",\"ours\":\"");
+        note_amount(out, x, x->ours);
+        buf_str(out, "\",\"theirs\":\"");
+        note_amount(out, x, x->theirs);
+        buf_printf(out, "\",\"adopted\":%s,\"reason\":", x->adopted != 0 ? "true" : "false");
+        buf_json_str(out, text_of(x->reason));
+        buf_char(out, '}');
     }
     buf_str(out, "]},");
 }
@@ -349,6 +451,7 @@ void run_summary_json(const struct run *r, double seconds, const char *outcome, 
                counter_get(&r->monitor.markets), counter_get(&r->monitor.markets_closed));
     json_orders(r, out);
     json_account(r, out);
+    json_reconciliation(r, out);
     json_paper(r, out);
     json_stages(r, out);
     json_markets(r, out);

@@ -97,7 +97,8 @@ struct orders_options {
     int tif;     /* enum tif_kind */
     bool allow_short;
     bool cancel_on_stop;
-    int64_t position_read_delay_ms;
+    int64_t position_read_delay_ms, sweep_s;
+    bool balance_excludes_resting;
     px_t replace_distance; /* a resting order further off its price than this is replaced */
     bool amend;
     int64_t market_orders, max_age_s;

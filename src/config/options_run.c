@@ -166,6 +166,11 @@ static const struct config_option rows[] = {
     ROW(orders, cancel_on_stop, OPT_BOOL, "true", NULL, "Cancel resting orders when stopping."),
     INT_ROW(orders, position_read_delay_ms, "100", 0, 60000, "ms", NULL,
             "Positions are read so long after an executed order."),
+    INT_ROW(orders, sweep_s, "30", 1, 86400, "s", NULL,
+            "Positions, fills, what rests and cash are compared with the exchange's so often, and "
+            "an order without news is read again."),
+    ROW(orders, balance_excludes_resting, OPT_BOOL, "false", NULL,
+        "The exchange's balance falls when an order rests, not when it is filled."),
     MONEY_ROW(orders, replace_distance, OPT_PX, "0.0100", 0, PX_ONE, "dollars", NULL,
               "A resting order whose price is further away from the wanted one is replaced."),
     ROW(orders, amend, OPT_BOOL, "true", NULL,

@@ -118,6 +118,25 @@ void account_fill(struct account *a, uint32_t h, enum side outcome, px_t yes_px,
     set_position(a, h, p->position + (outcome == SIDE_YES ? qty : -qty), cost + opens);
 }
 
+#define CENT ((usd_t)10000)
+
+usd_t account_payout(const struct account *a, uint32_t h, px_t yes_px)
+{
+    qty_t n = a->holdings[h].position;
+    usd_t whole = n >= 0 ? usd_of(yes_px, n) : usd_of(PX_ONE - yes_px, -n);
+    return whole - whole % CENT;
+}
+
+void account_settle(struct account *a, uint32_t h, px_t yes_px)
+{
+    struct holding *p = &a->holdings[h];
+    usd_t paid = account_payout(a, h, yes_px);
+    a->cash_total += paid;
+    p->realized += paid - p->cost;
+    a->realized += paid - p->cost;
+    set_position(a, h, 0, 0);
+}
+
 void account_adopt(struct account *a, uint32_t h, qty_t position, usd_t cost)
 {
     set_position(a, h, position, position != 0 ? cost : 0);

@@ -56,6 +56,10 @@ void account_adopt(struct account *a, uint32_t h, qty_t position, usd_t cost);
 /* The same position at another average cost (fills were counted in another order than they
  * happened): what it cost less was realised less. */
 void account_recost(struct account *a, uint32_t h, usd_t cost);
+/* What the position is paid when the market settles with yes_px for a YES: cut to whole cents. */
+usd_t account_payout(const struct account *a, uint32_t h, px_t yes_px);
+/* It is paid: cash, realised P&L, and no position any more. */
+void account_settle(struct account *a, uint32_t h, px_t yes_px);
 /* What the exchange says a market has brought and cost in fees so far. */
 void account_set_totals(struct account *a, uint32_t h, usd_t realized, usd_t fees);
 void account_set_cash(struct account *a, usd_t cash);

@@ -213,6 +213,7 @@ bool fill_take(struct orders *o, const struct ev_fill *f, enum ev_source via)
         account_fill(&o->account, h, (enum side)f->outcome, f->yes_px, f->qty, f->fee);
         record_fill(o, h, f, slot != NONE ? o->slots[slot].number : 0, via);
         rate_add(&o->fills_rate, o->mono);
+        lot_pay(o, h); /* it was late: its market has paid already */
     } else if (o->start.stage >= START_ACCOUNT) {
         o->start.dirty = true; /* is it in the account that was read, or not? Read it again. */
     }
@@ -614,14 +615,11 @@ void orders_answer(struct orders *o, const struct ev_answer *a)
         lot_answer(o, &copy, a, last);
         break;
     case FOR_POSITION:
+    case FOR_LOT_RESULT:
         lot_answer(o, &copy, a, last);
         break;
     case FOR_CASH:
         cash_answer(o, a);
-        break;
-    case FOR_CASH_FILLS:
-        fills_of(o, a);
-        cash_fills_answer(o, a, last);
         break;
     case FOR_SWEEP_FILLS:
         fills_of(o, a);

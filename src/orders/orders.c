@@ -246,6 +246,7 @@ enum status orders_market(struct orders *o, uint32_t mkt, const struct ev_market
     o->mkt_lot[mkt] = h;
     o->account.holdings[h].mkt = mkt;
     lot->status = m->status;
+    lot_result(o, h, m);
     fee_set(lot, m, o->mono);
     group_of_market(o, h, m->exchange_index);
     if (changed) {
@@ -721,6 +722,18 @@ const struct orders_stats *orders_stats(const struct orders *o)
 const struct risk_stats *orders_risk_stats(const struct orders *o)
 {
     return &o->risk;
+}
+
+uint32_t orders_foreign(const struct orders *o, usd_t *ret_cost)
+{
+    *ret_cost = o->foreign_cost;
+    return o->foreign_open;
+}
+
+bool orders_pv_exchange(const struct orders *o, usd_t *ret_pv)
+{
+    *ret_pv = o->pv_exchange;
+    return o->pv_exchange_known;
 }
 
 uint32_t orders_open(const struct orders *o)

@@ -94,6 +94,7 @@ struct orders_config orders_config_default(void);
 struct orders_stats {
     uint64_t intents, sent, acked, rejected, unknown, resolved_found, resolved_absent;
     uint64_t cancels, amends, aged, strayed, fills, fills_foreign, fills_duplicate, fee_drifts;
+    uint64_t settlements, cash_adopted;
     uint64_t position_reads, differences, drifts, fills_reads, order_reads;
     uint64_t journal_failures, gateway_full, table_errors, revived, auth_errors, foreign_orders;
 };
@@ -179,6 +180,20 @@ const struct risk_stats *orders_risk_stats(const struct orders *o);
 uint32_t orders_open(const struct orders *o); /* orders that are not finished */
 /* Rises with every change of our open orders or of a market's halt. */
 uint64_t orders_version(const struct orders *o);
+
+/*
+ * The report of reconciliation: what was taken over from the exchange, what was there at the start,
+ * and orders of others. Notes are numbered from 0; the last ORDERS_NOTES are kept (NULL: gone).
+ */
+#define ORDERS_NOTES 64
+uint64_t orders_notes(const struct orders *o);
+const struct rec_reconcile *orders_note(const struct orders *o, uint64_t i);
+/* True: a reconciliation that is such a note. */
+bool reconcile_notable(const struct rec_reconcile *r);
+/* Orders of others that rest, by the last sweep, and what they would cost. */
+uint32_t orders_foreign(const struct orders *o, usd_t *ret_cost);
+/* What the exchange said last: the balance and its value of the positions. False: nothing yet. */
+bool orders_pv_exchange(const struct orders *o, usd_t *ret_pv);
 
 /* An order as others may see it. */
 struct order_view {

@@ -6,6 +6,7 @@
  *   news.c       fills, user orders, answers: what the exchange says about orders
  *   settle.c     requests, and the plan of each order: what must be read or cancelled next
  *   reconcile.c  positions and cash against the exchange
+ *   result.c     markets that pay; notes of reconciliation
  *   start.c      what is read before trading begins
  *   groups.c     the exchange's order groups, one for each shard
  */
@@ -57,6 +58,7 @@ struct order {
 enum lot_stage {
     LOT_QUIET,
     LOT_COMPARE, /* a position read is wanted or under way */
+    LOT_RESULT,  /* the position is gone there: has the market paid? It is read */
     LOT_FILLS,   /* it differed: the market's fills are read */
     LOT_CONFIRM  /* a second position read, to be compared with the first */
 };
@@ -73,6 +75,8 @@ struct lot {
     wall_ns_t waived; /* trades before it cost no fees */
     int32_t status;   /* enum market_status */
     uint32_t group;   /* in groups; NONE: too many shards */
+    bool settled;     /* the market has paid settle_px for a YES */
+    px_t settle_px;
     bool halted;
     bool reading;
     enum lot_stage stage;
@@ -87,6 +91,7 @@ struct lot {
     wall_ns_t first_wall;
     uint64_t swept;                   /* number of the last sweep that showed it */
     qty_t foreign[2], foreign_now[2]; /* what rests of others, by outcome acquired */
+    qty_t foreign_told[2];            /* ... when it was last noted */
     char reason[REASON_MAX];
     px_t trades[TRADES_SEEN]; /* YES prices of the last public trades, a ring */
     uint32_t n_trades;        /* ever */
@@ -110,8 +115,8 @@ enum purpose {
     FOR_ORDER_FILLS, /* LIST_FILLS of one order */
     FOR_POSITION,
     FOR_LOT_FILLS,
+    FOR_LOT_RESULT,
     FOR_CASH,
-    FOR_CASH_FILLS,
     FOR_SWEEP,
     FOR_SWEEP_FILLS,
     FOR_SWEEP_ORDERS,
@@ -151,7 +156,7 @@ struct start {
     bool failed;      /* one of them did not work: again */
     bool dirty;       /* a fill came meanwhile */
     uint32_t tries;
-    usd_t balance;
+    usd_t balance, portfolio;
     usd_t resting; /* cost of what rests, foreign orders included */
     wall_ns_t wall;
 };
@@ -216,10 +221,18 @@ struct orders {
     /* orders of others (by hand, by another program) that rest, by the last complete sweep */
     usd_t foreign_cost, foreign_cost_now; /* now: of the sweep under way */
     uint32_t foreign_open, foreign_open_now;
-    bool cash_reading, cash_differs, cash_fills; /* fills: read since it differed */
+    uint64_t sweeps_done; /* number of the last sweep that read everything */
+    bool sweep_bad;       /* a read of the last one failed */
+    bool cash_reading, cash_differs;
     uint64_t cash_mark, cash_first; /* changes when it was asked for, and when it first differed */
     usd_t cash_theirs;
-    uint32_t cash_tries;
+    uint64_t cash_sweep; /* the sweep that must be over before a difference is judged */
+    mono_ns_t paid_at;   /* when a market last paid */
+    usd_t paid;          /* by markets since a balance last agreed */
+    usd_t pv_exchange;
+    bool pv_exchange_known;
+    struct rec_reconcile notes[ORDERS_NOTES]; /* a ring */
+    uint64_t n_notes;
     uint32_t auth_row;
     struct group groups[SHARDS_MAX];
     uint32_t n_groups;
@@ -313,7 +326,6 @@ void lot_answer(struct orders *o, const struct req *r, const struct ev_answer *a
 void cash_want(struct orders *o, mono_ns_t delay);
 void cash_due(struct orders *o);
 void cash_answer(struct orders *o, const struct ev_answer *a);
-void cash_fills_answer(struct orders *o, const struct ev_answer *a, bool last);
 void sweep_due(struct orders *o);
 /* A resting order of a list: counted when it is not ours. foreign_done: the list is complete. */
 void foreign_row(struct orders *o, const struct ev_user_order *r);
@@ -321,6 +333,14 @@ void foreign_done(struct orders *o);
 void foreign_drop(struct orders *o); /* it is not: begin anew */
 void sweep_answer(struct orders *o, const struct ev_answer *a, bool last);
 bool lot_in_flight(const struct orders *o, uint32_t h);
+
+/* result.c */
+/* What the exchange says of the market: it may have paid. */
+void lot_result(struct orders *o, uint32_t h, const struct ev_market *m);
+/* Pay out what is held of a market that has paid. */
+void lot_pay(struct orders *o, uint32_t h);
+void record_reconcile(struct orders *o, uint32_t mkt, const char *ticker, struct rec_reconcile r,
+                      const char *reason);
 
 /* groups.c */
 void group_of_market(struct orders *o, uint32_t h, int32_t exchange_index);

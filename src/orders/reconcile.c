@@ -4,6 +4,7 @@
  * A position is read 100 ms after a fill (a timer: nobody waits). What a difference means:
  *
  *   something is in flight, or a fill came meanwhile  nothing: read again, with back-off
+ *   ours is gone there                                read the market: it may have paid (result.c)
  *   nothing is in flight                              read the market's fills: one was missed
  *   it still differs, and the same position is read   drift: recorded, adopted; above the limit the
  *   twice with the fills read in between              market is halted
@@ -12,13 +13,15 @@
  * happened, the cost of a position read that agrees is taken.
  *
  * The fills between two equal position reads hold everything that made the position, so a message
- * that is only late cannot look like drift. A settled market's position vanishes without fills:
- * that is adopted too, and is no reason to halt.
+ * that is only late cannot look like drift. A position that vanishes from a closed market whose
+ * result cannot be read is adopted too, and is no reason to halt.
  */
 #include <string.h>
 
 #include "orders/orders_int.h"
 
+#define PAID_TRIES  24                /* reads that still show what a market has paid for */
+#define PAID_WINDOW (60 * NS_PER_SEC) /* in which a payment may not be in the balance yet */
 #define AS_OF_TRIES 8 /* fills that are older than the position read are read again so often */
 
 bool lot_in_flight(const struct orders *o, uint32_t h)
@@ -91,6 +94,9 @@ void lot_due(struct orders *o, uint32_t h)
         req.min_ts_s = fills_since_s(o);
         purpose = FOR_LOT_FILLS;
         o->stats.fills_reads++;
+    } else if (lot->stage == LOT_RESULT) {
+        req.op = GW_LIST_MARKETS;
+        purpose = FOR_LOT_RESULT;
     } else {
         lot->theirs = 0;
         lot->theirs_cost = 0;
@@ -105,20 +111,14 @@ void lot_due(struct orders *o, uint32_t h)
     lot->reading = true;
 }
 
-static void record_reconcile(struct orders *o, uint32_t h, bool in_flight, bool adopted)
+static void note(struct orders *o, uint32_t h, bool in_flight, bool adopted, const char *reason)
 {
     const struct holding *p = &o->account.holdings[h];
-    struct rec_reconcile r = {
-        .h = {.size = sizeof r, .type = REC_RECONCILE, .mkt = p->mkt, .wall = o->wall},
-        .ours = p->position,
-        .theirs = o->lots[h].theirs,
-        .in_flight = in_flight,
-        .adopted = adopted,
-    };
-    memcpy(r.ticker, p->ticker, sizeof r.ticker);
-    if (o->sinks.record != NULL) {
-        o->sinks.record(o->sinks.self, &r.h);
-    }
+    struct rec_reconcile r = {.ours = p->position,
+                              .theirs = o->lots[h].theirs,
+                              .in_flight = in_flight,
+                              .adopted = adopted};
+    record_reconcile(o, p->mkt, p->ticker, r, reason);
 }
 
 static void adopt(struct orders *o, uint32_t h)
@@ -126,7 +126,8 @@ static void adopt(struct orders *o, uint32_t h)
     struct lot *lot = &o->lots[h];
     const struct holding *p = &o->account.holdings[h];
     qty_t off = lot->theirs > p->position ? lot->theirs - p->position : p->position - lot->theirs;
-    record_reconcile(o, h, false, true);
+    note(o, h, false, true,
+         over(lot) ? "gone from a closed market" : "drift: twice the same, no fill explains it");
     usd_t before = account_pv_mid(&o->account);
     account_adopt(&o->account, h, lot->theirs, lot->theirs_cost);
     worth_shift(&o->worth,
@@ -149,11 +150,20 @@ static void adopt(struct orders *o, uint32_t h)
     cash_want(o, o->config.back_off_min);
 }
 
+/* The position read is the first of two, with the market's fills in between. */
+static void read_fills(struct orders *o, uint32_t h)
+{
+    struct lot *lot = &o->lots[h];
+    lot->first_theirs = lot->theirs;
+    lot->first_wall = o->wall;
+    again(o, h, LOT_FILLS);
+}
+
 static void compare(struct orders *o, uint32_t h)
 {
     struct lot *lot = &o->lots[h];
     if (lot->theirs == o->account.holdings[h].position) {
-        record_reconcile(o, h, false, false);
+        note(o, h, false, false, "agrees");
         if (lot->disordered && (lot_in_flight(o, h) || lot->changes != lot->mark)) {
             again(o, h, LOT_COMPARE);
             return;
@@ -169,18 +179,37 @@ static void compare(struct orders *o, uint32_t h)
     }
     o->stats.differences++;
     if (lot_in_flight(o, h) || lot->changes != lot->mark) {
-        record_reconcile(o, h, true, false);
+        note(o, h, true, false, "orders or fills are under way");
         again(o, h, LOT_COMPARE);
+        return;
+    }
+    if (lot->settled && o->account.holdings[h].position == 0 && lot->tries < PAID_TRIES) {
+        note(o, h, true, false, "the market has paid, and is still listed");
+        again(o, h, LOT_COMPARE);
+        return;
+    }
+    if (lot->stage == LOT_COMPARE && lot->theirs == 0) {
+        note(o, h, false, false, "gone: its market is read");
+        again(o, h, LOT_RESULT);
         return;
     }
     if (lot->stage == LOT_CONFIRM && lot->theirs == lot->first_theirs) {
         adopt(o, h);
         return;
     }
-    record_reconcile(o, h, false, false);
-    lot->first_theirs = lot->theirs;
-    lot->first_wall = o->wall;
-    again(o, h, LOT_FILLS);
+    note(o, h, false, false, "differs: fills are read");
+    read_fills(o, h);
+}
+
+static void market_rows(struct orders *o, uint32_t h, const struct ev_answer *a)
+{
+    const struct ev_market *rows = ev_answer_rows(a);
+    for (uint32_t i = 0; i < a->n_rows && a->row_kind == GW_ROW_MARKET; i++) {
+        if (strncmp(rows[i].ticker, o->account.holdings[h].ticker, TICKER_MAX) == 0) {
+            o->lots[h].status = rows[i].status;
+            lot_result(o, h, &rows[i]);
+        }
+    }
 }
 
 static void position_rows(struct lot *lot, const char *ticker, const struct ev_answer *a)
@@ -200,6 +229,8 @@ void lot_answer(struct orders *o, const struct req *r, const struct ev_answer *a
     struct lot *lot = &o->lots[h];
     if (r->purpose == FOR_POSITION) {
         position_rows(lot, o->account.holdings[h].ticker, a);
+    } else if (r->purpose == FOR_LOT_RESULT) {
+        market_rows(o, h, a);
     }
     if (!last) {
         return;
@@ -209,6 +240,11 @@ void lot_answer(struct orders *o, const struct req *r, const struct ev_answer *a
         again(o, h, lot->stage);
     } else if (r->purpose == FOR_POSITION) {
         compare(o, h);
+    } else if (r->purpose == FOR_LOT_RESULT && lot->settled) {
+        lot_pay(o, h);
+        again(o, h, LOT_COMPARE);
+    } else if (r->purpose == FOR_LOT_RESULT) {
+        read_fills(o, h);
     } else if (a->as_of != 0 && a->as_of < lot->first_wall && lot->tries < AS_OF_TRIES) {
         again(o, h, LOT_FILLS);
     } else {
@@ -266,6 +302,7 @@ void sweep_due(struct orders *o)
     o->sweeping = true;
     if (purpose == FOR_SWEEP) {
         o->sweep_number++;
+        o->sweep_bad = false;
         o->sweep_began = o->wall / NS_PER_SEC;
     }
 }
@@ -314,6 +351,21 @@ void foreign_row(struct orders *o, const struct ev_user_order *r)
     }
 }
 
+/* Orders of others in a market: noted when they come, change and go. */
+static void note_foreign(struct orders *o, uint32_t h)
+{
+    const struct holding *p = &o->account.holdings[h];
+    struct lot *lot = &o->lots[h];
+    if (memcmp(lot->foreign, lot->foreign_told, sizeof lot->foreign) == 0) {
+        return;
+    }
+    memcpy(lot->foreign_told, lot->foreign, sizeof lot->foreign);
+    struct rec_reconcile r = {
+        .ours = lot->foreign[SIDE_YES], .theirs = lot->foreign[SIDE_NO], .kind = RECONCILE_FOREIGN};
+    record_reconcile(o, p->mkt, p->ticker, r,
+                     r.ours + r.theirs != 0 ? "orders of others rest" : "no orders of others");
+}
+
 void foreign_done(struct orders *o)
 {
     o->stats.foreign_orders = o->foreign_open_now;
@@ -324,6 +376,7 @@ void foreign_done(struct orders *o)
     for (uint32_t h = 0; h < o->account.n; h++) {
         struct lot *lot = &o->lots[h];
         memcpy(lot->foreign, lot->foreign_now, sizeof lot->foreign);
+        note_foreign(o, h);
         memset(lot->foreign_now, 0, sizeof lot->foreign_now);
     }
 }
@@ -353,6 +406,7 @@ void sweep_answer(struct orders *o, const struct ev_answer *a, bool last)
     }
     o->sweeping = false;
     bool good = a->outcome == GW_OK;
+    o->sweep_bad = o->sweep_bad || !good;
     switch (o->sweep_stage) {
     case SWEEP_POSITIONS:
         if (good) {
@@ -375,7 +429,10 @@ void sweep_answer(struct orders *o, const struct ev_answer *a, bool last)
         break;
     }
     o->sweep_stage = SWEEP_POSITIONS;
-    timers_set(&o->timers, timer_sweep(o), o->mono + o->config.sweep);
+    o->sweeps_done = o->sweep_bad ? o->sweeps_done : o->sweep_number;
+    timers_set(&o->timers, timer_sweep(o),
+               o->mono + (o->sweep_bad ? o->config.back_off_max : o->config.sweep));
+    cash_want(o, o->config.position_read_delay); /* money may come from outside or go there */
 }
 
 /* The private session came back: what it would have told meanwhile is read. */
@@ -408,9 +465,10 @@ void orders_link(struct orders *o, bool up)
 
 /* --- cash ---
  *
- * The balance is compared some time after fills, when nothing of ours is open anywhere (whether a
- * resting order lowers it is not known for sure). A difference may be a fill that nobody told us
- * of, so all fills are read; the same balance after that, and no new fill, is adopted.
+ * The balance is compared some time after fills and with every sweep, when everything of ours that
+ * is open only rests. A difference may be a fill that nobody told us of, or a market that has paid:
+ * a whole sweep of positions and fills comes first. The same balance after that, and nothing new,
+ * is adopted: money that came from or went outside, which is no profit and no loss.
  */
 
 void cash_want(struct orders *o, mono_ns_t delay)
@@ -424,66 +482,104 @@ void cash_want(struct orders *o, mono_ns_t delay)
     }
 }
 
+/* Nothing is under way that changes cash. What rests may lower the balance or not (API sheet 15.3):
+ * where it does, nothing may be open. */
+static bool cash_quiet(const struct orders *o)
+{
+    if (o->lots_busy != 0 || (o->config.balance_excludes_resting && o->n_live != 0)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < o->n_live; i++) {
+        const struct order *ord = &o->slots[o->live[i]];
+        bool rests = ord->state == ORDER_RESTING || ord->state == ORDER_PART;
+        if (!rests || ord->create_due || order_owed(ord)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A difference is judged after a sweep that began behind it. */
+static bool cash_swept(struct orders *o)
+{
+    if (o->sweeps_done >= o->cash_sweep) {
+        return true;
+    }
+    if (!o->sweeping && o->sweep_stage == SWEEP_POSITIONS && !o->sweep_bad) {
+        timers_set(&o->timers, timer_sweep(o), o->mono);
+    }
+    return false;
+}
+
 void cash_due(struct orders *o)
 {
-    bool fills = o->cash_differs && !o->cash_fills;
     struct gw_request req = {.op = GW_GET_BALANCE, .mkt = MKT_NONE};
-    if (fills) {
-        req.op = GW_LIST_FILLS;
-        req.min_ts_s = fills_since_s(o);
-        o->stats.fills_reads++;
-    }
     if (o->cash_reading) {
         return;
     }
-    if (o->n_live != 0 || o->lots_busy != 0 ||
-        request(o, &req, fills ? FOR_CASH_FILLS : FOR_CASH, 0) == 0) {
-        cash_want(o, o->config.back_off_max);
+    if (!orders_ready(o) || !cash_swept(o)) {
+        cash_want(o, 4 * o->config.back_off_min);
+        return;
+    }
+    if (!cash_quiet(o) || request(o, &req, FOR_CASH, 0) == 0) {
+        cash_want(o, o->cash_differs ? 2 * o->config.back_off_min : o->config.back_off_max);
         return;
     }
     o->cash_reading = true;
     o->cash_mark = o->changes;
 }
 
-void cash_fills_answer(struct orders *o, const struct ev_answer *a, bool last)
+static void cash_note(struct orders *o, usd_t theirs, bool in_flight, bool adopted,
+                      const char *reason)
 {
-    if (last) {
-        o->cash_reading = false;
-        o->cash_fills = a->outcome == GW_OK;
-        cash_want(o, o->config.back_off_min);
-    }
+    struct rec_reconcile r = {.ours = o->account.cash_total,
+                              .theirs = theirs,
+                              .in_flight = in_flight,
+                              .adopted = adopted,
+                              .kind = RECONCILE_CASH};
+    record_reconcile(o, MKT_NONE, "cash", r, reason);
+}
+
+static void cash_adopt(struct orders *o, usd_t theirs)
+{
+    cash_note(o, theirs, false, true, "drift: money came from outside or went there");
+    worth_shift(&o->worth, theirs - o->account.cash_total);
+    account_set_cash(&o->account, theirs);
+    o->stats.cash_adopted++;
+    o->paid = 0;
+    o->cash_differs = false;
 }
 
 void cash_answer(struct orders *o, const struct ev_answer *a)
 {
     o->cash_reading = false;
-    if (a->outcome != GW_OK || o->cash_mark != o->changes || o->n_live != 0 || o->lots_busy != 0) {
+    if (a->outcome != GW_OK || o->cash_mark != o->changes || !cash_quiet(o)) {
         cash_want(o, o->config.back_off_max);
         return;
     }
-    struct rec_reconcile r = {
-        .h = {.size = sizeof r, .type = REC_RECONCILE, .mkt = MKT_NONE, .wall = o->wall},
-        .ours = o->account.cash_total,
-        .theirs = a->balance,
-        .ticker = "cash",
-    };
-    bool same = a->balance == o->account.cash_total;
-    bool twice = !same && o->cash_differs && o->cash_fills && o->cash_theirs == a->balance &&
-                 o->cash_first == o->changes;
-    r.adopted = twice;
-    if (o->sinks.record != NULL) {
-        o->sinks.record(o->sinks.self, &r.h);
+    o->pv_exchange = a->balance + a->portfolio_value;
+    o->pv_exchange_known = true;
+    if (a->balance == o->account.cash_total) {
+        cash_note(o, a->balance, false, false, "agrees");
+        o->cash_differs = false;
+        o->paid = 0;
+        return;
     }
-    if (twice) {
-        worth_shift(&o->worth, a->balance - o->account.cash_total);
-        account_set_cash(&o->account, a->balance);
+    o->stats.differences++;
+    usd_t missing = o->account.cash_total - a->balance;
+    if (missing > 0 && missing <= o->paid && o->mono - o->paid_at < PAID_WINDOW) {
+        cash_note(o, a->balance, true, false, "a market has just paid");
+        cash_want(o, o->config.back_off_max);
+        return;
     }
-    o->cash_differs = !same && !twice;
+    if (o->cash_differs && o->cash_theirs == a->balance && o->cash_first == o->changes) {
+        cash_adopt(o, a->balance);
+        return;
+    }
+    cash_note(o, a->balance, false, false, "differs: positions and fills are read");
+    o->cash_differs = true;
     o->cash_theirs = a->balance;
-    o->cash_fills = false;
     o->cash_first = o->changes;
-    if (o->cash_differs) {
-        o->stats.differences++;
-        cash_want(o, o->config.back_off_min);
-    }
+    o->cash_sweep = o->sweep_number + 1;
+    cash_want(o, o->config.back_off_min);
 }

@@ -97,13 +97,33 @@ static bool orders_settled(const struct orders *o)
     return true;
 }
 
+/* What is there at the start, whoever made it. */
+static void report(struct orders *o)
+{
+    const struct account *a = &o->account;
+    struct rec_reconcile cash = {
+        .ours = a->cash_total, .theirs = a->cash_total, .kind = RECONCILE_CASH};
+    record_reconcile(o, MKT_NONE, "cash", cash, "start: the balance");
+    o->pv_exchange = o->start.balance + o->start.portfolio;
+    o->pv_exchange_known = true;
+    for (uint32_t i = 0; i < a->n_held; i++) {
+        const struct holding *p = &a->holdings[a->held[i]];
+        struct rec_reconcile r = {.ours = p->position, .theirs = p->position};
+        record_reconcile(o, p->mkt, p->ticker, r, "start: held already");
+        if (o->lots[a->held[i]].settled) {
+            lot_want_position(o, a->held[i], o->config.position_read_delay);
+        }
+    }
+}
+
 static void finish(struct orders *o)
 {
     struct start *s = &o->start;
     usd_t cash = s->balance + (o->config.balance_excludes_resting ? s->resting : 0);
     account_set_cash(&o->account, cash);
-    foreign_done(o);
     s->stage = START_DONE;
+    report(o);
+    foreign_done(o);
     timers_set(&o->timers, timer_sweep(o), o->mono + o->config.sweep);
     for (uint32_t h = 0; h < o->account.n; h++) {
         lot_refresh(o, h);
@@ -194,6 +214,7 @@ void start_answer(struct orders *o, const struct req *r, const struct ev_answer 
         order_rows_start(o, a);
     } else if (r->purpose == FOR_START_BALANCE) {
         s->balance = a->balance;
+        s->portfolio = a->portfolio_value;
     } else if (r->purpose == FOR_START_POSITIONS) {
         position_rows_start(o, a);
     }

@@ -106,6 +106,29 @@ static void on_status(struct paper *p, uint32_t mkt, int32_t before)
     }
 }
 
+/* What a YES pays is known. False: it has paid already, or cannot. */
+static bool settle(struct paper *p, uint32_t mkt, px_t yes_px)
+{
+    struct pmarket *m = &p->markets[mkt];
+    if (m->settled || m->index == NO_MARKET || yes_px < 0 || yes_px > PX_ONE) {
+        return false;
+    }
+    close_market(p, mkt);
+    match_close(p->match, m->index, p->wall);
+    paper_tell(p);
+    m->settled = true;
+    m->info.status = MARKET_FINALIZED;
+    m->info.result = yes_px == PX_ONE ? RESULT_YES : yes_px == 0 ? RESULT_NO : RESULT_SCALAR;
+    m->info.settle_px = yes_px;
+    p->stats.settled++;
+    match_settle(p->match, m->index, yes_px, p->wall);
+    paper_tell(p);
+    if (match_position(p->match, p->account, m->index).volume != 0) {
+        paper_tell_position(p, m->index);
+    }
+    return true;
+}
+
 static void on_market(struct paper *p, const struct ev_market *e)
 {
     uint32_t mkt = e->h.mkt;
@@ -141,8 +164,15 @@ static void on_market(struct paper *p, const struct ev_market *e)
             new_grid(p, mkt);
         }
     }
+    if (m->settled) {
+        m->info.status = MARKET_FINALIZED;
+        return;
+    }
     if (before.status != e->status) {
         on_status(p, mkt, before.status);
+    }
+    if (e->status == MARKET_FINALIZED && e->result != RESULT_NONE) {
+        (void)settle(p, mkt, e->settle_px);
     }
 }
 
@@ -265,20 +295,5 @@ bool paper_settle(struct paper *p, const char *ticker, px_t yes_px, mono_ns_t no
 {
     paper_tick(p, now, wall);
     uint32_t mkt = paper_find(p, ticker);
-    if (mkt == NO_MARKET || p->markets[mkt].settled || p->markets[mkt].index == NO_MARKET ||
-        yes_px < 0 || yes_px > PX_ONE) {
-        return false;
-    }
-    struct pmarket *m = &p->markets[mkt];
-    close_market(p, mkt);
-    match_close(p->match, m->index, p->wall);
-    paper_tell(p);
-    m->settled = true;
-    p->stats.settled++;
-    match_settle(p->match, m->index, yes_px, p->wall);
-    paper_tell(p);
-    if (match_position(p->match, p->account, m->index).volume != 0) {
-        paper_tell_position(p, m->index);
-    }
-    return true;
+    return mkt != NO_MARKET && settle(p, mkt, yes_px);
 }

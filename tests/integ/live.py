@@ -14,6 +14,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from decimal import Decimal
 
@@ -50,8 +51,27 @@ def shared_file(name):
     sys.exit(77)
 
 
+def admin(state, **action):
+    """One action over the simulator's admin socket; its reply."""
+    token = open(f"{state}/admin.token").read().strip()
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(30)
+        s.connect(f"{state}/admin.sock")
+        s.sendall(json.dumps({"token": token, **action}).encode() + b"\n")
+        data = b""
+        while not data.endswith(b"\n"):
+            part = s.recv(1 << 20)
+            if not part:
+                break
+            data += part
+    return json.loads(data)
+
+
 class Live:
-    def __init__(self, folder, sim_args, run_args, run_seconds, kills=()):
+    """events: [(seconds after the run begins, action)] over the admin socket; those of before_last between the last kill and
+    the last start."""
+
+    def __init__(self, folder, sim_args, run_args, run_seconds, kills=(), events=(), before_last=()):
         self.folder = folder
         p = lambda name: os.path.join(folder, name)
         self.ready, self.dump_path, self.summary_path, self.db = p("ready.json"), p("dump.json"), p("summary.json"), p("run.db")
@@ -66,6 +86,8 @@ class Live:
             command = [binary, "run", "--exchange", self.ready, "--store-path", self.db, "--orders-journal", p("journal"),
                        "--run-summary-json", self.summary_path, *run_args]
             self.killed = [self.run_and_kill(command, seconds, run_log, env) for seconds in kills]
+            self.act(p("sim"), before_last)
+            threading.Thread(target=self.act, args=(p("sim"), events), daemon=True).start()
             self.run = subprocess.run([*command, "--run-duration-s", str(run_seconds)],
                                       stdout=run_log, stderr=run_log, env=env, timeout=300)
         finally:
@@ -88,6 +110,14 @@ class Live:
         for name, value in (("run-summary", self.summary), ("sim-dump", self.dump), ("ready", json.load(open(self.ready)))):
             wrong = schema.check(value, os.path.join(root, f"docs/schemas/{name}.json"))
             check(f"{name} fits its schema", not wrong, wrong[:5])
+
+    def act(self, state, events):
+        began = time.time()
+        for at, action in events:
+            time.sleep(max(0, began + at * max(1, slow) - time.time()))
+            reply = admin(state, **{k: json.load(open(self.ready))["key_id"] if v == "OUR KEY" else v for k, v in action.items()})
+            if not reply.get("ok", True) or "error" in reply:
+                check(f"the exchange does as told: {action['do']}", False, reply)
 
     def run_and_kill(self, command, seconds, log, env):
         """Trade for a while after the first order, then die without any warning. Returns the time of death."""
@@ -117,6 +147,10 @@ class Live:
                 sys.stdout.write(open(os.path.join(self.folder, "sim.log")).read())
                 raise RuntimeError("the simulator does not get ready")
             time.sleep(0.02)
+
+    def start_cash(self):
+        last = "(select max(id) from session)"
+        return self.one(f"select theirs from reconciliations where kind = 'cash' and reason like 'start%' and session = {last}")
 
     def q(self, sql):
         return self.con.execute(sql).fetchall()
@@ -168,8 +202,14 @@ def amount(v):
     return Decimal(v).quantize(Decimal("0.000001"))
 
 
-def check_account(live, fees=None):
-    """fees: what the session's own fills cost, where earlier sessions had fills too."""
+def money_of(positions):
+    """By market, also where nothing is held any more: all that both sides say of it."""
+    return {p["market"]: (Decimal(p["position"]), amount(p["cost"]), amount(p["realized"]), amount(p["fees"])) for p in positions
+            if Decimal(p["position"]) != 0 or amount(p["realized"]) != 0 or amount(p["fees"]) != 0}
+
+
+def check_account(live, fees=None, adopted_cash=()):
+    """fees: what the session's own fills cost, where earlier sessions had fills too. adopted_cash: what came from outside."""
     s, a = live.summary["account"], live.dump["accounts"][0]
     check("cash equals the exchange's to 1e-6 USD", amount(s["cash_total"]) == amount(a["cash"]), (s["cash_total"], a["cash"]))
     check("nothing is reserved when nothing is open", amount(s["cash_reserved"]) == 0, s["cash_reserved"])
@@ -178,8 +218,22 @@ def check_account(live, fees=None):
     ours = {p["market"]: (Decimal(p["position"]), amount(p["cost"])) for p in s["positions"]}
     theirs = {p["market"]: (Decimal(p["position"]), amount(p["cost"])) for p in a["positions"] if Decimal(p["position"]) != 0}
     check(f"{len(theirs)} positions and their cost equal the exchange's", ours == theirs, (ours, theirs))
-    adopted = live.q("select ticker, ours, theirs from reconciliations where adopted")
-    check("neither cash nor a position was ever set right from the exchange's", not adopted, adopted[:3])
+    if fees is None:
+        ours, theirs = money_of(s["positions"] + s["flat"]), money_of(a["positions"])
+        check(f"realised P&L and fees of all {len(theirs)} markets equal the exchange's", ours == theirs, set(ours.items()) ^ set(theirs.items()))
+        check("their sums are the session's", sum((v[2] for v in ours.values()), Decimal(0)) == amount(s["realized"]), s["realized"])
+    check("cash is its start, what came, and P&L: not a millionth more",
+          fees is not None or amount(s["cash_total"]) == amount(live.start_cash()) + sum(map(Decimal, adopted_cash)) + amount(s["realized"])
+          - amount(s["fees"]) - sum((amount(p["cost"]) for p in s["positions"]), Decimal(0)), s)
+    check("worth, reserved and free cash are of one piece",
+          amount(s["cash_free"]) == amount(s["cash_total"]) - amount(s["cash_reserved"])
+          and amount(s["pv_mid"]) == amount(s["cash_total"]) + sum((amount(p["cost"]) for p in s["positions"]), Decimal(0)) + amount(s["unrealized"]), s)
+    check("what the exchange says is shown", "pv_exchange" in s, list(s))
+    adopted = live.q("select ticker, ours, theirs from reconciliations where adopted" + (" and kind <> 'cash'" if adopted_cash else ""))
+    check("no position was ever set right from the exchange's" + ("" if adopted_cash else ", nor was cash"), not adopted, adopted[:3])
+    diffs = [amount(t) - amount(o) for o, t in live.q("select ours, theirs from reconciliations where adopted and kind = 'cash'")]
+    check(f"the balance was adopted {len(diffs)} times, each time by what came or went", sum(diffs) == sum(map(Decimal, adopted_cash))
+          and len(diffs) <= len(adopted_cash), diffs)
     drifts = live.q("select ticker, count, fee, our_fee from fee_drifts")
     check("each fee is what our own formula gives", not drifts and live.summary["order_detail"]["fee_drifts"] == 0, drifts[:3])
     check("no drift was found", live.summary["order_detail"]["drifts"] == 0, live.summary["order_detail"])
@@ -326,6 +380,58 @@ def fees(folder):
     everything(live)
 
 
+def settlement(market, result, **more):
+    return [{"do": "close", "market": market}, {"do": "determine", "market": market, "result": result, **more}, {"do": "settle", "market": market}]
+
+
+def check_settled(live, results):
+    """What was held when its market paid, by the exchange's own list."""
+    rows = {r[0]: r[1:] for r in live.q("select ticker, position, yes_pays, paid, realized from settlements")}
+    paid = {p["market"] for p in live.dump["accounts"][0]["positions"] if p["settled"] and Decimal(p["position"]) == 0}
+    check(f"{len(rows)} of the {len(results)} markets that paid held something of ours", rows and set(rows) <= set(results) and set(rows) <= paid, rows)
+    check("each was paid by its result", all(Decimal(v[1]) == Decimal(results[t]) for t, v in rows.items()), rows)
+    check("and as a loss or a gain no halt", not live.summary["outcome"].startswith("halted"), live.summary["outcome"])
+    check("the summary tells it", live.summary["reconciliation"]["settlements"] == len(rows), live.summary["reconciliation"])
+    return rows
+
+
+def settled(folder):
+    """Markets pay while we trade: yes, no, and a scalar one by its value; money comes from outside and goes there."""
+    m = [f"KXSIM1-S17-M0{i}" for i in range(1, 6)]
+    values = {"KXSCALE-26NOV27-A": "0.4373", "KXSCALE-26NOV27-B": "0.0519", "KXSCALE-26NOV27-C": "0.9987"}
+    orders = [(0.3 + 0.2 * k, {"do": "order", "market": t, "side": "yes" if k % 2 else "no", "price": "0.2000", "count": "3.00"})
+              for k in range(30) for t in values]
+    create = [(0, {"do": "create_market", "market": t, "market_type": "scalar", "close_in": "10m",
+                   "yes": [["0.4000", "500.00"]], "no": [["0.5500", "500.00"]]}) for t in values]
+    ends = [(4, settlement(m[0], "yes")), (4.5, settlement(m[1], "no")), (5, settlement(m[2], "yes")), (5.5, settlement(m[3], "no")),
+            *[(7, settlement(t, "scalar", value=v)) for t, v in values.items()]]
+    events = [(at, action) for at, actions in ends for action in actions] + orders
+    events += [(3, {"do": "deposit", "user": "OUR KEY", "amount": "25.50"}), (9, {"do": "deposit", "user": "OUR KEY", "amount": "-10.25"})]
+    live = Live(folder, ["--markets", "5", "--seed", "17", "--rate", "800", "--tier", "premier", "--pause-after", str(11 * max(1, slow)),
+                         "--fee-type", "quadratic_with_maker_fees"],
+                ["--policy-kind", "random", "--policy-seed", "6", "--orders-allow-short", "--orders-count", "2.53", "--orders-sweep-s", "2",
+                 "--feed-markets", ",".join([*m, *values])],
+                int(20 * max(1, slow)), events=sorted(events, key=lambda e: e[0]),
+                before_last=create)
+    rows = check_settled(live, {m[0]: "1", m[1]: "0", m[2]: "1", m[3]: "0", **values})
+    check("in whole cents", all(Decimal(v[2]) % Decimal("0.01") == 0 for v in rows.values()), rows)
+    everything(live, adopted_cash=["25.50", "-10.25"])
+    notes = [n for n in live.summary["reconciliation"]["notes"] if n["adopted"]]
+    check("and the report tells of the money that came and went", notes and all(n["kind"] == "cash" for n in notes), notes)
+
+
+def settled_away(folder):
+    """Markets pay while nobody runs."""
+    m = [f"KXSIM1-S18-M0{i}" for i in range(1, 7)]
+    away = [(0, a) for t, r in ((m[0], "yes"), (m[1], "no"), (m[2], "yes")) for a in settlement(t, r)]
+    live = Live(folder, ["--markets", "6", "--seed", "18", "--rate", "800", "--tier", "premier", "--pause-after", str(15 * max(1, slow))],
+                ["--policy-kind", "random", "--policy-seed", "3", "--orders-allow-short", "--orders-sweep-s", "2"],
+                int(16 * max(1, slow)), kills=(3,), before_last=away)
+    last_session(live)
+    check_books(live)
+    check_account(live, check_crashed_orders(live))
+
+
 FAULTS = ["cut@3", "seq_gap@5", "malformed@6", "http_429@7*3", "http_500@8*2", "http_500_after@9*2", "timeout@10*2",
           "partial_write@11*2:on=http", "slow_answer@11.5*2:delay_ms=1500", "cut@12"]
 
@@ -418,18 +524,7 @@ class Killed:
         self.kills, self.resting_at_kill = 0, 0
 
     def do(self, **action):
-        token = open(f"{self.state}/admin.token").read().strip()
-        with socket.socket(socket.AF_UNIX) as s:
-            s.settimeout(30)
-            s.connect(f"{self.state}/admin.sock")
-            s.sendall(json.dumps({"token": token, **action}).encode() + b"\n")
-            data = b""
-            while not data.endswith(b"\n"):
-                part = s.recv(1 << 20)
-                if not part:
-                    break
-                data += part
-        return json.loads(data)
+        return admin(self.state, **action)
 
     def pricing(self):
         return ["--orders-pricing", self.rng.choice(["mid", "passive", "aggressive", "aggressive"])]
@@ -521,13 +616,13 @@ def kill_restart(folder):
           f"faults {({n: v for n, v in dump['counters']['faults'].items() if v})}")
 
 
-def everything(live, faults=False):
+def everything(live, faults=False, adopted_cash=()):
     check("orders were sent", live.summary["orders"] > 0, live.summary["verdicts"])
     check("and filled", live.summary["fills"] > 0, live.summary["order_detail"])
     check_books(live)
     check_messages(live, faults)
     check_orders(live)
-    check_account(live)
+    check_account(live, adopted_cash=adopted_cash)
     check_replay(live)
 
 
@@ -536,6 +631,6 @@ with tempfile.TemporaryDirectory(prefix="deltaflow-") as folder:
     if keep:
         folder = keep
         os.makedirs(folder, exist_ok=True)
-    {f.__name__: f for f in (capture_hold, capture_ppo, generated_random, recorded, own_thread, passive_shorts, fees, faults, crash_restart, kill_restart)}[scenario](folder)
+    {f.__name__: f for f in (capture_hold, capture_ppo, generated_random, recorded, own_thread, passive_shorts, fees, settled, settled_away, faults, crash_restart, kill_restart)}[scenario](folder)
 print(f"{passed} passed, {failed} failed")
 sys.exit(1 if failed else 0)

@@ -39,6 +39,8 @@ static void on_record(void *self, const struct rec *rec)
     } else if (rec->type == REC_RECONCILE) {
         memcpy(&r->reconcile, rec, sizeof r->reconcile);
         r->n_reconciles++;
+    } else if (rec->type == REC_FEE_DRIFT) {
+        memcpy(&r->fee_drift, rec, sizeof r->fee_drift);
     } else if (rec->type == REC_APPLIED) {
         r->n_fills++;
     } else if (rec->type == REC_TURN) {
