@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "cli/cli.h"
+#include "cli/guard_watch.h"
 #include "cli/ready_file.h"
 #include "cli/run_control.h"
 #include "net/http_client.h"
@@ -56,6 +57,7 @@ struct guard {
     struct signer signer;
     struct http_client *http;
     char base[128];
+    struct guard_watch watch;
     uint64_t next_id;
     bool answered;
     int status; /* of the last answer; 0: none came */
@@ -74,6 +76,9 @@ static void on_signal(int sig)
 static void on_done(void *self, const struct http_resp *resp)
 {
     struct guard *g = self;
+    if (resp->id != g->next_id) {
+        return; /* of a request that was given up */
+    }
     g->answered = true;
     g->status = resp->fate == HTTP_ANSWERED ? resp->status : 0;
     buf_clear(&g->body);
@@ -125,14 +130,20 @@ static int64_t resting(struct guard *g)
 /* --- acting --- */
 
 /* True: the exchange has confirmed all of it. */
-static bool take_off(struct guard *g, const struct heartbeat *h)
+static bool take_off(struct guard *g)
 {
+    const struct guard_watch *w = &g->watch;
     bool good = true;
-    for (uint32_t i = 0; i < h->n_groups; i++) {
+    for (uint32_t i = w->n_groups; i-- > 0;) { /* the newest first */
         char rest[128];
-        snprintf(rest, sizeof rest, "/portfolio/order_groups/%s/trigger", h->groups[i]);
-        int status = request(g, HTTP_PUT, rest, "", "{}");
-        log_warn("guard", "trigger group=%s status=%d", h->groups[i], status);
+        char query[40] = "";
+        snprintf(rest, sizeof rest, "/portfolio/order_groups/%s/trigger", w->groups[i]);
+        if (w->shards[i] != 0) { /* another shard than the first does not know it */
+            snprintf(query, sizeof query, "exchange_index=%d", (int)w->shards[i]);
+        }
+        int status = request(g, HTTP_PUT, rest, query, "{}");
+        log_warn("guard", "trigger group=%s shard=%d status=%d", w->groups[i], (int)w->shards[i],
+                 status);
         good = good && (status == 200 || status == 404);
     }
     if (g->o->guard.cancel_all) {
@@ -143,12 +154,36 @@ static bool take_off(struct guard *g, const struct heartbeat *h)
     return good;
 }
 
-/* Until nothing rests, or a signal. */
-static bool act(struct guard *g, const struct heartbeat *h, const char *why)
+static void look(struct guard *g)
 {
+    struct heartbeat h;
+    struct err err = {0};
+    bool first = !g->watch.seen;
+    enum status st = heartbeat_read(g->o->control.heartbeat, &h, &err);
+    if (st == ST_OK) {
+        guard_watch_take(&g->watch, &h, clock_mono());
+        if (first) {
+            log_info("guard", "a run is there pid=%" PRId64 " groups=%u", h.pid, h.n_groups);
+        }
+    } else if (st == ST_MALFORMED) {
+        log_error("guard", "%s", err.text);
+    }
+    /* A file that has gone or cannot be read is as good as its last heartbeat. */
+}
+
+static const char *trouble(const struct guard *g, char *buf, size_t cap)
+{
+    const struct guard_options *o = &g->o->guard;
+    return guard_watch_trouble(&g->watch, o->beat_s, o->exchange_s, clock_mono(), buf, cap);
+}
+
+/* Until nothing rests, the trouble is over, or a signal. True: the exchange has confirmed it. */
+static bool act(struct guard *g, const char *why)
+{
+    char buf[160];
     log_error("guard", "acting: %s", why);
     for (uint32_t tries = 1; !stop_signal; tries++) {
-        bool done = take_off(g, h);
+        bool done = take_off(g);
         int64_t left = resting(g);
         if (done && (left == 0 || (left > 0 && !g->o->guard.cancel_all))) {
             log_warn("guard", "done: %" PRId64 " orders rest after %u tries", left, tries);
@@ -158,53 +193,27 @@ static bool act(struct guard *g, const struct heartbeat *h, const char *why)
                   "not done yet: resting=%" PRId64 " (-1: could not be read), trying again", left);
         struct timespec wait = {0, TRIES_WAIT};
         nanosleep(&wait, NULL);
+        look(g);
+        if (trouble(g, buf, sizeof buf) == NULL) {
+            /* It looks after its orders again, and new ones are not ours to cancel. */
+            log_warn("guard", "the run is back before all was done");
+            return false;
+        }
     }
     return false;
 }
 
-/* Why to act; NULL: all is well. */
-static const char *trouble(const struct guard *g, const struct heartbeat *h, char *buf, size_t cap)
-{
-    int64_t now_ms = clock_wall() / NS_PER_MS;
-    const struct guard_options *o = &g->o->guard;
-    if (h->stopped || !h->trading) {
-        return NULL;
-    }
-    if (now_ms - h->beat_ms > o->beat_s * 1000) {
-        snprintf(buf, cap, "the heartbeat of process %" PRId64 " is %" PRId64 " ms old", h->pid,
-                 now_ms - h->beat_ms);
-        return buf;
-    }
-    if (h->exchange_ms != 0 && now_ms - h->exchange_ms > o->exchange_s * 1000) {
-        snprintf(buf, cap, "process %" PRId64 " has not heard the exchange for %" PRId64 " ms",
-                 h->pid, now_ms - h->exchange_ms);
-        return buf;
-    }
-    return NULL;
-}
-
 static int watch(struct guard *g)
 {
-    const char *path = g->o->control.heartbeat;
-    bool seen = false;
     bool acted = false; /* on the trouble that lasts */
-    log_info("guard", "watching heartbeat=%s beat_s=%" PRId64 " exchange_s=%" PRId64, path,
-             g->o->guard.beat_s, g->o->guard.exchange_s);
-    struct heartbeat h = {0};
+    log_info("guard", "watching heartbeat=%s beat_s=%" PRId64 " exchange_s=%" PRId64,
+             g->o->control.heartbeat, g->o->guard.beat_s, g->o->guard.exchange_s);
     while (!stop_signal) {
-        struct err err = {0};
         char why[160];
-        enum status st = heartbeat_read(path, &h, &err);
-        if (st == ST_OK && !seen) {
-            seen = true;
-            log_info("guard", "a run is there pid=%" PRId64 " groups=%u", h.pid, h.n_groups);
-        } else if (st == ST_MALFORMED) {
-            log_error("guard", "%s", err.text);
-        }
-        /* A file that has gone or cannot be read is as good as its last heartbeat. */
-        const char *t = seen ? trouble(g, &h, why, sizeof why) : NULL;
+        look(g);
+        const char *t = trouble(g, why, sizeof why);
         if (t != NULL && !acted) {
-            acted = act(g, &h, t);
+            acted = act(g, t);
             if (acted && g->o->guard.once) {
                 return EXIT_HALTED;
             }
@@ -213,7 +222,7 @@ static int watch(struct guard *g)
             log_warn("guard",
                      "the run is back; its order groups stay triggered until it is resumed");
         }
-        if (seen && h.stopped && g->o->guard.once) {
+        if (g->watch.seen && g->watch.h.stopped && g->o->guard.once) {
             log_info("guard", "the run has ended orderly");
             return EXIT_DONE;
         }

@@ -27,6 +27,18 @@ static bool take_groups(const json_t *root, struct heartbeat *ret)
         }
     }
     ret->n_groups = (uint32_t)n;
+    const json_t *shards = json_object_get(root, "shards");
+    if (!json_is_array(shards) || json_array_size(shards) != n) {
+        return false;
+    }
+    for (size_t i = 0; i < n; i++) {
+        const json_t *shard = json_array_get(shards, i);
+        int64_t v = json_integer_value(shard);
+        if (!json_is_integer(shard) || v < 0 || v > INT32_MAX) {
+            return false;
+        }
+        ret->shards[i] = (int32_t)v;
+    }
     return true;
 }
 

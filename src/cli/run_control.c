@@ -122,6 +122,10 @@ static void write_beat(struct run_control *c, mono_ns_t now, bool stopped, const
         buf_str(&out, i == 0 ? "" : ",");
         buf_json_str(&out, text_of(p.groups[i]));
     }
+    buf_str(&out, "],\"shards\":[");
+    for (uint32_t i = 0; i < p.n_groups; i++) {
+        buf_printf(&out, "%s%d", i == 0 ? "" : ",", (int)p.shards[i]);
+    }
     buf_str(&out, "]}\n");
     enum status st =
         out.failed ? ST_NOMEM : file_write(r->o->control.heartbeat, out.p, out.n, 0600, &err);

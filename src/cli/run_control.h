@@ -27,6 +27,7 @@ struct heartbeat {
     bool trading;
     int64_t pid;
     uint32_t n_groups;
+    int32_t shards[RUN_GROUPS_MAX]; /* of the groups */
     char groups[RUN_GROUPS_MAX][ORDER_ID_MAX];
 };
 /* ST_NOT_FOUND, ST_IO, ST_MALFORMED (err names the file). */

@@ -276,7 +276,7 @@ static const struct config_option rows[] = {
 
     ROW(guard, key_id, OPT_TEXT, "", NULL, "Guard: id of its own key. Empty: that of [exchange]."),
     ROW(guard, key_file, OPT_PATH, "", NULL, "Guard: file of its own key."),
-    INT_ROW(guard, beat_s, "5", 1, 3600, "s", NULL,
+    INT_ROW(guard, beat_s, "5", 2, 3600, "s", NULL,
             "Guard: a heartbeat older than this means that the run is stuck or gone."),
     INT_ROW(guard, exchange_s, "30", 5, 3600, "s", NULL,
             "Guard: a run that has not heard the exchange for so long has lost its network."),

@@ -18,6 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (st == ST_OK) {
         ensure(h.beat_ms >= 0 && h.exchange_ms >= 0 && h.n_groups <= RUN_GROUPS_MAX);
         for (uint32_t i = 0; i < h.n_groups; i++) {
+            ensure(h.shards[i] >= 0);
             ensure(memchr(h.groups[i], 0, sizeof h.groups[i]) != NULL);
         }
     }

@@ -3,6 +3,7 @@
 binaries over loopback. What is claimed is looked at on the exchange's side too, with a second key of the same user."""
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -245,7 +246,9 @@ def guard_frozen(live):
     check("orders rest while all is well", len(live.resting()[0]) > 0 and live.guard.poll() is None)
     live.run.send_signal(signal.SIGSTOP)
     frozen = time.time()
-    live.wait(lambda: live.resting()[0] == [], 20, "nothing rests at the exchange after the run froze")
+    # The last order may be filled, or just have been cancelled, before the guard acts: wait for both.
+    live.wait(lambda: live.resting()[0] == [] and "guard: done:" in open(os.path.join(live.folder, "guard.log")).read(), 20,
+              "nothing rests at the exchange after the run froze")
     print(f"        taken off {time.time() - frozen:.1f} s after SIGSTOP")
     live.run.send_signal(signal.SIGCONT)
     live.wait(lambda: live.status().get("state") == "halted", 30, "the run halts by itself when it is back")
@@ -286,10 +289,37 @@ def guard_killed(live):
     check("a guard whose key is refused does not start: exit 5", bad.returncode == 5, bad.stderr)
 
 
+def guard_back(live):
+    """The run is back before the guard, whose own network is gone, could act: it is left alone."""
+    live.start()
+    live.trades()
+    nowhere = json.load(open(live.ready))
+    nowhere["rest_url"] = nowhere["rest_url"].replace(re.search(r":(\d+)", nowhere["rest_url"]).group(1), "9")
+    path = os.path.join(live.folder, "nowhere.json")
+    with open(path, "w") as f:
+        json.dump(nowhere, f)
+    log = open(os.path.join(live.folder, "guard.log"), "w")
+    live.guard = subprocess.Popen([binary, "guard", "--exchange", path, "--guard-beat-s", "2"], stderr=log, stdout=log, env=live.env)
+
+    def said(words):
+        return words in open(os.path.join(live.folder, "guard.log")).read()
+    live.run.send_signal(signal.SIGSTOP)
+    live.wait(lambda: said("not done yet"), 20, "the guard tries, and cannot")
+    live.run.send_signal(signal.SIGCONT)
+    live.wait(lambda: said("the run is back before all was done"), 20, "it lets go when the run is back")
+    tries = open(os.path.join(live.folder, "guard.log")).read().count("not done yet")
+    time.sleep(3)
+    check("and tries no more", open(os.path.join(live.folder, "guard.log")).read().count("not done yet") == tries)
+    check("the guard goes on watching", live.guard.poll() is None)
+    live.run.send_signal(signal.SIGSTOP)
+    live.wait(lambda: open(os.path.join(live.folder, "guard.log")).read().count("acting:") == 2, 20, "the next time it acts again")
+    live.run.send_signal(signal.SIGCONT)
+
+
 with tempfile.TemporaryDirectory(prefix="df-") as folder:
     live = Live(folder, pipe=scenario == "guard_network")
     try:
-        {f.__name__: f for f in (halt, flatten, token, guard_frozen, guard_network, guard_killed)}[scenario](live)
+        {f.__name__: f for f in (halt, flatten, token, guard_frozen, guard_network, guard_killed, guard_back)}[scenario](live)
     finally:
         live.end()
         if failed:
