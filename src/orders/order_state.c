@@ -2,6 +2,8 @@
  * order_state.c - the transition table, and what it says.
  *
  * Rows that lead to the state they start from are news that is ordinary there and changes nothing.
+ * An order that rests has no fill that we know of, and one that is part filled has: what would
+ * contradict that (resting + amend_failed_part, part + amend_ok) cannot be met and is no row.
  * A rejected order that the exchange shows after all comes back to life: the caller counts that.
  */
 #include "orders/order_state.h"
@@ -41,7 +43,6 @@ static const struct order_row rows[] = {
     {ORDER_RESTING, OE_AMEND_OK_PART, ORDER_PART, "its cancel failed, then the amend was answered"},
     {ORDER_RESTING, OE_AMEND_FILLED, ORDER_FILLED, "the new price crossed"},
     {ORDER_RESTING, OE_AMEND_FAILED, ORDER_RESTING, "its cancel failed too"},
-    {ORDER_RESTING, OE_AMEND_FAILED_PART, ORDER_PART, "its cancel failed too"},
     {ORDER_RESTING, OE_AMEND_UNCLEAR, ORDER_RESTING, "either terms: it is cancelled"},
     {ORDER_RESTING, OE_SEEN_RESTING, ORDER_RESTING, "nothing new"},
     {ORDER_RESTING, OE_SEEN_PART, ORDER_PART, "shown, part filled"},
@@ -57,7 +58,6 @@ static const struct order_row rows[] = {
     {ORDER_PART, OE_FILL_ALL, ORDER_FILLED, ""},
     {ORDER_PART, OE_AMEND_SENT, ORDER_AMEND_SENT, ""},
     {ORDER_PART, OE_CANCEL_SENT, ORDER_CANCEL_SENT, ""},
-    {ORDER_PART, OE_AMEND_OK, ORDER_PART, "its cancel failed, then the amend was answered"},
     {ORDER_PART, OE_AMEND_OK_PART, ORDER_PART, "its cancel failed, then the amend was answered"},
     {ORDER_PART, OE_AMEND_FILLED, ORDER_FILLED, "the new price crossed"},
     {ORDER_PART, OE_AMEND_FAILED, ORDER_PART, "its cancel failed too"},

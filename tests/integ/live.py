@@ -442,7 +442,7 @@ def faults(folder):
         args += ["--fault", f]
     live = Live(folder, ["--markets", "6", "--seed", "13", "--rate", "600", "--tier", "premier", "--pause-after", "15", *args],
                 ["--policy-kind", "random", "--policy-seed", "7", "--exchange-request-timeout-ms", "1000",
-                 "--orders-clock-window-ms", "2000"], int(24 * max(1, slow)))
+                 "--orders-clock-window-ms", "2000", "--risk-unknown-halt", "0"], int(24 * max(1, slow)))
     counted = live.dump["counters"]["faults"]
     for f in FAULTS:
         name = f.split("@")[0]
