@@ -278,6 +278,7 @@ static int open_admin(struct exchange *x, struct err *err)
 static int build(struct exchange *x, struct err *err)
 {
     enum status st = sim_plan_faults(x, err);
+    st = st == ST_OK ? sim_check_dump(x, err) : st;
     if (st == ST_OK) {
         st = ca_ensure(x->o->state_dir, x->o->listen, &x->ca, err);
     }
@@ -328,8 +329,11 @@ static int restart(struct exchange *x, struct err *err)
     } else if (code == EXIT_DONE && reload) {
         code = start_exchange(x, err);
     }
-    log_info("sim", "restarted %s", forget ? "without its state" : "with its state");
-    return code == EXIT_DONE ? open_doors(x, err) : code;
+    if (code == EXIT_DONE) {
+        log_info("sim", "restarted %s", forget ? "without its state" : "with its state");
+        code = open_doors(x, err);
+    }
+    return code;
 }
 
 /* --- running --- */
@@ -407,7 +411,9 @@ int sim_serve(const struct sim_options *o)
     if (code == EXIT_DONE) {
         log_info("sim", "listening url=https://%s:%d/trade-api/v2 ca=%s key_id=%s source=%s",
                  o->listen, server_port(x->server), x->ca.ca_cert, people_first_key(x->people),
-                 o->capture.n > 0 ? o->capture.v[0] : "generated");
+                 o->capture.n > 0  ? o->capture.v[0]
+                 : o->markets == 0 ? "none"
+                                   : "generated");
         code = serve(x, &err);
         code = code == EXIT_DONE ? write_dump(x, &err) : code;
     }

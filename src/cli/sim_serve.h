@@ -52,6 +52,8 @@ int sim_serve(const struct sim_options *o);
 
 /* --- sim_setup.c --- */
 enum status sim_plan_faults(struct exchange *x, struct err *err) MUST_CHECK;
+/* The dump is written at the end; that it can be is known before. */
+enum status sim_check_dump(const struct exchange *x, struct err *err) MUST_CHECK;
 enum status sim_write_ready_file(const struct exchange *x, struct err *err) MUST_CHECK;
 
 /* --- sim_people.c --- */

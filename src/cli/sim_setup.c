@@ -1,11 +1,13 @@
 /*
- * sim_setup.c - what the options of `deltaflow sim` mean: faults, the simulator's config, the ready
- * file.
+ * sim_setup.c - what the options of `deltaflow sim` mean: faults, the simulator's config, the
+ * dump, the ready file.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/sim_calibration.h"
 #include "cli/sim_serve.h"
@@ -127,6 +129,20 @@ struct sim_config sim_config_of(const struct sim_options *o)
     c.order_window_ns = o->order_window_s * NS_PER_SEC;
     c.wait_for_client = o->wait_for_client;
     return c;
+}
+
+/* --- the dump --- */
+
+enum status sim_check_dump(const struct exchange *x, struct err *err)
+{
+    char folder[NET_PATH_MAX];
+    const char *path = x->o->dump;
+    const char *slash = strrchr(path, '/');
+    size_t n = slash == NULL ? 0 : slash == path ? 1 : (size_t)(slash - path);
+    snprintf(folder, sizeof folder, "%.*s", n > 0 ? (int)n : 1, n > 0 ? path : ".");
+    return path[0] == '\0' || access(folder, W_OK) == 0
+               ? ST_OK
+               : err_set(err, ST_IO, "the dump %s cannot be written: %s", path, strerror(errno));
 }
 
 /* --- the ready file --- */

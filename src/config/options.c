@@ -169,6 +169,10 @@ enum status sim_options_check(const struct sim_options *o, struct err *err)
     if (o->state_dir[0] == '\0') {
         return err_set(err, ST_INVALID, "[sim] state_dir is not set, and neither is HOME");
     }
+    if (o->capture.n == 0 && (o->outcomes.n > 0 || o->loop_capture)) {
+        return err_set(err, ST_INVALID, "[sim] %s is for recordings, and capture names none",
+                       o->outcomes.n > 0 ? "outcomes" : "loop_capture");
+    }
     for (size_t i = 0; i < o->faults.n; i++) {
         struct text name;
         double seconds = 0;

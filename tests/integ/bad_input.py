@@ -115,6 +115,11 @@ try:
     port = facts["rest_url"].split(":")[2].split("/")[0]
     refused("port in use", run("--port", port, "--state-dir", path("sim"), command="sim"), 6, port)
     refused("fault that does not exist", run("--fault", "flood@1", "--state-dir", path("sim"), command="sim"), 5, "flood")
+    refused("dump that could not be written at the end", run("--dump", path("none/dump.json"), "--state-dir", path("sim"), command="sim"), 5,
+            path("none/dump.json"), "No such file")
+    for option, more in (("outcomes", [path("none.jsonl")]), ("loop_capture", [])):
+        refused(f"{option} without a recording", run("--sim-" + option.replace("_", "-"), *more, "--state-dir", path("sim"), command="sim"), 5,
+                option, "capture names none")
     refused("recording that does not exist", run("--capture", path("none.jsonl"), "--state-dir", path("sim"), command="sim"), 4,
             path("none.jsonl"))
     s = socket.socket()

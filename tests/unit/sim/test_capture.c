@@ -138,6 +138,43 @@ static void orders_queue_in_the_recorded_book_and_the_close_cancels_them(void **
     unlink(path);
 }
 
+static void a_looped_recording_begins_again_and_never_ends(void **state)
+{
+    (void)state;
+    char path[64];
+    struct sim_config c = sim_config_default();
+    write_small(path, sizeof path);
+    c.captures = (const char *const[]){path};
+    c.n_captures = 1;
+    c.loop_capture = true;
+    struct fix f = fix_make(c);
+    struct peer *p = follow(&f, KEY_A);
+    fix_advance(&f, 0);
+    for (int lap = 0; lap < 3; lap++) {
+        size_t before = json_array_size(p->frames);
+        int64_t seq = lap == 0 ? 1 : json_integer_value(fix_get(fix_nth(p, -1), "seq"));
+        fix_advance(&f, NS_PER_SEC); /* the delta and the trade */
+        assert_int_equal(json_array_size(p->frames), before + 2);
+        assert_string_equal(fix_text(fix_nth(p, -2), "msg/delta_fp"), "-8.00");
+        assert_int_equal(json_integer_value(fix_get(fix_nth(p, -2), "seq")), seq + 1);
+        assert_int_equal(json_integer_value(fix_get(fix_nth(p, -2), "msg/ts_ms")),
+                         f.wall / NS_PER_MS - 10); /* moved to this lap */
+        fix_advance(&f, 2 * NS_PER_SEC);
+        assert_null(fix_get(fix_nth(p, -1), "msg/yes_dollars_fp"));
+        fix_advance(&f, NS_PER_SEC); /* a lap's end is a second after its last message */
+        assert_string_equal(fix_text(fix_nth(p, -1), "type"), "orderbook_snapshot");
+        assert_string_equal(fix_text(fix_nth(p, -1), "msg/yes_dollars_fp/0/1"), "10.00");
+        assert_false(sim_finished(f.sim));
+    }
+    json_t *d = fix_dump(&f);
+    assert_string_equal(fix_text(d, "markets/0/status"), "active");
+    json_decref(d);
+    assert_int_equal(place(&f, "bid", "1.00", "0.3000"), 201);
+    fix_disconnect(&f, p);
+    fix_end(&f);
+    unlink(path);
+}
+
 static void a_recording_that_cannot_be_used_is_refused_with_its_name(void **state)
 {
     (void)state;
@@ -495,6 +532,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(messages_come_at_the_recorded_pace_from_the_first_reader_on),
         cmocka_unit_test(orders_queue_in_the_recorded_book_and_the_close_cancels_them),
+        cmocka_unit_test(a_looped_recording_begins_again_and_never_ends),
         cmocka_unit_test(a_recording_that_cannot_be_used_is_refused_with_its_name),
         cmocka_unit_test(several_recordings_are_merged_by_time_or_begin_together),
         cmocka_unit_test(recorded_markets_settle_by_known_results_else_by_their_last_price),

@@ -276,6 +276,28 @@ static void finished_orders_move_to_history_after_two_weeks(void **state)
     fix_end(&f);
 }
 
+static void how_long_finished_orders_are_current_can_be_set(void **state)
+{
+    (void)state;
+    struct sim_config c = sim_config_default();
+    c.order_window_ns = 60 * NS_PER_SEC;
+    struct fix f = rest_with(c);
+    char id[64];
+    placed(&f, KEY_A, "c1", "bid", "2.00", "0.4000", "", id);
+    assert_status(&f, rest_at(&f, KEY_A, "DELETE", "/portfolio/events/orders/%s", id, NULL), 200);
+    fix_advance(&f, 59 * NS_PER_SEC);
+    assert_int_equal(count_of(&f, KEY_A, "/portfolio/orders"), 1);
+    assert_int_equal(count_of(&f, KEY_A, "/historical/orders"), 0);
+    fix_advance(&f, 2 * NS_PER_SEC);
+    assert_int_equal(count_of(&f, KEY_A, "/portfolio/orders"), 0);
+    assert_int_equal(count_of(&f, KEY_A, "/historical/orders"), 1);
+    assert_status(&f, rest_get(&f, KEY_A, "/historical/cutoff"), 200);
+    char cutoff[TIME_TEXT_MAX];
+    (void)time_format(f.wall - 60 * NS_PER_SEC, cutoff);
+    assert_string_equal(fix_text(f.body, "orders_updated_ts"), cutoff);
+    fix_end(&f);
+}
+
 /* --- queue positions --- */
 
 static void a_queue_position_is_the_contracts_ahead(void **state)
@@ -333,6 +355,7 @@ int main(void)
         cmocka_unit_test(reads_are_exact_if_so_ruled),
         cmocka_unit_test(the_orders_of_others_are_not_found),
         cmocka_unit_test(finished_orders_move_to_history_after_two_weeks),
+        cmocka_unit_test(how_long_finished_orders_are_current_can_be_set),
         cmocka_unit_test(a_queue_position_is_the_contracts_ahead),
         cmocka_unit_test(queue_positions_need_markets_or_an_event),
     };
