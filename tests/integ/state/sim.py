@@ -10,7 +10,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
 sys.path[:0] = [os.path.join(os.path.dirname(HERE), "wire"), os.path.join(ROOT, "tests")]
-from client import Answer, Ws  # noqa: E402,F401
+from client import Answer, Ws, dial  # noqa: E402,F401
 import schema  # noqa: E402
 
 passed = 0

@@ -10,7 +10,7 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from sim import Answer, Sim, Ws, check, end, fits  # noqa: E402
+from sim import Answer, Sim, Ws, check, dial, end, fits  # noqa: E402
 
 binary, scenario = sys.argv[1:3]
 MARKET = "KXKEEP-A-B1"
@@ -187,6 +187,18 @@ def instant():
         sim.stop()
 
 
+def comes_back(sim, seconds=60):
+    """The port takes connections again."""
+    until = time.time() + seconds
+    while time.time() < until:
+        try:
+            dial(sim.user(1)).close()
+            return
+        except OSError:
+            time.sleep(0.1)
+    check(f"the simulator is back within {seconds} s", False)
+
+
 def restart():
     """The fault: all connections end, the same port comes back, with the state or without."""
     for state_file in (True, False):
@@ -207,12 +219,13 @@ def restart():
                 except TimeoutError:
                     pass
             check(f"{how}: the connection ends", gone)
-            time.sleep(0.5)
+            comes_back(sim)
             compare(before, everything(sim), f"restarted {how}")
             a = place(sim.user(1), "after", price="0.1000")
             check(f"{how}: orders go on", a.status == 201, a.body)
             check(f"{how}: the fault is counted once", sim.run("fault", "restart", "state=false")[0] == 0)
             time.sleep(0.7)
+            comes_back(sim)
             one = sim.user(1)
             check(f"{how}: without its state orders are not found", get(one, "/portfolio/orders/" + ids["rest"])[0] == 404)
             check(f"{how}: and the cash is that of the start", get(one, "/portfolio/balance")[1]["balance"] == 1000000, get(one, "/portfolio/balance"))

@@ -196,7 +196,9 @@ void rig_rows(struct rig *r, const struct ev_answer *a, const void *rows, uint32
     e->row_kind = kind;
     e->row_size = size;
     e->n_rows = n;
-    memcpy(e + 1, rows, (size_t)n * size);
+    if (n > 0) {
+        memcpy(e + 1, rows, (size_t)n * size);
+    }
     rig_event(r, &e->h, EV_ANSWER, EV_SRC_ANSWER, bytes);
     free(e);
 }
