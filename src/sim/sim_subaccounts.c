@@ -198,12 +198,15 @@ void subaccount_transfer(struct call *c)
     reply_empty(c->r, 200);
 }
 
-void subaccount_transfers(struct call *c)
+typedef void (*write_fn)(struct jw *w, const char *key, const struct stransfer *t);
+
+/* One page of the caller's transfers of a kind, newest first. */
+static void list_transfers(struct call *c, bool between_shards, uint32_t most, write_fn write)
 {
     const struct sim *sim = c->sim;
     uint32_t limit = 0;
     uint32_t from = 0;
-    if (!page_get(c->req->query, c->route->op, 1000, 100, c->r, &limit, &from)) {
+    if (!page_get(c->req->query, c->route->op, most, 100, c->r, &limit, &from)) {
         return;
     }
     struct jw w = reply_json(c->r, 200);
@@ -213,25 +216,37 @@ void subaccount_transfers(struct call *c)
     uint32_t next = NO_INDEX;
     for (uint32_t i = from == 0 || from > sim->n_transfers ? sim->n_transfers : from; i > 0; i--) {
         const struct stransfer *t = &sim->transfers[i - 1];
-        if (t->user != c->user || t->between_shards) {
+        if (t->user != c->user || t->between_shards != between_shards) {
             continue;
         }
         if (n++ == limit) {
             next = i;
             break;
         }
-        jw_open(&w, NULL, '{');
-        jw_str(&w, "transfer_id", t->id);
-        jw_int(&w, "from_subaccount", t->from);
-        jw_int(&w, "to_subaccount", t->to);
-        jw_int(&w, "amount_cents", t->amount / CENT);
-        jw_int(&w, "created_ts", t->at / NS_PER_SEC);
-        jw_int(&w, "exchange_index", t->from_shard);
-        jw_close(&w, '}');
+        write(&w, NULL, t);
     }
     jw_close(&w, ']');
-    page_end(&w, next);
+    if (!between_shards || next != NO_INDEX) { /* left out on the last page of shard transfers */
+        page_end(&w, next);
+    }
     jw_close(&w, '}');
+}
+
+static void write_transfer(struct jw *w, const char *key, const struct stransfer *t)
+{
+    jw_open(w, key, '{');
+    jw_str(w, "transfer_id", t->id);
+    jw_int(w, "from_subaccount", t->from);
+    jw_int(w, "to_subaccount", t->to);
+    jw_int(w, "amount_cents", t->amount / CENT);
+    jw_int(w, "created_ts", t->at / NS_PER_SEC);
+    jw_int(w, "exchange_index", t->from_shard);
+    jw_close(w, '}');
+}
+
+void subaccount_transfers(struct call *c)
+{
+    list_transfers(c, false, 1000, write_transfer);
 }
 
 /* --- between shards --- */
@@ -303,33 +318,7 @@ static void write_shard_transfer(struct jw *w, const char *key, const struct str
 
 void shard_transfers(struct call *c)
 {
-    const struct sim *sim = c->sim;
-    uint32_t limit = 0;
-    uint32_t from = 0;
-    if (!page_get(c->req->query, c->route->op, 500, 100, c->r, &limit, &from)) {
-        return;
-    }
-    struct jw w = reply_json(c->r, 200);
-    jw_open(&w, NULL, '{');
-    jw_open(&w, "transfers", '[');
-    uint32_t n = 0;
-    uint32_t next = NO_INDEX;
-    for (uint32_t i = from == 0 || from > sim->n_transfers ? sim->n_transfers : from; i > 0; i--) {
-        const struct stransfer *t = &sim->transfers[i - 1];
-        if (t->user != c->user || !t->between_shards) {
-            continue;
-        }
-        if (n++ == limit) {
-            next = i;
-            break;
-        }
-        write_shard_transfer(&w, NULL, t);
-    }
-    jw_close(&w, ']');
-    if (next != NO_INDEX) { /* left out on the last page */
-        page_end(&w, next);
-    }
-    jw_close(&w, '}');
+    list_transfers(c, true, 500, write_shard_transfer);
 }
 
 void shard_transfer_get(struct call *c)
