@@ -38,7 +38,9 @@ static const char halt_help[] =
     "Stops trading: nothing new leaves, and what rests is cancelled. The halt is stored and "
     "survives\n"
     "restarts; only `deltaflow resume` lets it go. Without a run it is written into the order\n"
-    "journal, and the next run does not trade.\n"
+    "journal, and the next run does not trade; when orders of the last one may rest, that is "
+    "said,\n"
+    "with exit status 1.\n"
     "\n"
     "  --keep                 leave what rests\n"
     "  --reason TEXT          kept with the halt (default: halt)\n"
@@ -163,8 +165,8 @@ static bool is_done(const struct asked *a, const json_t *status)
         return halted && (a->keep || number_at(status, "open_orders") == 0);
     }
     if (strcmp(a->command, "flatten") == 0) {
-        return halted && number_at(status, "open_orders") == 0 &&
-               number_at(status, "positions") == 0;
+        return halted && json_is_true(json_object_get(status, "ready")) &&
+               number_at(status, "open_orders") == 0 && number_at(status, "positions") == 0;
     }
     return strcmp(a->command, "resume") != 0 || !halted;
 }
@@ -241,7 +243,8 @@ static int write_journal(const struct asked *a)
     struct journal_record rec = {.type = halt ? JOURNAL_HALT : JOURNAL_RELEASE,
                                  .wall = clock_wall()};
     snprintf(rec.reason, sizeof rec.reason, "%s", a->reason != NULL ? a->reason : a->command);
-    bool change = found.halted != halt;
+    bool held = found.halted || (!halt && found.markets_halted > 0);
+    bool change = held != halt;
     st = change ? journal_append(j, &rec) : ST_OK;
     st = st == ST_OK ? journal_sync(j) : st;
     journal_close(j);
@@ -252,11 +255,19 @@ static int write_journal(const struct asked *a)
                                       : "no run answers; it was halted already")
                             : (change ? "no run answers; the next one may trade"
                                       : "no run answers; it was not halted");
+    bool left = halt && !a->keep && found.unsettled > 0;
     if (a->json) {
         printf("{\"ok\":true,\"state\":\"no run\",\"reason\":\"%s\"}\n",
                halt ? "halted" : "released");
     } else {
         printf("%s (%s)\n", what, a->journal);
+    }
+    if (left) {
+        return cli_fail(a->command, EXIT_FAILED,
+                        "%" PRIu64
+                        " orders of the last run may rest at the exchange, and without a "
+                        "run nobody cancels them: `deltaflow guard --guard-once` does",
+                        found.unsettled);
     }
     return EXIT_DONE;
 }

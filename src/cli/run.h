@@ -58,6 +58,7 @@ struct run_monitor {
 struct run_public {
     char halt_reason[REASON_MAX]; /* "": not halted */
     bool flattening;
+    bool ready; /* positions and orders of the start are known */
     uint32_t n_groups;
     int32_t shards[RUN_GROUPS_MAX];
     char groups[RUN_GROUPS_MAX][ORDER_ID_MAX];

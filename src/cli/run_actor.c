@@ -185,9 +185,10 @@ static void publish_reason(struct run *r)
     const char *reason = "";
     bool halted = engine_halted(r->engine, &reason);
     bool flattening = engine_flattening(r->engine);
+    bool ready = engine_ready(r->engine);
     struct run_public *p = &r->public; /* this thread is its one writer */
     const char *now = halted ? reason : "";
-    if (strcmp(p->halt_reason, now) == 0 && p->flattening == flattening) {
+    if (strcmp(p->halt_reason, now) == 0 && p->flattening == flattening && p->ready == ready) {
         return;
     }
     if (halted && p->halt_reason[0] == '\0') {
@@ -196,6 +197,7 @@ static void publish_reason(struct run *r)
     pthread_mutex_lock(&r->public_lock);
     snprintf(p->halt_reason, sizeof p->halt_reason, "%s", now);
     p->flattening = flattening;
+    p->ready = ready;
     pthread_mutex_unlock(&r->public_lock);
 }
 
@@ -257,10 +259,17 @@ static int halted_before(struct run *r, struct err *err)
     char when[TIME_TEXT_MAX];
     time_format(r->journal_found.halt_wall, when);
     if (!r->o->orders.release_halt) {
-        err_set(err, ST_STATE,
-                "trading was halted at %s: %s. Look at orders and positions, then start once with "
-                "--orders-release-halt",
-                when, r->journal_found.halt_reason);
+        char left[120] = "";
+        if (r->journal_found.unsettled > 0) {
+            snprintf(left, sizeof left,
+                     " (%llu of the last run may rest; guard --guard-once cancels)",
+                     (unsigned long long)r->journal_found.unsettled);
+        }
+        err_set(
+            err, ST_STATE,
+            "trading was halted at %s: %s. Look at orders%s and positions, then start once with "
+            "--orders-release-halt",
+            when, r->journal_found.halt_reason, left);
         return EXIT_HALTED;
     }
     struct journal_record rec = {.type = JOURNAL_RELEASE, .wall = clock_wall()};
@@ -270,7 +279,14 @@ static int halted_before(struct run *r, struct err *err)
                 r->o->orders.journal);
         return EXIT_FAILED;
     }
-    log_warn("run", "the halt of %s is let go: %s", when, r->journal_found.halt_reason);
+    if (recovery_take(&r->unsettled, &rec) != ST_OK) { /* halts of markets go with it */
+        return EXIT_FAILED;
+    }
+    if (r->journal_found.halted) {
+        log_warn("run", "the halt of %s is let go: %s", when, r->journal_found.halt_reason);
+    } else {
+        log_warn("run", "halts of single markets are let go");
+    }
     return EXIT_DONE;
 }
 
@@ -280,11 +296,14 @@ static int begin_paper(struct run *r, struct err *err)
     enum status st = ST_OK;
     for (uint32_t i = 0; st == ST_OK && i < r->unsettled.n; i++) {
         struct journal_record rec = r->unsettled.rec[i];
+        if (rec.type == JOURNAL_HALT) {
+            continue; /* released below */
+        }
         rec.type = JOURNAL_DONE;
         rec.wall = clock_wall();
         st = journal_append(r->journal, &rec);
     }
-    if (st == ST_OK && r->journal_found.halted) {
+    if (st == ST_OK && (r->journal_found.halted || r->journal_found.markets_halted > 0)) {
         struct journal_record rec = {.type = JOURNAL_RELEASE, .wall = clock_wall()};
         text_copy(rec.reason, sizeof rec.reason, TEXT("a new paper account"));
         st = journal_append(r->journal, &rec);
@@ -325,12 +344,20 @@ static int open_journal(struct run *r, struct err *err)
     if (r->paper) {
         return begin_paper(r, err);
     }
-    if (r->journal_found.halted) {
+    bool markets = r->journal_found.markets_halted > 0;
+    if (r->journal_found.halted || (markets && r->o->orders.release_halt)) {
         return halted_before(r, err);
     }
-    if (r->unsettled.n > 0) {
-        log_warn("run", "orders of an earlier run are not settled, reading them first count=%u",
-                 r->unsettled.n);
+    for (uint32_t i = 0; i < r->unsettled.n; i++) {
+        const struct journal_record *rec = &r->unsettled.rec[i];
+        if (rec->type == JOURNAL_HALT) {
+            log_warn("run", "halted since an earlier run, until `deltaflow resume`: %s (%s)",
+                     rec->ticker, rec->reason);
+        }
+    }
+    if (r->journal_found.unsettled > 0) {
+        log_warn("run", "orders of an earlier run are not settled, reading them first count=%llu",
+                 (unsigned long long)r->journal_found.unsettled);
     }
     return EXIT_DONE;
 }

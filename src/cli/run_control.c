@@ -39,15 +39,15 @@ static void write_status(struct run *r, struct buf *out)
     const struct engine_metrics *m = engine_metrics(r->engine);
     buf_printf(out, "{\"ok\":true,\"state\":\"%s\",\"reason\":", state_name(r));
     buf_json_str(out, text_of(p.halt_reason));
-    buf_printf(
-        out,
-        ",\"flattening\":%s,\"trading\":%s,\"paper\":%s,\"pid\":%d,\"session_id\":\"%016" PRIx64
-        "\",\"markets\":%" PRIu64 ",\"open_orders\":%" PRIu64 ",\"positions\":%" PRIu64
-        ",\"orders\":%" PRIu64 ",\"fills\":%" PRIu64 "}",
-        p.flattening ? "true" : "false", r->trading ? "true" : "false", r->paper ? "true" : "false",
-        (int)getpid(), r->session_id, counter_get(&r->monitor.markets),
-        counter_get(&m->open_orders), counter_get(&m->positions),
-        counter_get(&m->verdicts[VERDICT_SENT]), counter_get(&m->applied[EV_FILL]));
+    buf_printf(out,
+               ",\"ready\":%s,\"flattening\":%s,\"trading\":%s,\"paper\":%s,\"pid\":%d,\"session_"
+               "id\":\"%016" PRIx64 "\",\"markets\":%" PRIu64 ",\"open_orders\":%" PRIu64
+               ",\"positions\":%" PRIu64 ",\"orders\":%" PRIu64 ",\"fills\":%" PRIu64 "}",
+               p.ready ? "true" : "false", p.flattening ? "true" : "false",
+               r->trading ? "true" : "false", r->paper ? "true" : "false", (int)getpid(),
+               r->session_id, counter_get(&r->monitor.markets), counter_get(&m->open_orders),
+               counter_get(&m->positions), counter_get(&m->verdicts[VERDICT_SENT]),
+               counter_get(&m->applied[EV_FILL]));
 }
 
 static void refuse(struct buf *out, const char *why)

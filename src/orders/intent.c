@@ -425,6 +425,19 @@ void orders_stop(struct orders *o, bool keep)
     }
 }
 
+/* ticker "": everything. */
+static void journal_halt(struct orders *o, enum journal_type type, const char *ticker,
+                         const char *reason)
+{
+    struct journal_record r = {.type = (uint16_t)type, .wall = o->wall};
+    memcpy(r.ticker, ticker, strnlen(ticker, sizeof r.ticker - 1));
+    memcpy(r.reason, reason, strnlen(reason, sizeof r.reason - 1));
+    if (o->sinks.journal.append != NULL &&
+        o->sinks.journal.append(o->sinks.journal.self, &r) != ST_OK) {
+        o->stats.journal_failures++;
+    }
+}
+
 void orders_halt(struct orders *o, const char *reason, bool keep)
 {
     if (!o->halted) {
@@ -433,12 +446,7 @@ void orders_halt(struct orders *o, const char *reason, bool keep)
         size_t n = strnlen(reason, sizeof o->reason - 1);
         memcpy(o->reason, reason, n);
         o->reason[n] = 0;
-        struct journal_record r = {.type = JOURNAL_HALT, .wall = o->wall};
-        memcpy(r.reason, o->reason, sizeof r.reason);
-        if (o->sinks.journal.append != NULL &&
-            o->sinks.journal.append(o->sinks.journal.self, &r) != ST_OK) {
-            o->stats.journal_failures++;
-        }
+        journal_halt(o, JOURNAL_HALT, "", o->reason);
     }
     if (!keep) {
         orders_cancel_all(o);
@@ -447,13 +455,12 @@ void orders_halt(struct orders *o, const char *reason, bool keep)
 
 void orders_resume(struct orders *o)
 {
-    if (o->halted) {
-        struct journal_record r = {.type = JOURNAL_RELEASE, .wall = o->wall};
-        memcpy(r.reason, o->reason, sizeof r.reason);
-        if (o->sinks.journal.append != NULL &&
-            o->sinks.journal.append(o->sinks.journal.self, &r) != ST_OK) {
-            o->stats.journal_failures++;
-        }
+    bool any = o->halted;
+    for (uint32_t h = 0; h < o->account.n; h++) {
+        any = any || o->lots[h].halted;
+    }
+    if (any) {
+        journal_halt(o, JOURNAL_RELEASE, "", o->reason);
     }
     groups_reset(o); /* also without a halt: a guard may have triggered them unnoticed */
     o->halted = false;
@@ -481,6 +488,7 @@ void orders_halt_market(struct orders *o, uint32_t mkt, const char *reason)
         memcpy(lot->reason, reason, n);
         lot->reason[n] = 0;
         o->version++;
+        journal_halt(o, JOURNAL_HALT, o->account.holdings[h].ticker, lot->reason);
     }
     for (uint32_t i = lot->first; i != NONE; i = o->slots[i].next) {
         if (order_state_open(o->slots[i].state)) {

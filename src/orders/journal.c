@@ -240,6 +240,11 @@ static enum status reader_note(struct reader *r, const struct journal_record *re
         return ST_OK;
     case JOURNAL_HALT:
     case JOURNAL_RELEASE:
+        if (rec->ticker[0] != '\0') { /* of one market */
+            r->out->markets_halted += rec->type == JOURNAL_HALT;
+            return ST_OK;
+        }
+        r->out->markets_halted = rec->type == JOURNAL_HALT ? r->out->markets_halted : 0;
         r->out->halted = rec->type == JOURNAL_HALT;
         r->out->halt_wall = rec->wall;
         memcpy(r->out->halt_reason, rec->reason, sizeof r->out->halt_reason);
@@ -370,7 +375,8 @@ static enum status recover(struct journal *j, journal_record_fn fn, void *self,
     st = reader_run(&r, err);
     idmap_finish(&r.open);
     j->count = r.end;
-    if (st == ST_OK && j->count > 0 && out->unsettled == 0 && out->damaged == 0) {
+    if (st == ST_OK && j->count > 0 && out->unsettled == 0 && out->damaged == 0 &&
+        out->markets_halted == 0) {
         out->compacted = true;
         j->epoch++;
         j->count = 0;

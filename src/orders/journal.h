@@ -81,14 +81,15 @@ _Static_assert(sizeof(struct journal_record) == 256, "two records to a sector");
 
 /* What journal_open found. */
 struct journal_recovery {
-    uint64_t records;    /* valid ones, handed to the callback */
-    uint64_t unsettled;  /* intents without JOURNAL_DONE */
-    uint64_t damaged;    /* unreadable records with valid ones behind them: orders may be unknown */
-    bool created;        /* there was no journal */
-    bool torn;           /* the last record was written only in part, and is gone */
-    bool compacted;      /* all was settled: the file begins anew */
-    bool halted;         /* the last word was JOURNAL_HALT */
-    wall_ns_t halt_wall; /* when */
+    uint64_t records;   /* valid ones, handed to the callback */
+    uint64_t unsettled; /* intents without JOURNAL_DONE */
+    uint64_t damaged;   /* unreadable records with valid ones behind them: orders may be unknown */
+    bool created;       /* there was no journal */
+    bool torn;          /* the last record was written only in part, and is gone */
+    bool compacted;     /* all was settled: the file begins anew */
+    uint64_t markets_halted; /* halts of single markets since the last release */
+    bool halted;             /* the last word was JOURNAL_HALT */
+    wall_ns_t halt_wall;     /* when */
     char halt_reason[REASON_MAX];
 };
 
@@ -106,10 +107,10 @@ struct journal;
 
 /*
  * Read what is there (fn may be NULL), then be ready to append. Takes *io: it is closed with the
- * journal, and also when this fails. When every intent is settled and nothing is damaged, the file
- * is begun anew, the halt state kept. Nothing of a file that is not a journal is changed.
- * ST_MALFORMED: not a journal; ST_UNSUPPORTED: a newer version; ST_IO, ST_NOMEM, ST_LIMIT; what fn
- * answered.
+ * journal, and also when this fails. When every intent is settled, nothing is damaged and no single
+ * market is halted, the file is begun anew, the halt state kept. Nothing of a file that is not a
+ * journal is changed. ST_MALFORMED: not a journal; ST_UNSUPPORTED: a newer version; ST_IO,
+ * ST_NOMEM, ST_LIMIT; what fn answered.
  */
 enum status journal_open(const struct journal_config *config, const struct journal_io *io,
                          journal_record_fn fn, void *self, struct journal_recovery *ret_recovery,

@@ -101,6 +101,26 @@ static enum status tables_create(struct orders *o)
     return ST_OK;
 }
 
+static void copy_name(char *dst, size_t cap, const char *src)
+{
+    size_t n = strnlen(src, cap - 1);
+    memcpy(dst, src, n);
+    dst[n] = 0;
+}
+
+/* A market that a previous session halted stays halted. */
+static enum status restore_halt(struct orders *o, const struct journal_record *rec)
+{
+    uint32_t h = lot_of(o, rec->ticker);
+    if (h == NONE) {
+        return ST_LIMIT;
+    }
+    struct lot *lot = &o->lots[h];
+    lot->halted = true;
+    copy_name(lot->reason, sizeof lot->reason, rec->reason);
+    return ST_OK;
+}
+
 /* An order that a previous session may have sent: to be settled before anything is traded. */
 static enum status restore(struct orders *o, const struct journal_record *rec)
 {
@@ -157,7 +177,8 @@ enum status orders_create(const struct orders_config *config, const struct order
     budget_init(&o->budget, config->write_rate, config->write_capacity);
     enum status st = tables_create(o);
     for (uint32_t i = 0; st == ST_OK && i < config->n_unsettled; i++) {
-        st = restore(o, &config->unsettled[i]);
+        const struct journal_record *rec = &config->unsettled[i];
+        st = rec->type == JOURNAL_HALT ? restore_halt(o, rec) : restore(o, rec);
     }
     if (st != ST_OK) {
         orders_destroy(o);
@@ -524,13 +545,6 @@ static void record(const struct orders *o, struct rec *rec, uint32_t size, enum 
     if (o->sinks.record != NULL) {
         o->sinks.record(o->sinks.self, rec);
     }
-}
-
-static void copy_name(char *dst, size_t cap, const char *src)
-{
-    size_t n = strnlen(src, cap - 1);
-    memcpy(dst, src, n);
-    dst[n] = 0;
 }
 
 static void record_order(const struct orders *o, const struct order *ord, enum order_state from,

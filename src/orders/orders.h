@@ -84,7 +84,8 @@ struct orders_config {
     struct risk_limits limits;
     int64_t write_rate,
         write_capacity; /* write tokens (budget.h) until the exchange tells its own */
-    /* Intents of previous sessions without JOURNAL_DONE, their order_id filled when it is known. */
+    /* Of previous sessions: intents without JOURNAL_DONE, their order_id filled when it is known,
+     * and halts of markets (JOURNAL_HALT) that were not released. */
     const struct journal_record *unsettled;
     uint32_t n_unsettled;
 };

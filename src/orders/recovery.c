@@ -27,6 +27,28 @@ static enum status add(struct recovery *r, const struct journal_record *rec)
     return ST_OK;
 }
 
+static bool has_halt(const struct recovery *r, const struct journal_record *rec)
+{
+    for (uint32_t i = 0; i < r->n; i++) {
+        if (r->rec[i].type == JOURNAL_HALT && strcmp(r->rec[i].ticker, rec->ticker) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A release lets all go. */
+static void release(struct recovery *r)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < r->n; i++) {
+        if (r->rec[i].type != JOURNAL_HALT) {
+            r->rec[n++] = r->rec[i];
+        }
+    }
+    r->n = n;
+}
+
 enum status recovery_take(void *self, const struct journal_record *rec)
 {
     struct recovery *r = self;
@@ -56,10 +78,13 @@ enum status recovery_take(void *self, const struct journal_record *rec)
             k->qty = rec->qty > k->qty ? rec->qty : k->qty;
         }
         return ST_OK;
+    case JOURNAL_HALT: /* of all: journal_recovery tells it */
+        return rec->ticker[0] != '\0' && !has_halt(r, rec) ? add(r, rec) : ST_OK;
+    case JOURNAL_RELEASE:
+        release(r);
+        return ST_OK;
     case JOURNAL_NONE:
     case JOURNAL_SESSION:
-    case JOURNAL_HALT:
-    case JOURNAL_RELEASE:
     case JOURNAL_TYPE_MAX:
         break;
     }

@@ -8,7 +8,8 @@
 
 /* Collects what orders_config.unsettled wants. Grows as needed: it runs before trading. */
 struct recovery {
-    struct journal_record *rec; /* n intents without JOURNAL_DONE, oldest first */
+    /* n, oldest first: intents without JOURNAL_DONE, and halts of markets that nobody let go */
+    struct journal_record *rec;
     uint32_t n, cap;
 };
 

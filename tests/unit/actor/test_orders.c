@@ -828,7 +828,10 @@ static void drift_is_adopted_after_the_fills_were_read_and_halts_above_the_limit
     assert_int_equal(r.reconcile.adopted, 1);
     assert_int_equal(held(&r)->position, 30 * QTY_ONE);
     assert_int_equal(held(&r)->cost, 12 * USD_ONE);
-    rig_act(&r, ACT_BUY_YES); /* 20 off, 10 allowed */
+    rig_act(&r, ACT_BUY_YES);                       /* 20 off, 10 allowed */
+    assert_int_equal(r.journal.type, JOURNAL_HALT); /* of this market */
+    assert_string_equal(r.journal.ticker, "M");
+    assert_string_equal(r.journal.reason, "position drift");
     expect(&r, VERDICT_REFUSED, "market_halted");
     rig_finish(&r);
 }
@@ -937,6 +940,30 @@ static void an_order_of_a_previous_session_is_settled_before_trading(void **stat
     assert_int_equal(r.order.to_state, ORDER_CANCELLED);
     assert_int_equal(r.journal.type, JOURNAL_DONE);
     assert_string_equal(r.journal.client_id, "old-client-id");
+    rig_finish(&r);
+}
+
+static void
+a_market_that_a_previous_session_halted_stays_halted_until_a_person_resumes(void **state)
+{
+    (void)state;
+    struct journal_record left = {.type = JOURNAL_HALT, .wall = RIG_WALL, .ticker = "M"};
+    strcpy(left.reason, "position drift");
+    struct engine_config c = rig_config();
+    c.orders.unsettled = &left;
+    c.orders.n_unsettled = 1;
+    struct rig r;
+    rig_start(&r, &c);
+    rig_open(&r);
+    rig_act(&r, ACT_BUY_YES);
+    expect(&r, VERDICT_REFUSED, "market_halted");
+    assert_string_equal(orders_market_halted(engine_orders(r.engine), 0), "position drift");
+    assert_false(engine_halted(r.engine, NULL));
+    struct ev_command resume = {.command = CMD_RESUME};
+    rig_event(&r, &resume.h, EV_COMMAND, EV_SRC_COMMAND, sizeof resume);
+    assert_int_equal(r.journal.type, JOURNAL_RELEASE);
+    rig_act(&r, ACT_BUY_YES);
+    assert_int_equal(r.decision.verdict, VERDICT_SENT);
     rig_finish(&r);
 }
 
@@ -1696,6 +1723,8 @@ int main(void)
         cmocka_unit_test(credentials_that_are_refused_again_and_again_halt),
         cmocka_unit_test(nothing_is_traded_before_the_start_up_reads_are_answered),
         cmocka_unit_test(an_order_of_a_previous_session_is_settled_before_trading),
+        cmocka_unit_test(
+            a_market_that_a_previous_session_halted_stays_halted_until_a_person_resumes),
         cmocka_unit_test(stop_cancels_what_rests_and_refuses_what_is_new),
         cmocka_unit_test(stop_and_keep_leaves_what_rests),
         cmocka_unit_test(a_position_that_the_sweep_does_not_show_is_read),

@@ -16,6 +16,7 @@
 
 #include "base/hash.h"
 #include "orders/journal.h"
+#include "orders/recovery.h"
 
 #define RECORDS_AT 8192U
 #define DISK_MAX   (1U << 20)
@@ -499,6 +500,58 @@ static void beginning_anew_is_all_or_nothing_at_every_byte(void **state)
     }
 }
 
+static struct journal_record market_halt(const char *ticker)
+{
+    struct journal_record r = halt(JOURNAL_HALT, "drift");
+    strcpy(r.ticker, ticker);
+    return r;
+}
+
+/* A halt of one market is none of all, outlives the settled orders, and goes with the release. */
+static void halts_of_markets_are_kept_until_the_release(void **state)
+{
+    (void)state;
+    struct disk d;
+    struct seen seen;
+    struct journal_recovery rec;
+    disk_init(&d);
+    struct journal *j = must_open(&d, &seen, &rec);
+    append(j, intent(1));
+    append(j, market_halt("KXTEST-1"));
+    append(j, done(1));
+    append(j, market_halt("KXTEST-2"));
+    append(j, market_halt("KXTEST-1"));
+    journal_close(j);
+    for (int again = 0; again < 2; again++) {
+        struct recovery left = {0};
+        struct err err = {0};
+        struct journal_io io = disk_io(&d);
+        assert_int_equal(journal_open(&small, &io, recovery_take, &left, &rec, &j, &err), ST_OK);
+        assert_false(rec.halted || rec.compacted);
+        assert_int_equal(rec.markets_halted, 3);
+        assert_int_equal(left.n, 2);
+        assert_string_equal(left.rec[0].ticker, "KXTEST-1");
+        assert_string_equal(left.rec[1].ticker, "KXTEST-2");
+        assert_string_equal(left.rec[1].reason, "drift");
+        recovery_finish(&left);
+        journal_close(j);
+    }
+    struct recovery left = {0};
+    struct err err = {0};
+    j = must_open(&d, &seen, &rec);
+    append(j, halt(JOURNAL_RELEASE, "by a person"));
+    append(j, intent(2));
+    journal_close(j);
+    struct journal_io io = disk_io(&d);
+    assert_int_equal(journal_open(&small, &io, recovery_take, &left, &rec, &j, &err), ST_OK);
+    assert_int_equal(rec.markets_halted, 0);
+    assert_int_equal(left.n, 1);
+    assert_int_equal(left.rec[0].type, JOURNAL_INTENT);
+    recovery_finish(&left);
+    journal_close(j);
+    free(d.p);
+}
+
 static void a_damaged_record_is_counted_and_stops_compaction(void **state)
 {
     (void)state;
@@ -702,6 +755,7 @@ int main(void)
         cmocka_unit_test(a_newer_version_is_refused),
         cmocka_unit_test(a_disk_that_cannot_be_read_or_is_full_is_an_error_at_open),
         cmocka_unit_test(the_callback_can_end_the_recovery),
+        cmocka_unit_test(halts_of_markets_are_kept_until_the_release),
         cmocka_unit_test(the_file_is_private_locked_and_survives),
         cmocka_unit_test(a_path_that_cannot_be_opened_is_named),
     };
