@@ -225,10 +225,11 @@ struct orders {
     bool sweep_bad;       /* a read of the last one failed */
     bool cash_reading, cash_differs;
     uint64_t cash_mark, cash_first; /* changes when it was asked for, and when it first differed */
-    usd_t cash_theirs;
-    uint64_t cash_sweep; /* the sweep that must be over before a difference is judged */
-    mono_ns_t paid_at;   /* when a market last paid */
-    usd_t paid;          /* by markets since a balance last agreed */
+    usd_t cash_diff;                /* theirs less ours, of the last read that differed */
+    uint32_t cash_same;             /* reads in a row with that difference */
+    uint64_t cash_sweep;            /* the sweep that must be over before a difference is judged */
+    mono_ns_t paid_at;              /* when a market last paid */
+    usd_t paid;                     /* by markets since a balance last agreed */
     usd_t pv_exchange;
     bool pv_exchange_known;
     struct rec_reconcile notes[ORDERS_NOTES]; /* a ring */

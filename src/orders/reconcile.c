@@ -22,6 +22,7 @@
 
 #define PAID_TRIES  24                /* reads that still show what a market has paid for */
 #define PAID_WINDOW (60 * NS_PER_SEC) /* in which a payment may not be in the balance yet */
+#define SAME_READS  3 /* balances that differ by the same, where fills come in between */
 #define AS_OF_TRIES 8 /* fills that are older than the position read are read again so often */
 
 bool lot_in_flight(const struct orders *o, uint32_t h)
@@ -467,8 +468,9 @@ void orders_link(struct orders *o, bool up)
  *
  * The balance is compared some time after fills and with every sweep, when everything of ours that
  * is open only rests. A difference may be a fill that nobody told us of, or a market that has paid:
- * a whole sweep of positions and fills comes first. The same balance after that, and nothing new,
- * is adopted: money that came from or went outside, which is no profit and no loss.
+ * a whole sweep of positions and fills comes first. The same difference after that, and nothing
+ * new, or three times the same with fills in between, is adopted: money that came from or went
+ * outside, which is no profit and no loss.
  */
 
 void cash_want(struct orders *o, mono_ns_t delay)
@@ -554,7 +556,7 @@ void cash_answer(struct orders *o, const struct ev_answer *a)
 {
     o->cash_reading = false;
     if (a->outcome != GW_OK || o->cash_mark != o->changes || !cash_quiet(o)) {
-        cash_want(o, o->config.back_off_max);
+        cash_want(o, o->cash_differs ? 2 * o->config.back_off_min : o->config.back_off_max);
         return;
     }
     o->pv_exchange = a->balance + a->portfolio_value;
@@ -572,13 +574,15 @@ void cash_answer(struct orders *o, const struct ev_answer *a)
         cash_want(o, o->config.back_off_max);
         return;
     }
-    if (o->cash_differs && o->cash_theirs == a->balance && o->cash_first == o->changes) {
+    bool same = o->cash_differs && -missing == o->cash_diff;
+    o->cash_same = same ? o->cash_same + 1 : 1;
+    if (same && (o->cash_first == o->changes || o->cash_same >= SAME_READS)) {
         cash_adopt(o, a->balance);
         return;
     }
     cash_note(o, a->balance, false, false, "differs: positions and fills are read");
     o->cash_differs = true;
-    o->cash_theirs = a->balance;
+    o->cash_diff = -missing;
     o->cash_first = o->changes;
     o->cash_sweep = o->sweep_number + 1;
     cash_want(o, o->config.back_off_min);

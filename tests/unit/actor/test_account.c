@@ -261,6 +261,30 @@ static void money_from_outside_is_adopted_and_is_no_gain(void **state)
     }
 }
 
+static void money_from_outside_is_adopted_though_fills_go_on(void **state)
+{
+    (void)state;
+    struct rig r;
+    open_rig(&r);
+    hold(&r, SIDE_YES, 4500, QTY_ONE);
+    position_is(&r, asked(&r, GW_LIST_POSITIONS), QTY_ONE);
+    for (int i = 0; i < 290; i++) {
+        rig_wait(&r, 100 * RIG_MS);
+    }
+    for (int i = 1; i <= 3; i++) {
+        usd_t cash = account(&r)->cash_total;
+        balance_is(&r, asked(&r, GW_GET_BALANCE), cash + 7 * USD_ONE);
+        assert_int_equal(account(&r)->cash_total, cash + (i == 3 ? 7 * USD_ONE : 0));
+        if (i < 3) {
+            swept(&r, i * QTY_ONE);
+            hold(&r, SIDE_YES, 4500, QTY_ONE);
+            position_is(&r, asked(&r, GW_LIST_POSITIONS), (i + 1) * QTY_ONE);
+        }
+    }
+    assert_int_equal(stats(&r)->cash_adopted, 1);
+    rig_finish(&r);
+}
+
 static void cash_that_differs_because_a_market_has_paid_is_settled_not_adopted(void **state)
 {
     (void)state;
@@ -381,6 +405,7 @@ int main(void)
         cmocka_unit_test(a_position_that_vanished_from_an_open_market_is_drift),
         cmocka_unit_test(a_fill_that_comes_after_its_market_has_paid_is_paid_at_once),
         cmocka_unit_test(money_from_outside_is_adopted_and_is_no_gain),
+        cmocka_unit_test(money_from_outside_is_adopted_though_fills_go_on),
         cmocka_unit_test(cash_that_differs_because_a_market_has_paid_is_settled_not_adopted),
         cmocka_unit_test(a_fee_that_our_formula_does_not_give_is_a_record_with_both),
         cmocka_unit_test(fees_follow_multiplier_override_and_waiver_of_the_market),
