@@ -403,8 +403,7 @@ static int add_to(const struct options *o, const char *name, struct person_list 
     const char *file = o->out != NULL ? o->out : key_file;
     text_copy(p.name, sizeof p.name, text_of(name));
     text_copy(p.tier, sizeof p.tier, text_of(o->tier != NULL ? o->tier : ""));
-    enum status st = folder_make(o->place.dir, &err);
-    st = st == ST_OK ? get_key(o, &p, (char *)(uintptr_t)file, &err) : st;
+    enum status st = get_key(o, &p, (char *)(uintptr_t)file, &err);
     if (st != ST_OK) {
         return fail(&err);
     }
@@ -426,6 +425,7 @@ static int add_to(const struct options *o, const char *name, struct person_list 
     return print_user(o, &shown, o->public_key == NULL ? file : NULL, told == EXIT_DONE);
 }
 
+/* With the users of the file, which no other command changes meanwhile. */
 static int with_list(const struct options *o, const char *name,
                      int (*act)(const struct options *, const char *, struct person_list *))
 {
@@ -434,9 +434,15 @@ static int with_list(const struct options *o, const char *name,
     if (!person_name_valid(name)) {
         return cli_usage(COMMAND, "'%s' is no name: letters, digits, '.', '_' and '-'", name);
     }
-    enum status st = users_read(o->users, &list, &err);
+    int lock = -1;
+    enum status st = act == add_to ? folder_make(o->place.dir, &err) : ST_OK;
+    st = st == ST_OK ? folder_lock(o->place.dir, &lock, &err) : st;
+    st = st == ST_OK ? users_read(o->users, &list, &err) : st;
     int code = st == ST_OK || st == ST_NOT_FOUND ? act(o, name, &list) : fail(&err);
     people_finish(&list);
+    if (lock >= 0) {
+        folder_unlock(lock);
+    }
     return code;
 }
 

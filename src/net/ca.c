@@ -2,8 +2,6 @@
  * ca.c - the simulator's own certificate authority: one P-256 key and certificate for the
  * authority, one for the server. A lock file keeps two first starts apart.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -11,8 +9,6 @@
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include "net/files.h"
 #include "net/keys.h"
@@ -235,18 +231,13 @@ enum status ca_ensure(const char *dir, const char *address, struct ca_files *ret
     snprintf(f.ca_cert, sizeof f.ca_cert, "%s/ca.pem", dir);
     snprintf(f.server_cert, sizeof f.server_cert, "%s/server.pem", dir);
     snprintf(f.server_key, sizeof f.server_key, "%s/server.key", dir);
-    char lock[NET_PATH_MAX + 16];
-    snprintf(lock, sizeof lock, "%s/lock", dir);
-    int fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0 || flock(fd, LOCK_EX) != 0) {
-        int e = errno;
-        if (fd >= 0) {
-            close(fd);
-        }
-        return err_set(err, ST_IO, "%s: cannot lock: %s", lock, strerror(e));
+    int lock = -1;
+    st = folder_lock(dir, &lock, err);
+    if (st != ST_OK) {
+        return st;
     }
     st = ensure_locked(dir, address, &f, err);
-    close(fd);
+    folder_unlock(lock);
     if (st == ST_OK) {
         *ret_files = f;
     }

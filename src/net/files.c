@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -111,4 +112,31 @@ enum status folder_make(const char *path, struct err *err)
             return ST_OK;
         }
     }
+}
+
+enum status folder_lock(const char *path, int *ret_lock, struct err *err)
+{
+    char file[PATH_MAX];
+    if (snprintf(file, sizeof file, "%s/lock", path) >= (int)sizeof file) {
+        return err_set(err, ST_LIMIT, "%s: path too long", path);
+    }
+    int fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    int bad = fd < 0 ? -1 : 0;
+    do {
+        bad = fd < 0 ? bad : flock(fd, LOCK_EX);
+    } while (fd >= 0 && bad != 0 && errno == EINTR);
+    if (bad != 0) {
+        enum status st = fail(err, "lock", file);
+        if (fd >= 0) {
+            close(fd);
+        }
+        return st;
+    }
+    *ret_lock = fd;
+    return ST_OK;
+}
+
+void folder_unlock(int lock)
+{
+    close(lock);
 }

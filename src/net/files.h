@@ -21,4 +21,11 @@ enum status file_read(const char *path, struct buf *out, struct err *err) MUST_C
 /* Create a folder and those above it, mode 0700. ST_DENIED, ST_IO. */
 enum status folder_make(const char *path, struct err *err) MUST_CHECK;
 
+/*
+ * Wait until no other process holds the folder, and hold it: by the file `lock` in it, until
+ * folder_unlock() or the end of the process. ST_NOT_FOUND (no such folder), ST_DENIED, ST_IO.
+ */
+enum status folder_lock(const char *path, int *ret_lock, struct err *err) MUST_CHECK;
+void folder_unlock(int lock);
+
 #endif

@@ -212,6 +212,16 @@ with tempfile.TemporaryDirectory() as folder:
     check("users are listed from the files then", code == 0 and not json.loads(out)["running"]
           and {"user1", "early", "alice", "own"} == {u["name"] for u in json.loads(out)["users"]}, out)
     fits(json.loads(out), "sim-user-list")
+    many = [subprocess.Popen([binary, "sim", "users", "add", f"many{i}", "--type", "ed25519", "--state-dir", sim.dir], stdout=subprocess.DEVNULL) for i in range(8)]
+    check("eight are added at once", [p.wait(60) for p in many] == [0] * 8)
+    names = {u["name"] for u in json.loads(sim.run("users", "--json")[1])["users"]}
+    check("and all are there", {f"many{i}" for i in range(8)} <= names, names)
+    many = [subprocess.Popen([binary, "sim", "users", "remove", f"many{i}", "--state-dir", sim.dir], stdout=subprocess.DEVNULL) for i in range(8)]
+    check("eight are removed at once", [p.wait(60) for p in many] == [0] * 8)
+    names = {u["name"] for u in json.loads(sim.run("users", "--json")[1])["users"]}
+    check("and none is there", names == {"user1", "early", "alice", "own"}, names)
+    check("a folder that is not there has no users", subprocess.run([binary, "sim", "users", "remove", "x", "--state-dir", folder + "/none"],
+                                                                     capture_output=True).returncode == 4 and not os.path.exists(folder + "/none"))
     check("one more is removed", sim.run("users", "remove", "own")[0] == 0)
     sim.start()
     check("the socket that it left is replaced", sim.do("status")["ok"])
