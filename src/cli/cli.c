@@ -2,11 +2,18 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 
 const char deltaflow_version[] = "0.1.0";
+
+void cli_no_core(void)
+{
+    struct rlimit none = {0, 0};
+    (void)setrlimit(RLIMIT_CORE, &none);
+}
 
 int cli_usage(const char *command, const char *fmt, ...)
 {

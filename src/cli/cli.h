@@ -36,6 +36,9 @@ int cli_usage(const char *command, const char *fmt, ...) __attribute__((format(p
 int cli_fail(const char *command, int code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* No core file of this process: it would hold the private key. */
+void cli_no_core(void);
+
 /* A status line that is rewritten in place on a terminal, and printed at most every 5 s elsewhere.
  */
 void cli_progress(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -311,6 +311,7 @@ static int run(int argc, char **argv)
     }
     int code = asides(c, &args);
     if (code < 0) {
+        cli_no_core();
         log_set_level((enum log_level)o.run.log_level);
         struct sigaction sa = {.sa_handler = on_signal};
         sigaction(SIGINT, &sa, NULL);

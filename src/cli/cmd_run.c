@@ -443,12 +443,19 @@ static int check(struct config *c, const struct run_options *o, struct err *err)
             "[paper] journal %s is the same file as [orders] journal, that of real runs",
             o->paper.journal);
     }
+    enum config_source from = config_source(c, "orders", "release_halt");
+    if (o->orders.release_halt && (from == CONFIG_FILE || from == CONFIG_ENV)) {
+        return cli_fail("run", EXIT_CONFIG,
+                        "orders.release_halt is set for every start, so that no halt would outlive "
+                        "a restart: give --orders-release-halt once, or use `deltaflow resume`");
+    }
     if (!has_credentials(o)) {
         return cli_fail("run", EXIT_CONFIG,
                         "the exchange wants a key for every connection: set exchange.key_id and "
                         "exchange.key_file (or "
                         "--exchange READY_FILE of `deltaflow sim`)");
     }
+    cli_no_core();
     return EXIT_DONE;
 }
 

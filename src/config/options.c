@@ -82,6 +82,47 @@ static enum status check_exchange(const struct exchange_options *e, bool paper, 
     return ST_OK;
 }
 
+/* Limits that contradict each other: nothing, or the wrong thing, would be traded. */
+static enum status check_limits(const struct run_options *o, struct err *err)
+{
+    if (o->orders.count > o->risk.max_order_count) {
+        return err_set(err, ST_INVALID, "[orders] count is greater than [risk] max_order_count");
+    }
+    if (o->orders.market_orders > o->risk.max_open_orders) {
+        return err_set(err, ST_INVALID,
+                       "[orders] market_orders is greater than [risk] max_open_orders");
+    }
+    if (o->risk.group_contracts != 0 &&
+        o->risk.max_order_count > o->risk.group_contracts * QTY_ONE) {
+        return err_set(err, ST_INVALID,
+                       "[risk] max_order_count is greater than group_contracts: one order would "
+                       "trigger its group");
+    }
+    return ST_OK;
+}
+
+/* Each of them is written anew, renamed over, or unlinked: two in one path would destroy each
+ * other. */
+static enum status check_paths(const struct run_options *o, struct err *err)
+{
+    const struct {
+        const char *name, *path;
+    } files[] = {{"[orders] journal", o->orders.journal},
+                 {"[paper] journal", o->paper.journal},
+                 {"[store] path", o->store.path},
+                 {"[control] socket", o->control.socket},
+                 {"[control] heartbeat", o->control.heartbeat}};
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        for (size_t k = 0; k < i; k++) {
+            if (files[i].path[0] != '\0' && strcmp(files[i].path, files[k].path) == 0) {
+                return err_set(err, ST_INVALID, "%s and %s are the same file: %s", files[k].name,
+                               files[i].name, files[i].path);
+            }
+        }
+    }
+    return ST_OK;
+}
+
 enum status run_options_check(const struct run_options *o, struct err *err)
 {
     enum status st = check_exchange(&o->exchange, o->paper.enabled, err);
@@ -98,8 +139,9 @@ enum status run_options_check(const struct run_options *o, struct err *err)
         return err_set(err, ST_INVALID,
                        "[orders] trading = on needs [exchange] key_id and key_file");
     }
-    if (o->orders.count > o->risk.max_order_count) {
-        return err_set(err, ST_INVALID, "[orders] count is greater than [risk] max_order_count");
+    st = check_limits(o, err);
+    if (st != ST_OK) {
+        return st;
     }
     if (o->orders.journal[0] == '\0') {
         return err_set(err, ST_INVALID, "[orders] journal is not set, and neither is HOME");
@@ -111,6 +153,10 @@ enum status run_options_check(const struct run_options *o, struct err *err)
     }
     if (o->store.enabled && o->store.path[0] == '\0') {
         return err_set(err, ST_INVALID, "[store] path is not set, and neither is HOME");
+    }
+    st = check_paths(o, err);
+    if (st != ST_OK) {
+        return st;
     }
     /* A ring takes records of a quarter of its size; the largest is a snapshot. */
     int64_t snapshot = 128 + o->feed.levels_max * (int64_t)sizeof(struct level);

@@ -187,7 +187,7 @@ static const struct config_option rows[] = {
         "The order journal. Its folder is made when it is missing."),
     ROW(orders, release_halt, OPT_BOOL, "false", NULL,
         "Lets go the halt that an earlier run left in the journal. Without it a halted account "
-        "does not trade again."),
+        "does not trade again. Only as --orders-release-halt: a person says it, each time."),
     MONEY_ROW(orders, drift_halt_count, OPT_QTY, "10.00", 0, QTY(1000000), "contracts", NULL,
               "A position that differs from the exchange's by more, with nothing under way, halts "
               "trading in its market."),

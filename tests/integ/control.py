@@ -168,6 +168,9 @@ def halt(live):
     check("a run that is halted at its end ends with 7 or 0", live.stop() in (0, 7))
     p = live.start()
     check("the halt survives the restart: exit 7", p.wait(30) == 7)
+    live.env["DELTAFLOW_ORDERS_RELEASE_HALT"] = "true"
+    check("it is not let go for every start to come: exit 5", live.start().wait(30) == 5)
+    del live.env["DELTAFLOW_ORDERS_RELEASE_HALT"]
     live.ask("resume", code=0)
     live.start()
     left = []
@@ -281,6 +284,8 @@ def guard_killed(live):
     live.trades()
     start_guard(live, "--guard-once")
     time.sleep(1)
+    core = [line.split()[4] for line in open(f"/proc/{live.run.pid}/limits") if line.startswith("Max core file size")]
+    check("a crash leaves no core file with the key in it", core == ["0"], core)
     live.run.kill()
     check("the guard acts and ends with 7", live.guard.wait(60) == 7)
     check("nothing rests at the exchange", live.resting()[0] == [])
