@@ -28,6 +28,7 @@ const char *const real_count_names[REAL_COUNT_MAX] = {
     [REAL_CANCELS] = "cancels",
     [REAL_AMENDS] = "amends",
     [REAL_PAUSE] = "pauses",
+    [REAL_SETTLED] = "settled",
 };
 
 struct real_config real_config_default(uint64_t seed)
@@ -255,6 +256,7 @@ static void process_start(struct real *r)
     r->dying = false;
     r->steps_left = 0;
     r->generation = ++r->generations;
+    r->began = r->now;
     r->journal = open_journal(r, &found);
     if (r->journal == NULL) {
         r->generation = 0;
@@ -439,21 +441,46 @@ static void start_sim_fault(struct real *r)
     sim_fault_start(r->sim, &plan, r->wall, r->now);
 }
 
+static bool act(struct real *r, json_t *action)
+{
+    struct buf reply = {.max = 4096};
+    struct err err = {0};
+    enum status st = sim_command(r->sim, action, r->wall, r->now, &reply, &err);
+    buf_finish(&reply);
+    json_decref(action);
+    return st == ST_OK;
+}
+
 /* Orders are refused for a while. */
 static void pause_trading(struct real *r)
 {
-    json_t *a = json_pack("{s:s,s:s,s:s}", "do", "pause", "kind", "trading", "resume_in", "700ms");
-    struct buf reply = {.max = 4096};
-    struct err err = {0};
-    enum status st = sim_command(r->sim, a, r->wall, r->now, &reply, &err);
-    r->count[REAL_PAUSE] += st == ST_OK;
-    buf_finish(&reply);
-    json_decref(a);
+    r->count[REAL_PAUSE] +=
+        act(r, json_pack("{s:s,s:s,s:s}", "do", "pause", "kind", "trading", "resume_in", "700ms"));
+}
+
+static void end_market(struct real *r)
+{
+    mono_ns_t at = r->started + r->config.settle_after;
+    const char *ticker = r->markets[0].ticker;
+    if (r->config.settle_after == 0 || r->now < at) {
+        return;
+    }
+    if (!r->determined) {
+        r->determined = act(r, json_pack("{s:s,s:s,s:s}", "do", "determine", "market", ticker,
+                                         "result", r->config.seed % 2 == 0 ? "yes" : "no"));
+        return;
+    }
+    if (!r->settled && r->now > at + 500 * NS_PER_MS) {
+        r->settled = act(r, json_pack("{s:s,s:s}", "do", "settle", "market", ticker));
+        r->count[REAL_SETTLED] += r->settled;
+        r->settled_at = r->now;
+    }
 }
 
 static void chances(struct real *r)
 {
     const struct real_faults *f = &r->config.faults;
+    end_market(r);
     if (real_chance(r, f->sim)) {
         start_sim_fault(r);
     }

@@ -42,6 +42,7 @@ enum real_count {
     REAL_CANCELS,
     REAL_AMENDS,
     REAL_PAUSE,
+    REAL_SETTLED, /* markets that paid */
     REAL_COUNT_MAX
 };
 extern const char *const real_count_names[REAL_COUNT_MAX];
@@ -56,10 +57,11 @@ struct real_config {
     struct real_faults faults;
     struct sim_rules rules;
     bool maker_fees;
-    bool scripted;   /* the policy says what real_want() said last */
-    bool sticky;     /* the policy wants the same for a while: orders are moved */
-    bool poor;       /* the Basic tier's tokens, else many */
-    int64_t skew_ms; /* of the exchange's clock */
+    mono_ns_t settle_after; /* the first market ends and pays then; 0: never */
+    bool scripted;          /* the policy says what real_want() said last */
+    bool sticky;            /* the policy wants the same for a while: orders are moved */
+    bool poor;              /* the Basic tier's tokens, else many */
+    int64_t skew_ms;        /* of the exchange's clock */
 };
 struct real_config real_config_default(uint64_t seed);
 

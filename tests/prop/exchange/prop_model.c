@@ -54,6 +54,7 @@ static struct real_config random_world(uint64_t seed)
     struct real_config c = real_config_default(seed);
     c.n_markets = 1 + (uint32_t)rng_below(&r, 2);
     c.cash = (usd_t)(5 + rng_below(&r, rng_below(&r, 2) == 0 ? 20 : 300)) * USD_ONE;
+    c.settle_after = rng_below(&r, 3) == 0 ? c.length * 2 / 3 : 0;
     c.sticky = rng_below(&r, 2) == 0;
     c.poor = rng_below(&r, 3) == 0;
     c.skew_ms = rng_below(&r, 3) == 0 ? (int64_t)rng_below(&r, 1600) - 800 : 0;
