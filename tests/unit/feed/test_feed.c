@@ -585,6 +585,102 @@ static void offline_a_restart_is_told_from_a_duplicate(void **state)
 
 #define T(name) cmocka_unit_test_teardown(name, end)
 
+/* A market KXE-1-A, with the channel of what becomes of markets standing as sid 3. */
+static void start_life(void)
+{
+    struct feed_config c = rig_config();
+    c.lifecycle = true;
+    c.trades = false;
+    rig_init(&r, &c);
+    struct ev_market m = {.ticker = "KXE-1-A",
+                          .grid = grid_cents(),
+                          .status = MARKET_ACTIVE,
+                          .fee_mult_micros = 500000,
+                          .series_fee_mult_micros = 500000};
+    assert_int_equal(feed_add_market(r.feed, &m, r.now, r.now), ST_OK);
+    feed_open(r.feed, r.now, r.now);
+    assert_null(strstr(rig_command(&r, 0), "lifecycle")); /* books first */
+    rig_subscribed(&r, 1, "orderbook_delta", 1);
+    rig_tick(&r, 0);
+    assert_non_null(strstr(rig_command(&r, 0), "[\"market_lifecycle_v2\"]"));
+    assert_null(strstr(rig_command(&r, 0), "market_tickers"));
+}
+
+static void life(unsigned seq, const char *rest)
+{
+    rig_frame(&r,
+              "{\"type\":\"market_lifecycle_v2\",\"sid\":3,\"seq\":%u,\"msg\":"
+              "{\"market_ticker\":\"KXE-1-A\",%s}}",
+              seq, rest);
+}
+
+static void a_result_and_its_payment_come_with_the_market(void **state)
+{
+    (void)state;
+    start_life();
+    rig_subscribed(&r, 2, "market_lifecycle_v2", 3);
+    life(1, "\"event_type\":\"determined\",\"result\":\"scalar\","
+            "\"settlement_value\":\"0.4373\"");
+    assert_int_equal(r.last.h.type, EV_MARKET);
+    assert_int_equal(r.last.market.status, MARKET_DETERMINED);
+    assert_int_equal(r.last.market.result, RESULT_SCALAR);
+    assert_int_equal(r.last.market.settle_px, 4373);
+    life(2, "\"event_type\":\"determined\",\"result\":\"no\"");
+    assert_int_equal(r.last.market.result, RESULT_NO);
+    assert_int_equal(r.last.market.settle_px, 0);
+    life(3, "\"event_type\":\"settled\",\"settled_ts\":1");
+    assert_int_equal(r.last.market.status, MARKET_FINALIZED);
+    assert_int_equal(r.last.market.result, RESULT_NO);
+    /* A list that was read before cannot undo it. */
+    uint32_t n = rig_count(&r, EV_MARKET);
+    struct ev_market old = r.last.market;
+    old.status = MARKET_ACTIVE;
+    old.result = RESULT_NONE;
+    assert_int_equal(feed_add_market(r.feed, &old, r.now, r.now), ST_OK);
+    assert_int_equal(rig_count(&r, EV_MARKET), n);
+}
+
+static void an_override_of_an_events_fees_comes_with_its_markets_and_ends(void **state)
+{
+    (void)state;
+    start_life();
+    rig_subscribed(&r, 2, "market_lifecycle_v2", 3);
+    rig_frame(&r, "{\"type\":\"event_fee_update\",\"sid\":3,\"seq\":1,\"msg\":{\"event_ticker\":"
+                  "\"KXE-1\",\"fee_type_override\":\"quadratic_with_maker_fees\","
+                  "\"fee_multiplier_override\":2}}");
+    assert_int_equal(r.last.market.fee_type, FEE_QUADRATIC_MAKER);
+    assert_int_equal(r.last.market.fee_mult_micros, 2000000);
+    uint32_t n = rig_count(&r, EV_MARKET);
+    rig_frame(&r, "{\"type\":\"event_fee_update\",\"sid\":3,\"seq\":2,\"msg\":{\"event_ticker\":"
+                  "\"KXE-1-\",\"fee_type_override\":\"quadratic\"}}"); /* another event */
+    assert_int_equal(rig_count(&r, EV_MARKET), n);
+    rig_frame(&r, "{\"type\":\"event_fee_update\",\"sid\":3,\"seq\":3,\"msg\":{\"event_ticker\":"
+                  "\"KXE-1\",\"fee_type_override\":null,\"fee_multiplier_override\":null}}");
+    assert_int_equal(r.last.market.fee_type, FEE_QUADRATIC);
+    assert_int_equal(r.last.market.fee_mult_micros, 500000);
+}
+
+static void the_lifecycle_channel_may_be_refused_or_end(void **state)
+{
+    (void)state;
+    start_life();
+    uint32_t n = r.n_commands;
+    rig_frame(&r, "{\"type\":\"error\",\"id\":2,\"msg\":{\"code\":8,\"msg\":\"Unknown channel\"}}");
+    rig_tick(&r, 20 * NS_PER_SEC);
+    for (uint32_t i = n; i < r.n_commands; i++) {
+        assert_null(strstr(r.commands[i], "lifecycle")); /* not again on this connection */
+    }
+    rig_finish(&r);
+    start_life();
+    rig_subscribed(&r, 2, "market_lifecycle_v2", 3);
+    n = r.n_commands;
+    rig_frame(&r, "{\"type\":\"unsubscribed\",\"sid\":3}");
+    rig_tick(&r, NS_PER_SEC);
+    assert_true(r.n_commands > n);
+    assert_non_null(strstr(rig_command(&r, 0), "lifecycle"));
+    assert_int_equal(r.reconnects, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -618,6 +714,9 @@ int main(void)
         T(yes_prices_are_turned_to_the_sides_own_scale),
         T(levels_in_any_order_come_out_rising),
         T(offline_a_restart_is_told_from_a_duplicate),
+        T(a_result_and_its_payment_come_with_the_market),
+        T(an_override_of_an_events_fees_comes_with_its_markets_and_ends),
+        T(the_lifecycle_channel_may_be_refused_or_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

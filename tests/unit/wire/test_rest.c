@@ -180,6 +180,37 @@ static void account_reads_are_read(void **state)
     assert_int_equal(s.fee_mult_micros, 35000);
 }
 
+static enum status keep_event(void *self, const void *row)
+{
+    memcpy(self, row, sizeof(struct rest_event));
+    return ST_OK;
+}
+
+static void the_fees_of_an_event_are_read_where_it_has_its_own(void **state)
+{
+    (void)state;
+    struct rest_event e;
+    struct err err;
+    char cursor[64];
+    static const char page[] =
+        "{\"cursor\":\"next\",\"events\":[{\"event_ticker\":\"KX-1\",\"series_ticker\":\"KX\","
+        "\"fee_type_override\":\"quadratic\",\"fee_multiplier_override\":0.5}]}";
+    assert_int_equal(
+        rest_read_events(page, sizeof page - 1, keep_event, &e, cursor, sizeof cursor, &err),
+        ST_OK);
+    assert_string_equal(cursor, "next");
+    assert_string_equal(e.ticker, "KX-1");
+    assert_string_equal(e.fee_type, "quadratic");
+    assert_int_equal(e.fee_mult_micros, 500000);
+    static const char one[] = "{\"event\":{\"event_ticker\":\"KX-2\",\"fee_type_override\":null}}";
+    assert_int_equal(rest_read_event(one, sizeof one - 1, &e, &err), ST_OK);
+    assert_string_equal(e.fee_type, "");
+    assert_int_equal(e.fee_mult_micros, 1000000);
+    static const char wrong[] = "{\"event\":{\"event_ticker\":\"KX-2\",\"fee_type_override\":"
+                                "\"quadratic\",\"fee_multiplier_override\":-1}}";
+    assert_int_equal(rest_read_event(wrong, sizeof wrong - 1, &e, &err), ST_MALFORMED);
+}
+
 static void a_book_is_read_and_bounded(void **state)
 {
     (void)state;
@@ -445,6 +476,7 @@ int main(void)
         cmocka_unit_test(rows_stop_with_the_callbacks_status),
         cmocka_unit_test(fills_positions_and_markets_are_read),
         cmocka_unit_test(account_reads_are_read),
+        cmocka_unit_test(the_fees_of_an_event_are_read_where_it_has_its_own),
         cmocka_unit_test(a_book_is_read_and_bounded),
         cmocka_unit_test(all_error_shapes_are_read),
         cmocka_unit_test(legacy_rows_are_read),
