@@ -215,7 +215,7 @@ enum status server_create(const struct server_config *config, struct server **re
     info.user = s;
     info.options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS | LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
     info.max_http_header_data = 8192;
-    info.max_http_header_pool = 256;
+    info.max_http_header_pool = 2048; /* also held by who connects and says nothing */
     info.pt_serv_buf_size = 1 << 16;
     info.timeout_secs = 30;
     s->context = lws_create_context(&info);

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -156,6 +157,18 @@ def limits():
         check("the exchange goes on", client.Ws(ready).status == 101)
 
 
+def silent():
+    with Sim("--rate", "1") as ready:
+        port = int(ready["rest_url"].split(":")[2].split("/")[0])
+        held = [socket.create_connection(("127.0.0.1", port)) for _ in range(400)]
+        begin = time.time()
+        status = client.Answer(ready, "GET", "/exchange/status").status
+        took = time.time() - begin
+        check("400 connections that say nothing keep nobody waiting", status == 200 and took < 5, (status, took))
+        for s in held:
+            s.close()
+
+
 def slow_reader():
     with Sim("--rate", "30000") as ready:
         ws = client.Ws(ready)
@@ -261,7 +274,7 @@ def request_faults():
 
 
 keys = tempfile.TemporaryDirectory()
-for test in (pings, compression, limits, slow_reader, connection_faults, request_faults):
+for test in (pings, compression, limits, silent, slow_reader, connection_faults, request_faults):
     print(f"--- {test.__name__}", flush=True)
     test()
 keys.cleanup()
