@@ -448,6 +448,22 @@ def settled(folder):
     check("and the report tells of the money that came and went", notes and all(n["kind"] == "cash" for n in notes), notes)
 
 
+def settled_unheard(folder):
+    """Markets pay while the messages of the exchange are lost: reads tell of it, and the same is paid."""
+    m = [f"KXSIM1-S20-M0{i}" for i in range(1, 7)]
+    events = [(4, {"do": "fault", "fault": "drop", "for": 2})]
+    events += [(4.5, a) for t, r in ((m[0], "yes"), (m[1], "no"), (m[2], "yes"), (m[3], "no")) for a in settlement(t, r)]
+    live = Live(folder, ["--markets", "6", "--seed", "20", "--rate", "800", "--tier", "premier", "--pause-after", str(10 * max(1, slow))],
+                ["--policy-kind", "random", "--policy-seed", "3", "--orders-allow-short", "--orders-sweep-s", "2"],
+                int(20 * max(1, slow)), events=events)
+    check("messages were lost", live.dump["counters"]["faults"]["drop"] > 0, live.dump["counters"]["faults"])
+    heard = {t for (t,) in live.q("select distinct ticker from market where source = 3 and status = 6")}
+    rows = check_settled(live, {m[0]: "1", m[1]: "0", m[2]: "1", m[3]: "0"})
+    check("the feed heard of none of these", not heard & set(rows), heard)
+    check_account(live)
+    check_replay(live)
+
+
 def by_hand(folder):
     """A person uses the account at the same time: an order that rests, one that is filled, money moved to a subaccount."""
     m = [f"KXSIM1-S19-M0{i}" for i in range(1, 5)]
@@ -685,6 +701,6 @@ with tempfile.TemporaryDirectory(prefix="deltaflow-") as folder:
     if keep:
         folder = keep
         os.makedirs(folder, exist_ok=True)
-    {f.__name__: f for f in (capture_hold, capture_ppo, generated_random, recorded, own_thread, passive_shorts, fees, settled, settled_away, by_hand, faults, crash_restart, kill_restart)}[scenario](folder)
+    {f.__name__: f for f in (capture_hold, capture_ppo, generated_random, recorded, own_thread, passive_shorts, fees, settled, settled_away, settled_unheard, by_hand, faults, crash_restart, kill_restart)}[scenario](folder)
 print(f"{passed} passed, {failed} failed")
 sys.exit(1 if failed else 0)
