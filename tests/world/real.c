@@ -121,7 +121,9 @@ static int64_t disk_pread(void *self, void *p, size_t n, uint64_t at)
     const struct disk *d = &((struct real *)self)->disk;
     size_t k = at >= d->n ? 0 : d->n - (size_t)at;
     k = k < n ? k : n;
-    memcpy(p, d->p + at, k);
+    if (k > 0) {
+        memcpy(p, d->p + at, k);
+    }
     return (int64_t)k;
 }
 
