@@ -301,6 +301,19 @@ static void watch_distance(struct orders *o, uint32_t h, const struct book *book
     }
 }
 
+/* Without bids for what is held there is no mid and the last one stays; but it is worth no more
+ * than what it is offered at. How much less that is. */
+static usd_t over_offer(const struct holding *p)
+{
+    usd_t most = p->value_mid;
+    if (p->position > 0 && p->yes_bid == 0 && p->no_bid != 0) {
+        most = usd_of(PX_ONE - p->no_bid, p->position);
+    } else if (p->position < 0 && p->no_bid == 0 && p->yes_bid != 0) {
+        most = usd_of(PX_ONE - p->yes_bid, -p->position);
+    }
+    return p->mid2 != 0 && most < p->value_mid ? p->value_mid - most : 0;
+}
+
 void orders_book(struct orders *o, uint32_t mkt, const struct book *book)
 {
     uint32_t h = o->mkt_lot[mkt];
@@ -314,6 +327,10 @@ void orders_book(struct orders *o, uint32_t mkt, const struct book *book)
     if (first && p->mid2 != 0) { /* until now it stood there at its cost */
         worth_shift(&o->worth, account_pv_mid(&o->account) - before);
     }
+    if (o->no_bids || over_offer(p) != 0) {
+        o->no_bids = true;
+        o->worth_version = 0; /* the account itself does not change with the offer */
+    }
     if (p->position != 0) {
         watch_worth(o);
     }
@@ -322,13 +339,24 @@ void orders_book(struct orders *o, uint32_t mkt, const struct book *book)
     }
 }
 
+/* Only looked for while there is such a market. */
+static usd_t all_over_offer(struct orders *o)
+{
+    usd_t sum = 0;
+    for (uint32_t i = 0; o->no_bids && i < o->account.n_held; i++) {
+        sum += over_offer(&o->account.holdings[o->account.held[i]]);
+    }
+    o->no_bids = sum != 0;
+    return sum;
+}
+
 void watch_worth(struct orders *o)
 {
     if (!orders_ready(o) || o->worth_version == o->account.version + 1) {
         return;
     }
     o->worth_version = o->account.version + 1;
-    worth_set(&o->worth, account_pv_mid(&o->account), o->wall);
+    worth_set(&o->worth, account_pv_mid(&o->account) - all_over_offer(o), o->wall);
     const struct risk_limits *l = &o->config.limits;
     const char *why = worth_loss(&o->worth) > l->loss_max           ? "loss limit"
                       : worth_loss_day(&o->worth) > l->loss_day_max ? "loss limit of the day"

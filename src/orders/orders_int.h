@@ -240,6 +240,7 @@ struct orders {
     uint32_t unknown_row; /* creates of unknown outcome since the last good one */
     struct budget budget;
     struct worth worth;
+    bool no_bids;           /* some holding may be worth less than its last mid */
     uint64_t worth_version; /* of the account when it was set, plus 1 */
     struct rate fills_rate, orders_rate;
     bool link_up; /* of the private session */

@@ -1317,6 +1317,27 @@ static void a_loss_beyond_its_limit_halts_and_cancels_until_a_person_resumes(voi
     rig_finish(&r);
 }
 
+/* The bids go and the offers fall: the last mid says nothing any more. */
+static void a_loss_is_seen_in_a_book_without_bids_too(void **state)
+{
+    (void)state;
+    for (int no = 0; no < 2; no++) {
+        struct engine_config c = rig_config();
+        c.orders.limits.loss_max = 2 * USD_ONE;
+        struct rig r;
+        rig_start(&r, &c);
+        rig_open(&r);
+        rig_fill(&r, "t1", "by hand", "", no ? SIDE_NO : SIDE_YES, no ? 4000 : 4500, TEN, 0);
+        rig_book(&r, no ? 5000 : 0, no ? 0 : 4000); /* offered at .50 or .60: a gap, no loss */
+        assert_false(engine_halted(r.engine, NULL));
+        rig_book(&r, no ? 9900 : 0, no ? 0 : 9900); /* offered at .01 */
+        const char *why = NULL;
+        assert_true(engine_halted(r.engine, &why));
+        assert_string_equal(why, "loss limit");
+        rig_finish(&r);
+    }
+}
+
 static void a_position_that_is_valued_for_the_first_time_is_no_loss(void **state)
 {
     (void)state;
@@ -1739,6 +1760,7 @@ int main(void)
         cmocka_unit_test(the_same_order_a_moment_later_is_refused),
         cmocka_unit_test(a_price_far_from_the_mid_or_from_the_last_trades_is_refused),
         cmocka_unit_test(a_loss_beyond_its_limit_halts_and_cancels_until_a_person_resumes),
+        cmocka_unit_test(a_loss_is_seen_in_a_book_without_bids_too),
         cmocka_unit_test(a_position_that_is_valued_for_the_first_time_is_no_loss),
         cmocka_unit_test(too_many_fills_or_orders_within_a_second_are_refused),
         cmocka_unit_test(no_order_leaves_before_its_group_is_there_and_each_is_in_it),
