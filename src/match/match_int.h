@@ -253,4 +253,12 @@ void groups_run(struct match *m, wall_ns_t now);
 void group_trial(struct match *m, uint64_t id, qty_t qty, wall_ns_t now);
 bool group_trial_tripped(const struct match *m, uint64_t id);
 
+/* --- match_state.c writes a book's bytes, match_load.c reads them --- */
+#define BOOK_VERSION  2
+#define ORDER_NUMBERS 24
+static inline bool level_empty(const struct mlevel *l)
+{
+    return l->tail == 0 && l->taken == 0 && l->head == NONE;
+}
+
 #endif
