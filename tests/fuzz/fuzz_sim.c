@@ -13,22 +13,7 @@
  *
  * After each input the money must add up, the dump must be JSON and every frame sent must be too.
  */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <jansson.h>
-
-#include "base/ensure.h"
-#include "sim/sim.h"
-
-#define KEY     "a0000000-0000-4000-8000-00000000000a"
-#define KEY_B   "b0000000-0000-4000-8000-00000000000b"
-#define WALL    (INT64_C(1795420800) * NS_PER_SEC)
-#define BALANCE (1000 * USD_ONE)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "sim_world.h"
 
 struct world {
     struct sim *sim;
@@ -63,31 +48,11 @@ static void take_close(void *self, struct sim_conn *conn, void *peer)
     ((struct world *)self)->closed = true;
 }
 
-static bool verify(void *self, struct text key_id, const char *text, size_t n,
-                   struct text signature)
-{
-    (void)self;
-    (void)key_id;
-    (void)text;
-    return n > 0 && signature.n > 0;
-}
-
-static bool known(void *self, struct text key_id)
-{
-    (void)self;
-    (void)key_id;
-    return true;
-}
-
 static void connect_user(struct world *w)
 {
-    char ts[32];
-    struct buf body = {.max = 4096};
-    snprintf(ts, sizeof ts, "%lld", (long long)(w->wall / NS_PER_MS));
-    struct sim_auth auth = {TEXT(KEY), text_of(ts), TEXT("s")};
-    ensure(sim_ws_open(w->sim, &auth, TEXT("/trade-api/ws/v2"), w, w->wall, w->now, &w->conn,
-                       &body) == 0);
-    buf_finish(&body);
+    struct sim_auth auth = auth_of(KEY, w->wall);
+    w->conn = connect_as(w->sim, &auth, w, w->wall, w->now);
+    ensure(w->conn != NULL);
     w->closed = false;
 }
 
@@ -128,7 +93,6 @@ static void request(struct world *w, const char *method, struct text raw)
     static char room[8192];
     struct text line = filled(w, raw, room, sizeof room);
     char path[2048];
-    char ts[32];
     const char *space = memchr(line.p, ' ', line.n);
     size_t n = space != NULL ? (size_t)(space - line.p) : line.n;
     struct text body = {line.p + n, line.n - n};
@@ -137,12 +101,11 @@ static void request(struct world *w, const char *method, struct text raw)
     const char *mark = memchr(line.p, '?', n);
     size_t len = mark != NULL ? (size_t)(mark - line.p) : n;
     snprintf(path, sizeof path, "/trade-api/v2%.*s", (int)(len < 1900 ? len : 1900), line.p);
-    snprintf(ts, sizeof ts, "%lld", (long long)(w->wall / NS_PER_MS));
     struct sim_http_req req = {.method = text_of(method),
                                .path = text_of(path),
                                .query = mark != NULL ? (struct text){mark + 1, n - len - 1}
                                                      : (struct text){"", 0},
-                               .auth = {text_of(w->key), text_of(ts), TEXT("s")},
+                               .auth = auth_of(w->key, w->wall),
                                .body = body,
                                .content_type = TEXT("application/json")};
     sim_http(w->sim, &req, w->wall, w->now, &w->resp);
@@ -178,14 +141,9 @@ static void one_line(struct world *w, struct text line)
     case 'W':
         sim_ws_frame(w->sim, w->conn, rest, w->wall, w->now);
         break;
-    case 'T': {
-        long ms = text_copy(word, sizeof word, rest) ? strtol(word, NULL, 10) : 1;
-        ms = ms < 0 ? 0 : ms > 2000 ? 2000 : ms;
-        w->wall += ms * NS_PER_MS;
-        w->now += ms * NS_PER_MS;
-        sim_tick(w->sim, w->wall, w->now);
+    case 'T':
+        pass_time(w->sim, text_copy(word, sizeof word, rest) ? word : "1", &w->wall, &w->now);
         break;
-    }
     case 'F':
         if (text_copy(word, sizeof word, rest)) {
             enum sim_fault fault = sim_fault_parse(word);
@@ -236,33 +194,12 @@ static struct sim_rules rules_of(const uint8_t *data, size_t size)
     return r;
 }
 
-static void check_dump(struct world *w)
-{
-    static const char *const parts[] = {"cash", "anonymous_cash", "collateral", "fees",
-                                        "cut",  "deposits"};
-    struct buf b = {.max = (size_t)256 << 20};
-    sim_dump(w->sim, &b);
-    json_t *d = json_loadb(b.p, b.n, JSON_REJECT_DUPLICATES, NULL);
-    ensure(d != NULL);
-    usd_t sum = 0;
-    for (size_t i = 0; i < 6; i++) {
-        const char *s = json_string_value(json_object_get(json_object_get(d, "money"), parts[i]));
-        usd_t v = 0;
-        ensure(s != NULL && usd_parse(s, strlen(s), &v) == ST_OK);
-        sum += i < 5 ? v : -v;
-    }
-    ensure(sum == 2 * BALANCE);
-    json_decref(d);
-    buf_finish(&b);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *const keys[] = {KEY, KEY_B};
     struct world w = {.wall = WALL, .now = NS_PER_SEC, .key = KEY};
     struct sim_config c = sim_config_default();
     struct sim_out out = {.self = &w, .send = take_frame, .close = take_close};
-    struct sim_verifier v = {NULL, verify, known};
     c.rules = rules_of(data, size);
     c.markets = 3;
     c.rate = 50;
@@ -271,21 +208,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     c.key_ids = keys;
     c.n_keys = 2;
     c.write_capacity = c.read_capacity = 1000000;
-    ensure(sim_create(&c, &out, &v, w.wall, w.now, &w.sim, NULL) == ST_OK);
+    ensure(sim_create(&c, &out, &anybody, w.wall, w.now, &w.sim, NULL) == ST_OK);
     buf_init(&w.resp.body, (size_t)64 << 20);
     connect_user(&w);
     const char *s = (const char *)data;
     while (size > 0) {
-        const char *end = memchr(s, '\n', size);
-        size_t n = end != NULL ? (size_t)(end - s) : size;
-        if (n > 0) {
-            one_line(&w, (struct text){s, n});
+        struct text line = next_line(&s, &size);
+        if (line.n > 0) {
+            one_line(&w, line);
         }
-        n += end != NULL;
-        s += n;
-        size -= n;
     }
-    check_dump(&w);
+    check_money(w.sim, 2 * BALANCE);
     sim_ws_close(w.sim, w.conn);
     buf_finish(&w.resp.body);
     sim_destroy(w.sim);

@@ -10,22 +10,10 @@
  * What comes out must be JSON with a known type, and without faults seq must count from 1 for each
  * sid of a connection. At the end nothing may be left.
  */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "sim_world.h"
 
-#include <jansson.h>
-
-#include "base/ensure.h"
-#include "sim/sim.h"
-
-#define KEY   "a0000000-0000-4000-8000-00000000000a"
-#define WALL  (INT64_C(1795420800) * NS_PER_SEC)
 #define CONNS 4
 #define SIDS  256
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct reader {
     struct sim_conn *conn; /* NULL: not connected */
@@ -110,22 +98,6 @@ static void take_close(void *self, struct sim_conn *conn, void *peer)
     ((struct reader *)peer)->closed = true;
 }
 
-static bool verify(void *self, struct text key_id, const char *text, size_t n,
-                   struct text signature)
-{
-    (void)self;
-    (void)key_id;
-    (void)text;
-    return n > 0 && signature.n > 0;
-}
-
-static bool known(void *self, struct text key_id)
-{
-    (void)self;
-    (void)key_id;
-    return true;
-}
-
 static struct sim_rules rules_of(unsigned long bits)
 {
     struct sim_rules r = sim_rules_default();
@@ -148,29 +120,20 @@ static struct sim_rules rules_of(unsigned long bits)
 /* The last of the connections has no key where the rules let it in. */
 static void connect_reader(struct world *w, struct reader *r)
 {
-    char ts[32];
-    struct buf body = {.max = 4096};
-    snprintf(ts, sizeof ts, "%lld", (long long)(w->wall / NS_PER_MS));
-    struct sim_auth auth = {TEXT(KEY), text_of(ts), TEXT("s")};
+    struct sim_auth auth = auth_of(KEY, w->wall);
     if (r == &w->readers[CONNS - 1]) {
         auth = (struct sim_auth){{"", 0}, {"", 0}, {"", 0}};
     }
     memset(r, 0, sizeof *r);
-    if (sim_ws_open(w->sim, &auth, TEXT("/trade-api/ws/v2"), r, w->wall, w->now, &r->conn, &body) !=
-        0) {
-        r->conn = NULL;
-    }
-    buf_finish(&body);
+    r->conn = connect_as(w->sim, &auth, r, w->wall, w->now);
 }
 
 static void trade(struct world *w)
 {
     char body[400];
-    char ts[32];
     struct sim_http_resp resp;
     memset(&resp, 0, sizeof resp);
     buf_init(&resp.body, 1 << 20);
-    snprintf(ts, sizeof ts, "%lld", (long long)(w->wall / NS_PER_MS));
     snprintf(body, sizeof body,
              "{\"ticker\":\"%s\",\"side\":\"%s\",\"count\":\"2.00\",\"price\":\"0.%s\","
              "\"time_in_force\":\"good_till_canceled\",\"self_trade_prevention_type\":\"maker\"}",
@@ -180,7 +143,7 @@ static void trade(struct world *w)
     struct sim_http_req req = {.method = TEXT("POST"),
                                .path = TEXT("/trade-api/v2/portfolio/events/orders"),
                                .query = {"", 0},
-                               .auth = {TEXT(KEY), text_of(ts), TEXT("s")},
+                               .auth = auth_of(KEY, w->wall),
                                .body = text_of(body),
                                .content_type = TEXT("application/json")};
     sim_http(w->sim, &req, w->wall, w->now, &resp);
@@ -203,14 +166,9 @@ static void happen(struct world *w, const char *line)
 {
     struct reader *r = &w->readers[w->current];
     switch (line[1]) {
-    case 'T': {
-        long ms = strtol(line + 2, NULL, 10);
-        ms = ms < 0 ? 0 : ms > 2000 ? 2000 : ms;
-        w->wall += ms * NS_PER_MS;
-        w->now += ms * NS_PER_MS;
-        sim_tick(w->sim, w->wall, w->now);
+    case 'T':
+        pass_time(w->sim, line + 2, &w->wall, &w->now);
         break;
-    }
     case 'C':
         w->current = (size_t)strtoul(line + 2, NULL, 10) % CONNS;
         if (w->readers[w->current].conn == NULL) {
@@ -266,17 +224,6 @@ static void one_line(struct world *w, struct text line)
     }
 }
 
-static struct text next_line(const char **s, size_t *size)
-{
-    const char *end = memchr(*s, '\n', *size);
-    size_t n = end != NULL ? (size_t)(end - *s) : *size;
-    struct text line = {*s, n};
-    n += end != NULL;
-    *s += n;
-    *size -= n;
-    return line;
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *const keys[] = {KEY};
@@ -284,7 +231,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct world w = {.wall = WALL, .now = NS_PER_SEC};
     struct sim_config c = sim_config_default();
     struct sim_out out = {.self = &w, .send = take_frame, .close = take_close};
-    struct sim_verifier v = {NULL, verify, known};
     char rules[16];
     if (size > 2 && s[0] == '!' && s[1] == 'R' &&
         text_copy(rules, sizeof rules, next_line(&s, &size))) {
@@ -297,7 +243,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     c.key_ids = keys;
     c.n_keys = 1;
     c.write_capacity = c.write_rate = 1000000;
-    ensure(sim_create(&c, &out, &v, w.wall, w.now, &w.sim, NULL) == ST_OK);
+    ensure(sim_create(&c, &out, &anybody, w.wall, w.now, &w.sim, NULL) == ST_OK);
     connect_reader(&w, &w.readers[0]);
     while (size > 0) {
         struct text line = next_line(&s, &size);
@@ -310,14 +256,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             sim_ws_close(w.sim, w.readers[i].conn);
         }
     }
-    struct buf b = {.max = (size_t)64 << 20};
-    sim_dump(w.sim, &b);
-    json_t *d = json_loadb(b.p, b.n, JSON_REJECT_DUPLICATES, NULL);
-    ensure(d != NULL);
+    json_t *d = dump_of(w.sim);
     json_t *n = json_object_get(json_object_get(d, "counters"), "connections");
     ensure(json_is_integer(n) && json_integer_value(n) == 0);
     json_decref(d);
-    buf_finish(&b);
     sim_destroy(w.sim);
     return 0;
 }
