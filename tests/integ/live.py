@@ -9,13 +9,10 @@ import base64
 import json
 import os
 import random
-import signal
-import socket
 import sqlite3
 import ssl
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import urllib.error
@@ -24,53 +21,8 @@ import urllib.request
 import uuid
 from decimal import Decimal
 
-root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(0, os.path.join(root, "tests"))
-import replayed
-import schema
-
-binary, replayer, scenario = sys.argv[1:4]
-shared = os.environ.get("DELTAFLOW_SHARED") or "../shared"
-must_have = bool(os.environ.get("DELTAFLOW_SHARED"))
-slow = float(os.environ.get("TEST_SLOW", "1"))  # sanitizers
-
-passed = 0
-failed = 0
-
-
-def check(claim, ok, detail=""):
-    global passed, failed
-    if ok:
-        passed += 1
-    else:
-        failed += 1
-    print(("ok      " if ok else "FAILED  ") + claim + ("" if ok else f": {detail}"), flush=True)
-
-
-def shared_file(name):
-    path = os.path.join(shared, name)
-    if os.path.exists(path):
-        return path
-    if must_have:
-        sys.exit(f"FAILED: DELTAFLOW_SHARED is set, but {path} is not there")
-    print(f"skipped: shared data {path} is not here")
-    sys.exit(77)
-
-
-def admin(state, **action):
-    """One action over the simulator's admin socket; its reply."""
-    token = open(f"{state}/admin.token").read().strip()
-    with socket.socket(socket.AF_UNIX) as s:
-        s.settimeout(30)
-        s.connect(f"{state}/admin.sock")
-        s.sendall(json.dumps({"token": token, **action}).encode() + b"\n")
-        data = b""
-        while not data.endswith(b"\n"):
-            part = s.recv(1 << 20)
-            if not part:
-                break
-            data += part
-    return json.loads(data)
+import both
+from both import amount, binary, check, check_replay, root, shared_file, slow
 
 
 def signed(ready, method, path, body):
@@ -98,52 +50,40 @@ class Live:
     def __init__(self, folder, sim_args, run_args, run_seconds, kills=(), events=(), before_last=()):
         self.folder = folder
         p = lambda name: os.path.join(folder, name)
-        self.ready, self.dump_path, self.summary_path, self.db = p("ready.json"), p("dump.json"), p("summary.json"), p("run.db")
-        env = dict(os.environ, HOME=folder, XDG_CONFIG_HOME=p("config"))
-        sim_log = open(p("sim.log"), "w")
+        self.summary_path, self.db = p("summary.json"), p("run.db")
+        env = both.environment(folder)
         run_log = open(p("run.log"), "w")
-        self.sim = subprocess.Popen(
-            [binary, "sim", "--ready-file", self.ready, "--state-dir", p("sim"), "--dump", self.dump_path, *sim_args],
-            stdout=sim_log, stderr=sim_log, env=env)
+        self.sim = both.Sim(folder, *sim_args)
         try:
-            self.wait_ready()
-            command = [binary, "run", "--exchange", self.ready, "--store-path", self.db, "--orders-journal", p("journal"),
+            command = [binary, "run", "--exchange", self.sim.ready, "--store-path", self.db, "--orders-journal", p("journal"),
                        "--run-summary-json", self.summary_path, *run_args]
             self.killed = [self.run_and_kill(command, seconds, run_log, env) for seconds in kills]
-            self.act(p("sim"), before_last)
-            threading.Thread(target=self.act, args=(p("sim"), events), daemon=True).start()
+            self.act(before_last)
+            threading.Thread(target=self.act, args=(events,), daemon=True).start()
             self.run = subprocess.run([*command, "--run-duration-s", str(run_seconds)],
                                       stdout=run_log, stderr=run_log, env=env, timeout=300)
         finally:
-            self.sim.send_signal(signal.SIGTERM)
-            try:
-                self.sim_code = self.sim.wait(60)
-            except subprocess.TimeoutExpired:
-                self.sim.kill()
-                self.sim_code = self.sim.wait()
-        if self.run.returncode != 0 or self.sim_code != 0:
+            sim_code = self.sim.stop()
+        if self.run.returncode != 0 or sim_code != 0:
             for name in ("sim.log", "run.log"):
                 sys.stdout.write(f"--- {name}\n" + open(p(name)).read()[-6000:])
         check("run ends with exit status 0", self.run.returncode == 0, self.run.returncode)
-        check("sim ends with exit status 0", self.sim_code == 0, self.sim_code)
-        if failed:
-            sys.exit(1)
+        check("sim ends with exit status 0", sim_code == 0, sim_code)
+        both.end_if_failed()
         self.summary = json.load(open(self.summary_path))
-        self.dump = json.load(open(self.dump_path))
+        self.dump = self.sim.dump()
         self.con = sqlite3.connect(self.db)
-        for name, value in (("run-summary", self.summary), ("sim-dump", self.dump), ("ready", json.load(open(self.ready)))):
-            wrong = schema.check(value, os.path.join(root, f"docs/schemas/{name}.json"))
-            check(f"{name} fits its schema", not wrong, wrong[:5])
+        both.check_schemas(run_summary=self.summary, sim_dump=self.dump, ready=json.load(open(self.sim.ready)))
 
-    def act(self, state, events):
+    def act(self, events):
         began = time.time()
         for at, action in events:
-            time.sleep(max(0, began + at * max(1, slow) - time.time()))
+            time.sleep(max(0, began + at * slow - time.time()))
             if callable(action):
-                reply = action(self.ready)
+                reply = action(self.sim.ready)
                 check("the exchange takes what was sent by hand", "error" not in reply, reply)
                 continue
-            reply = admin(state, **{k: json.load(open(self.ready))["key_id"] if v == "OUR KEY" else v for k, v in action.items()})
+            reply = self.sim.do(**{k: json.load(open(self.sim.ready))["key_id"] if v == "OUR KEY" else v for k, v in action.items()})
             if not reply.get("ok", True) or "error" in reply:
                 check(f"the exchange does as told: {action['do']}", False, reply)
 
@@ -167,14 +107,6 @@ class Live:
                                    (run.pid,)).fetchone()[0] > 0
         except sqlite3.Error:
             return False  # it has not made its tables yet
-
-    def wait_ready(self):
-        end = time.time() + 60
-        while not os.path.exists(self.ready):
-            if self.sim.poll() is not None or time.time() > end:
-                sys.stdout.write(open(os.path.join(self.folder, "sim.log")).read())
-                raise RuntimeError("the simulator does not get ready")
-            time.sleep(0.02)
 
     def start_cash(self):
         last = "(select max(id) from session)"
@@ -224,10 +156,6 @@ def check_messages(live, faults=False):
     if not faults:
         check("seq has no hole in any subscription, so nothing is missing", jumps == 0, jumps)
     check("nothing was lost on the way to the disk", s["store"]["lost"] == 0 and s["not_taken"] == 0, s["store"])
-
-
-def amount(v):
-    return Decimal(v).quantize(Decimal("0.000001"))
 
 
 def money_of(positions):
@@ -290,12 +218,6 @@ def check_orders(live):
     check("nothing of ours rests after the stop", not [t for t in theirs.values() if t[2] == "resting"])
 
 
-def check_replay(live):
-    wrong, line = replayed.compare(replayer, live.db)
-    check("the recorded session gives the same decisions and orders, bit for bit", not wrong, wrong)
-    print("        " + line)
-
-
 def units(text, decimals):
     return int(Decimal(text).scaleb(decimals))
 
@@ -341,15 +263,15 @@ def capture_hold(folder):
     check(f"the database holds the recording's {len(theirs)} messages in order", diff is None and len(theirs) - len(ours) in (0, 1),
           (len(ours), len(theirs), diff, diff is not None and (ours[diff - 1:diff + 2], theirs[diff - 1:diff + 2])))
     check("a run without trading opens no private session", live.summary["gateway"]["requests"] == 0)
-    check_replay(live)
+    check_replay(live.db)
 
 
 def capture_ppo(folder):
     """A recorded market, traded by a model of the prototype."""
     capture = shared_file("data/kalshi/ws/gold15m/KXGOLD15M-26AUG101900-00.jsonl.zst")
     model = shared_file("data/models/real-no-licence/kalshiflow_session12_sb3_2.7.1.zip")
-    seconds = int(14 * max(1, slow))
-    live = Live(folder, ["--capture", capture, "--speed", str(40 / max(1, slow)), "--tier", "premier", "--pause-after", str(seconds - 4)],
+    seconds = int(14 * slow)
+    live = Live(folder, ["--capture", capture, "--speed", str(40 / slow), "--tier", "premier", "--pause-after", str(seconds - 4)],
                 ["--policy-kind", "ppo", "--policy-model", model, "--features-mirror", "99",
                  "--features-zero-order-features", "--policy-sample"], seconds)
     everything(live)
@@ -385,7 +307,7 @@ def passive_shorts(folder):
 def scenario_file(folder, actions):
     path = os.path.join(folder, "scenario.json")
     with open(path, "w") as f:
-        json.dump({"actions": [dict(at=f"{at * max(1, slow)}s", **action) for at, action in actions]}, f)
+        json.dump({"actions": [dict(at=f"{at * slow:g}s", **action) for at, action in actions]}, f)
     return ["--scenario", path]
 
 
@@ -393,13 +315,13 @@ def fees(folder):
     """Maker fees at half the rate; while it runs an event's override comes, changes and ends."""
     event = "KXSIM1-S16"
     override = lambda at, **fee: (at, {"do": "fee_override", "event": event, **fee})
-    live = Live(folder, ["--markets", "4", "--seed", "16", "--rate", "800", "--tier", "premier", "--pause-after", str(11 * max(1, slow)),
+    live = Live(folder, ["--markets", "4", "--seed", "16", "--rate", "800", "--tier", "premier", "--pause-after", str(int(11 * slow)),
                          "--fee-type", "quadratic_with_maker_fees", "--fee-multiplier", "0.5",
                          *scenario_file(folder, [override(0), override(4, fee_type="quadratic", fee_multiplier=2),
                                                  override(6, fee_type="quadratic_with_maker_fees", fee_multiplier=0.035),
                                                  override(8)])],
                 ["--policy-kind", "random", "--policy-seed", "6", "--orders-pricing", "mid", "--orders-allow-short"],
-                int(14 * max(1, slow)))
+                int(14 * slow))
     rules = {r[:2] for r in live.q("select fee_type, fee_mult_micros from market where source = 3")}
     check("the series' fees were asked for, and each override was heard of",
           rules == {(1, 500000), (0, 2000000), (1, 35000)}, rules)
@@ -435,11 +357,11 @@ def settled(folder):
             *[(7, settlement(t, "scalar", value=v)) for t, v in values.items()]]
     events = [(at, action) for at, actions in ends for action in actions] + orders
     events += [(3, {"do": "deposit", "user": "OUR KEY", "amount": "25.50"}), (9, {"do": "deposit", "user": "OUR KEY", "amount": "-10.25"})]
-    live = Live(folder, ["--markets", "5", "--seed", "17", "--rate", "800", "--tier", "premier", "--pause-after", str(11 * max(1, slow)),
+    live = Live(folder, ["--markets", "5", "--seed", "17", "--rate", "800", "--tier", "premier", "--pause-after", str(int(11 * slow)),
                          "--fee-type", "quadratic_with_maker_fees"],
                 ["--policy-kind", "random", "--policy-seed", "6", "--orders-allow-short", "--orders-count", "2.53", "--orders-sweep-s", "2",
                  "--feed-markets", ",".join([*m, *values])],
-                int(20 * max(1, slow)), events=sorted(events, key=lambda e: e[0]),
+                int(20 * slow), events=sorted(events, key=lambda e: e[0]),
                 before_last=create)
     rows = check_settled(live, {m[0]: "1", m[1]: "0", m[2]: "1", m[3]: "0", **values})
     check("in whole cents", all(Decimal(v[2]) % Decimal("0.01") == 0 for v in rows.values()), rows)
@@ -453,15 +375,15 @@ def settled_unheard(folder):
     m = [f"KXSIM1-S20-M0{i}" for i in range(1, 7)]
     events = [(4, {"do": "fault", "fault": "drop", "for": 2})]
     events += [(4.5, a) for t, r in ((m[0], "yes"), (m[1], "no"), (m[2], "yes"), (m[3], "no")) for a in settlement(t, r)]
-    live = Live(folder, ["--markets", "6", "--seed", "20", "--rate", "800", "--tier", "premier", "--pause-after", str(10 * max(1, slow))],
+    live = Live(folder, ["--markets", "6", "--seed", "20", "--rate", "800", "--tier", "premier", "--pause-after", str(int(10 * slow))],
                 ["--policy-kind", "random", "--policy-seed", "3", "--orders-allow-short", "--orders-sweep-s", "2"],
-                int(20 * max(1, slow)), events=events)
+                int(20 * slow), events=events)
     check("messages were lost", live.dump["counters"]["faults"]["drop"] > 0, live.dump["counters"]["faults"])
     heard = {t for (t,) in live.q("select distinct ticker from market where source = 3 and status = 6")}
     rows = check_settled(live, {m[0]: "1", m[1]: "0", m[2]: "1", m[3]: "0"})
     check("the feed heard of none of these", not heard & set(rows), heard)
     check_account(live)
-    check_replay(live)
+    check_replay(live.db)
 
 
 def by_hand(folder):
@@ -472,8 +394,8 @@ def by_hand(folder):
         "client_order_id": str(uuid.uuid4())})
     move = lambda ready: signed(ready, "POST", "/portfolio/subaccounts/transfer", {
         "client_transfer_id": str(uuid.uuid4()), "from_subaccount": 0, "to_subaccount": 1, "amount_cents": 5000})
-    live = Live(folder, ["--markets", "4", "--seed", "19", "--rate", "600", "--tier", "premier", "--pause-after", str(10 * max(1, slow))],
-                ["--policy-kind", "random", "--policy-seed", "6", "--orders-sweep-s", "1"], int(17 * max(1, slow)),
+    live = Live(folder, ["--markets", "4", "--seed", "19", "--rate", "600", "--tier", "premier", "--pause-after", str(int(10 * slow))],
+                ["--policy-kind", "random", "--policy-seed", "6", "--orders-sweep-s", "1"], int(17 * slow),
                 events=[(2, order(m[0], "0.0100", "good_till_canceled")), (4, order(m[1], "0.9900", "immediate_or_cancel")),
                         (5, lambda ready: signed(ready, "POST", "/portfolio/subaccounts", {})), (6, move)])
     check_account(live, adopted_cash=["-50"])
@@ -486,17 +408,17 @@ def by_hand(folder):
     check("noted once, in its market", notes == [(m[0], "5.00", "0.00")], notes)
     check("the fills of the other are counted, and are shown as not ours", report["fills_of_others"] > 0
           and live.one("select count(*) from fills where order_number = 0") == report["fills_of_others"], report)
-    check_replay(live)
+    check_replay(live.db)
 
 
 def settled_away(folder):
     """Markets pay while nobody runs."""
     m = [f"KXSIM1-S18-M0{i}" for i in range(1, 7)]
     away = [(0, a) for t, r in ((m[0], "yes"), (m[1], "no"), (m[2], "yes")) for a in settlement(t, r)]
-    live = Live(folder, ["--markets", "6", "--seed", "18", "--rate", "800", "--tier", "premier", "--pause-after", str(15 * max(1, slow))],
+    live = Live(folder, ["--markets", "6", "--seed", "18", "--rate", "800", "--tier", "premier", "--pause-after", str(int(15 * slow))],
                 ["--policy-kind", "random", "--policy-seed", "3", "--orders-allow-short", "--orders-sweep-s", "2",
                  "--orders-clock-window-ms", "2000"],
-                int(16 * max(1, slow)), kills=(3,), before_last=away)
+                int(16 * slow), kills=(3,), before_last=away)
     last_session(live)
     check_books(live)
     check_account(live, check_crashed_orders(live))
@@ -512,7 +434,7 @@ def faults(folder):
         args += ["--fault", f]
     live = Live(folder, ["--markets", "6", "--seed", "13", "--rate", "600", "--tier", "premier", "--pause-after", "15", *args],
                 ["--policy-kind", "random", "--policy-seed", "7", "--exchange-request-timeout-ms", "1000",
-                 "--orders-clock-window-ms", "2000", "--risk-unknown-halt", "0"], int(24 * max(1, slow)))
+                 "--orders-clock-window-ms", "2000", "--risk-unknown-halt", "0"], int(24 * slow))
     counted = live.dump["counters"]["faults"]
     for f in FAULTS:
         name = f.split("@")[0]
@@ -563,7 +485,7 @@ def crash_restart(folder):
     live = Live(folder, ["--markets", "6", "--seed", "15", "--rate", "600", "--tier", "premier", "--pause-after", "26",
                          *(a for f in faults for a in ("--fault", f))],
                 ["--policy-kind", "random", "--policy-seed", "9", "--orders-pricing", "mid", "--exchange-request-timeout-ms", "1000",
-                 "--orders-clock-window-ms", "2000"], int(24 * max(1, slow)), kills=(1, 2, 0.3, 1))
+                 "--orders-clock-window-ms", "2000"], int(24 * slow), kills=(1, 2, 0.3, 1))
     last_session(live)
     s = live.summary
     check("the last session sent orders, after reading what was left", s["orders"] > 0, s["verdicts"])
@@ -579,22 +501,16 @@ class Killed:
 
     def __init__(self, folder, rng, sim_args, run_args):
         p = lambda name: os.path.join(folder, name)
-        self.rng, self.ready, self.state, self.db, self.summary_path = rng, p("ready.json"), p("sim"), p("run.db"), p("summary.json")
-        self.env = dict(os.environ, HOME=folder, XDG_CONFIG_HOME=p("config"))
+        self.rng, self.db, self.summary_path = rng, p("run.db"), p("summary.json")
+        self.env = both.environment(folder)
         self.log = open(p("run.log"), "w")
-        self.sim = subprocess.Popen([binary, "sim", "--ready-file", self.ready, "--state-dir", self.state, *sim_args],
-                                    stdout=open(p("sim.log"), "w"), stderr=subprocess.STDOUT, env=self.env)
-        self.command = [binary, "run", "--exchange", self.ready, "--store-path", self.db, "--orders-journal", p("journal"),
+        self.sim = both.Sim(folder, *sim_args)
+        self.command = [binary, "run", "--exchange", self.sim.ready, "--store-path", self.db, "--orders-journal", p("journal"),
                         "--run-summary-json", self.summary_path, *run_args]
-        end = time.time() + 60
-        while not os.path.exists(self.ready):
-            if self.sim.poll() is not None or time.time() > end:
-                raise RuntimeError("the simulator does not get ready")
-            time.sleep(0.02)
         self.kills, self.resting_at_kill = 0, 0
 
     def do(self, **action):
-        return admin(self.state, **action)
+        return self.sim.do(**action)
 
     def pricing(self):
         return ["--orders-pricing", self.rng.choice(["mid", "passive", "aggressive", "aggressive"])]
@@ -663,8 +579,7 @@ def kill_restart(folder):
                 wrong.append((i, differs[:3]))
         dump = k.do(do="dump")["state"]
     finally:
-        k.sim.send_signal(signal.SIGTERM)
-        k.sim.wait(60)
+        k.sim.stop()
     if codes:
         sys.stdout.write(open(k.log.name).read()[-3000:])
     check("each run lived until it was killed", not dead, dead)
@@ -693,14 +608,8 @@ def everything(live, faults=False, adopted_cash=()):
     check_messages(live, faults)
     check_orders(live)
     check_account(live, adopted_cash=adopted_cash)
-    check_replay(live)
+    check_replay(live.db)
 
 
-with tempfile.TemporaryDirectory(prefix="deltaflow-") as folder:
-    keep = os.environ.get("TEST_KEEP")
-    if keep:
-        folder = keep
-        os.makedirs(folder, exist_ok=True)
-    {f.__name__: f for f in (capture_hold, capture_ppo, generated_random, recorded, own_thread, passive_shorts, fees, settled, settled_away, settled_unheard, by_hand, faults, crash_restart, kill_restart)}[scenario](folder)
-print(f"{passed} passed, {failed} failed")
-sys.exit(1 if failed else 0)
+both.main(capture_hold, capture_ppo, generated_random, recorded, own_thread, passive_shorts, fees, settled, settled_away, settled_unheard,
+          by_hand, faults, crash_restart, kill_restart)

@@ -8,47 +8,17 @@ that the recorded session gives the same decisions and orders again, bit for bit
 import json
 import os
 import re
-import signal
 import socket
 import sqlite3
 import subprocess
-import sys
-import tempfile
 import threading
 import time
 from decimal import Decimal
 
-root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(0, os.path.join(root, "tests"))
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import replayed
-import schema
+import both
+from both import amount, binary, check, shared_file, slow
 
-binary, replayer, scenario = sys.argv[1:4]
-shared = os.environ.get("DELTAFLOW_SHARED") or "../shared"
-must_have = bool(os.environ.get("DELTAFLOW_SHARED"))
-slow = max(1.0, float(os.environ.get("TEST_SLOW", "1")))  # sanitizers
-
-passed = 0
-failed = 0
 PRIVATE = ("fill", "user_orders", "market_positions", "order_group_updates")
-
-
-def check(claim, ok, detail=""):
-    global passed, failed
-    passed += bool(ok)
-    failed += not ok
-    print(("ok      " if ok else "FAILED  ") + claim + ("" if ok else f": {detail}"), flush=True)
-
-
-def shared_file(name):
-    path = os.path.join(shared, name)
-    if os.path.exists(path):
-        return path
-    if must_have:
-        sys.exit(f"FAILED: DELTAFLOW_SHARED is set, but {path} is not there")
-    print(f"skipped: shared data {path} is not here")
-    sys.exit(77)
 
 
 class Relay:
@@ -115,48 +85,34 @@ class Paper:
     def __init__(self, folder, sim_args, run_args, run_seconds, paper=True, relayed=False):
         self.folder = folder
         p = lambda name: os.path.join(folder, name)
-        self.env = dict(os.environ, HOME=folder, XDG_CONFIG_HOME=p("config"), XDG_STATE_HOME=p("state"), XDG_DATA_HOME=p("data"))
-        logs = [open(p(n), "w") for n in ("sim.log", "run.log")]
-        self.ready = p("ready.json")
-        self.sim = subprocess.Popen([binary, "sim", "--ready-file", self.ready, "--state-dir", p("sim"), "--dump", p("dump.json"),
-                                     *sim_args], stdout=logs[0], stderr=logs[0], env=self.env)
+        self.sim = both.Sim(folder, *sim_args)
         self.relay = None
         self.ports, self.threads = set(), set()
         try:
-            self.wait_ready()
-            if relayed:
-                self.through_relay()
-            command = [binary, "run", "--exchange", self.ready, "--store-path", p("run.db"), "--orders-journal", p("real.journal"),
+            ready = self.through_relay() if relayed else self.sim.ready
+            command = [binary, "run", "--exchange", ready, "--store-path", p("run.db"), "--orders-journal", p("real.journal"),
                        "--paper-journal", p("paper.journal"), "--run-summary-json", p("summary.json"),
                        "--run-duration-s", str(run_seconds), *(["--paper"] if paper else []), *run_args]
             self.begun = time.monotonic()
-            self.run = subprocess.Popen(command, stdout=logs[1], stderr=logs[1], env=self.env)
+            with open(p("run.log"), "w") as log:
+                self.run = subprocess.Popen(command, stdout=log, stderr=log, env=both.environment(folder))
             while self.run.poll() is None and time.monotonic() - self.begun < 300:
                 self.look()
                 time.sleep(0.25)
             self.run.kill()
             self.run.wait()
         finally:
-            self.sim.send_signal(signal.SIGTERM)
-            try:
-                self.sim.wait(60)
-            except subprocess.TimeoutExpired:
-                self.sim.kill()
-                self.sim.wait()
+            sim_code = self.sim.stop()
         self.log = open(p("run.log")).read()
-        if self.run.returncode != 0 or self.sim.returncode != 0:
-            print(open(p("sim.log")).read()[-4000:], self.log[-6000:])
-        check("run and sim end with exit status 0", (self.run.returncode, self.sim.returncode) == (0, 0),
-              (self.run.returncode, self.sim.returncode))
-        if failed:
-            sys.exit(1)
+        if self.run.returncode != 0 or sim_code != 0:
+            print(self.sim.log()[-4000:], self.log[-6000:])
+        check("run and sim end with exit status 0", (self.run.returncode, sim_code) == (0, 0), (self.run.returncode, sim_code))
+        both.end_if_failed()
         self.summary = json.load(open(p("summary.json")))
-        self.dump = json.load(open(p("dump.json")))
+        self.dump = self.sim.dump()
         self.db = p("run.db")
         self.con = sqlite3.connect(self.db)
-        for name, value in (("run-summary", self.summary), ("sim-dump", self.dump)):
-            wrong = schema.check(value, os.path.join(root, f"docs/schemas/{name}.json"))
-            check(f"{name} fits its schema", not wrong, wrong[:5])
+        both.check_schemas(run_summary=self.summary, sim_dump=self.dump)
 
     def look(self):
         try:
@@ -165,28 +121,20 @@ class Paper:
         except OSError:
             pass  # it has ended
 
-    def wait_ready(self):
-        end = time.time() + 60
-        while not os.path.exists(self.ready):
-            if self.sim.poll() is not None or time.time() > end:
-                sys.exit("the simulator does not get ready: " + open(os.path.join(self.folder, "sim.log")).read())
-            time.sleep(0.02)
-
     def through_relay(self):
-        ready = json.load(open(self.ready))
+        """Path of a ready file that leads through the relay."""
+        ready = json.load(open(self.sim.ready))
         port = int(ready["rest_url"].split(":")[2].split("/")[0])
         self.relay = Relay(port)
         for key in ("rest_url", "ws_url"):
             ready[key] = ready[key].replace(f":{port}/", f":{self.relay.port}/")
-        self.ready = os.path.join(self.folder, "relayed.json")
-        json.dump(ready, open(self.ready, "w"))
+        path = os.path.join(self.folder, "relayed.json")
+        with open(path, "w") as f:
+            json.dump(ready, f)
+        return path
 
     def q(self, sql):
         return self.con.execute(sql).fetchall()
-
-
-def amount(v):
-    return Decimal(v).quantize(Decimal("0.000001"))
 
 
 def check_nothing_was_sent(r):
@@ -266,12 +214,6 @@ def check_books_add_up(r, settled=False, overloaded=False):
     check("the books that the policy saw are the exchange's", not wrong, wrong)
 
 
-def check_replay(r):
-    wrong, line = replayed.compare(replayer, r.db)
-    check("the recorded session gives the same decisions and orders, bit for bit", not wrong, wrong)
-    print("        " + line)
-
-
 GENERATED = ["--markets", "6", "--rate", "800", "--fee-type", "quadratic_with_maker_fees"]
 RANDOM = ["--policy-kind", "random", "--orders-pricing", "mid"]
 
@@ -289,7 +231,7 @@ def generated(folder):
     check_fees(r, taker=Decimal("0.07"), maker=Decimal("0.0175"))
     check("the relay saw the start", r.relay.between(r.begun, begin) > 1000)
     check_books_add_up(r)
-    check_replay(r)
+    both.check_replay(r.db)
 
 
 def control(folder):
@@ -317,7 +259,7 @@ def own_thread(folder):
     check("no series was asked for, as it was told", r.dump["counters"]["requests"]["GET"]["series"] == 0, r.dump["counters"]["requests"]["GET"])
     check_fees(r, taker=Decimal("0.035"), maker=Decimal(0))
     check("resting orders were filled", r.summary["paper"]["maker_fills"] > 0, r.summary["paper"])
-    check_replay(r)
+    both.check_replay(r.db)
 
 
 def faults(folder):
@@ -327,7 +269,7 @@ def faults(folder):
     check_nothing_was_sent(r)
     check("the gap was seen and the connection came back", r.summary["gaps"] > 0 and r.summary["reconnects"] + r.dump["counters"]["faults"]["cut"] > 0)
     check_books_add_up(r)
-    check_replay(r)
+    both.check_replay(r.db)
 
 
 def overload(folder):
@@ -339,20 +281,15 @@ def overload(folder):
     check("snapshots were asked for and came", r.summary["repairs"] > 0 and not [m for m in r.summary["markets"] if m["stale"]], r.summary["repairs"])
     check_nothing_was_sent(r)
     check_books_add_up(r, overloaded=True)
-    check_replay(r)
+    both.check_replay(r.db)
 
 
 def crash(folder):
     """Killed while orders rest: the next paper run begins anew and does not wait for what can never be settled."""
     p = lambda name: os.path.join(folder, name)
-    env = dict(os.environ, HOME=folder, XDG_STATE_HOME=p("state"))
-    log = open(p("sim.log"), "w")
-    sim = subprocess.Popen([binary, "sim", "--ready-file", p("ready.json"), "--state-dir", p("sim"), "--dump", p("dump.json"), *GENERATED,
-                            "--seed", "24"], stdout=log, stderr=log, env=env)
+    env = both.environment(folder)
+    sim = both.Sim(folder, *GENERATED, "--seed", "24")
     try:
-        end = time.time() + 60
-        while not os.path.exists(p("ready.json")) and time.time() < end:
-            time.sleep(0.02)
         command = [binary, "run", "--paper", "--exchange", p("ready.json"), "--store-path", p("run.db"), "--paper-journal", p("paper.journal"),
                    "--run-summary-json", p("summary.json"), "--policy-kind", "random", "--orders-pricing", "passive", "--policy-seed", "8"]
         with open(p("run.log"), "w") as log2:
@@ -363,8 +300,7 @@ def crash(folder):
             begun = time.monotonic()
             second = subprocess.run([*command, "--run-duration-s", "6"], stdout=log2, stderr=log2, env=env, timeout=200)
     finally:
-        sim.send_signal(signal.SIGTERM)
-        sim.wait(60)
+        sim.stop()
     text = open(p("run.log")).read()
     check("the second run ends with exit status 0", second.returncode == 0, text[-3000:])
     check("the first run was killed with open orders, and the second found them in the journal",
@@ -372,7 +308,7 @@ def crash(folder):
     s = json.load(open(p("summary.json")))
     check("the second traded within its 6 s", s["paper"]["orders"] > 0 and time.monotonic() - begun < 60 * slow, s["paper"])
     check("with a new account", amount(s["paper"]["balance"]) == 10000 and s["order_detail"]["resolved_absent"] == 0, s["order_detail"])
-    dump = json.load(open(p("dump.json")))
+    dump = sim.dump()
     check("and nothing was ever sent", sum(dump["counters"]["requests"]["POST"].values()) + sum(dump["counters"]["requests"]["DELETE"].values()) == 0)
 
 
@@ -396,21 +332,14 @@ def refused(folder):
 def wrong_key(folder):
     """Nothing private is read at the start, so a wrong key shows at the WebSocket: one clear message, exit status 5."""
     p = lambda name: os.path.join(folder, name)
-    env = dict(os.environ, HOME=folder)
-    with open(p("sim.log"), "w") as log:
-        sim = subprocess.Popen([binary, "sim", "--ready-file", p("ready.json"), "--state-dir", p("sim"), *GENERATED, "--seed", "25"],
-                               stdout=log, stderr=log, env=env)
+    sim = both.Sim(folder, *GENERATED, "--seed", "25")
     try:
-        end = time.time() + 60
-        while not os.path.exists(p("ready.json")) and time.time() < end:
-            time.sleep(0.02)
         run = subprocess.run([binary, "run", "--paper", "--exchange", p("ready.json"), "--key-id", "11111111-2222-4333-8444-555555555555",
                               "--store-path", p("run.db"), "--paper-journal", p("journal"), "--policy-kind", "random", "--run-duration-s", "60",
                               "--feed-reconnect-min-ms", "100", "--feed-reconnect-max-ms", "300"],
-                             capture_output=True, text=True, env=env, timeout=120)
+                             capture_output=True, text=True, env=both.environment(folder), timeout=120)
     finally:
-        sim.send_signal(signal.SIGTERM)
-        sim.wait(60)
+        sim.stop()
     check("a key that the exchange does not know ends the run with exit status 5", run.returncode == 5, (run.returncode, run.stderr[-2000:]))
     check("and a message that says what to check", "refuses the connection: HTTP 401. Check exchange.key_id" in run.stderr, run.stderr[-2000:])
 
@@ -429,14 +358,7 @@ def capture(folder):
     paid = amount(p["cash"]) - cash
     held = sum(positions.values(), Decimal(0))
     check(f"the settlement paid {paid} for a position of {held}", paid in ((max(held, Decimal(0)), max(-held, Decimal(0)))), (paid, positions, value))
-    check_replay(r)
+    both.check_replay(r.db)
 
 
-with tempfile.TemporaryDirectory(prefix="deltaflow-") as folder:
-    keep = os.environ.get("TEST_KEEP")
-    if keep:
-        folder = keep
-        os.makedirs(folder, exist_ok=True)
-    {f.__name__: f for f in (generated, control, own_thread, faults, overload, crash, refused, wrong_key, capture)}[scenario](folder)
-print(f"{passed} passed, {failed} failed")
-sys.exit(1 if failed else 0)
+both.main(generated, control, own_thread, faults, overload, crash, refused, wrong_key, capture)

@@ -1,0 +1,135 @@
+"""both.py - what the tests with real binaries share: claims that are counted, shared data, starting and stopping `sim`.
+
+Arguments of such a test: DELTAFLOW REPLAY SCENARIO.
+"""
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from decimal import Decimal
+
+root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(root, "tests"))
+import replayed
+import schema
+
+binary, replayer, scenario = sys.argv[1:4]
+shared = os.environ.get("DELTAFLOW_SHARED") or "../shared"
+must_have = bool(os.environ.get("DELTAFLOW_SHARED"))
+slow = max(1.0, float(os.environ.get("TEST_SLOW", "1")))  # sanitizers
+
+passed = 0
+failed = 0
+
+
+def check(claim, ok, detail=""):
+    global passed, failed
+    passed += bool(ok)
+    failed += not ok
+    print(("ok      " if ok else "FAILED  ") + claim + ("" if ok else f": {detail}"), flush=True)
+
+
+def end_if_failed():
+    """Where what follows could not be looked at."""
+    if failed:
+        sys.exit(1)
+
+
+def shared_file(name):
+    path = os.path.join(shared, name)
+    if os.path.exists(path):
+        return path
+    if must_have:
+        sys.exit(f"FAILED: DELTAFLOW_SHARED is set, but {path} is not there")
+    print(f"skipped: shared data {path} is not here")
+    sys.exit(77)
+
+
+def amount(v):
+    return Decimal(v).quantize(Decimal("0.000001"))
+
+
+def environment(folder):
+    """No file outside folder is read or written."""
+    p = lambda name: os.path.join(folder, name)
+    return dict(os.environ, HOME=folder, XDG_CONFIG_HOME=p("config"), XDG_STATE_HOME=p("state"), XDG_DATA_HOME=p("data"))
+
+
+class Sim:
+    """`deltaflow sim` in a folder; it listens when this returns. Files: ready.json, dump.json, sim.log, sim/ (its state folder)."""
+
+    def __init__(self, folder, *args):
+        self.folder, self.ready, self.dump_path = folder, os.path.join(folder, "ready.json"), os.path.join(folder, "dump.json")
+        self.log_path, self.state = os.path.join(folder, "sim.log"), os.path.join(folder, "sim")
+        with open(self.log_path, "w") as log:
+            self.process = subprocess.Popen([binary, "sim", "--ready-file", self.ready, "--state-dir", self.state,
+                                             "--dump", self.dump_path, *args], stdout=log, stderr=log, env=environment(folder))
+        end = time.time() + 60
+        while not os.path.exists(self.ready):
+            if self.process.poll() is not None or time.time() > end:
+                self.stop()
+                sys.exit("the simulator does not get ready: " + self.log())
+            time.sleep(0.02)
+
+    def stop(self):
+        """Its exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(60)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return self.process.wait()
+
+    def do(self, **action):
+        """One action over the admin socket; its reply."""
+        with open(f"{self.state}/admin.token") as f:
+            token = f.read().strip()
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(30)
+            s.connect(f"{self.state}/admin.sock")
+            s.sendall(json.dumps({"token": token, **action}).encode() + b"\n")
+            data = b""
+            while not data.endswith(b"\n"):
+                part = s.recv(1 << 20)
+                if not part:
+                    break
+                data += part
+        return json.loads(data)
+
+    def log(self):
+        with open(self.log_path) as f:
+            return f.read()
+
+    def dump(self):
+        with open(self.dump_path) as f:
+            return json.load(f)
+
+
+def check_schemas(**values):
+    """run_summary=VALUE: it fits docs/schemas/run-summary.json."""
+    for name, value in values.items():
+        name = name.replace("_", "-")
+        wrong = schema.check(value, os.path.join(root, f"docs/schemas/{name}.json"))
+        check(f"{name} fits its schema", not wrong, wrong[:5])
+
+
+def check_replay(database):
+    wrong, line = replayed.compare(replayer, database)
+    check("the recorded session gives the same decisions and orders, bit for bit", not wrong, wrong)
+    print("        " + line)
+
+
+def main(*scenarios):
+    """Run the scenario of the command line, in a folder of its own or in $TEST_KEEP."""
+    with tempfile.TemporaryDirectory(prefix="deltaflow-") as folder:
+        keep = os.environ.get("TEST_KEEP")
+        if keep:
+            folder = keep
+            os.makedirs(folder, exist_ok=True)
+        {f.__name__: f for f in scenarios}[scenario](folder)
+    print(f"{passed} passed, {failed} failed")
+    sys.exit(1 if failed else 0)
