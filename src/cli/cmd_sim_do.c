@@ -2,7 +2,6 @@
  * cmd_sim_do.c - `deltaflow sim do`, `fault` and `status`: a running simulator is told, or asked.
  */
 #include <ctype.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -63,13 +62,13 @@ static const char fault_help[] =
     "  deltaflow sim fault restart state=false\n";
 
 struct options {
-    struct sim_place place;
-    bool json, help, list;
+    struct sim_common common;
+    bool list;
     long count;     /* 0: not given */
     double seconds; /* below 0: not given */
 };
 
-enum { OPT_DIR = 1, OPT_SOCKET, OPT_JSON, OPT_HELP, OPT_LIST, OPT_COUNT, OPT_FOR };
+enum { OPT_LIST = SIM_OPT_OWN, OPT_COUNT, OPT_FOR };
 
 static bool seconds_of(const char *text, double *ret)
 {
@@ -85,19 +84,10 @@ static bool seconds_of(const char *text, double *ret)
 static int take_option(const char *command, int c, char **argv, struct options *o)
 {
     char *end = NULL;
+    if (sim_take_option(c, &o->common)) {
+        return EXIT_DONE;
+    }
     switch (c) {
-    case OPT_DIR:
-        o->place.state_dir = optarg;
-        return EXIT_DONE;
-    case OPT_SOCKET:
-        o->place.admin_socket = optarg;
-        return EXIT_DONE;
-    case OPT_JSON:
-        o->json = true;
-        return EXIT_DONE;
-    case OPT_HELP:
-        o->help = true;
-        return EXIT_DONE;
     case OPT_LIST:
         o->list = true;
         return EXIT_DONE;
@@ -117,10 +107,7 @@ static int take_option(const char *command, int c, char **argv, struct options *
 
 static int parse(const char *command, bool fault, int argc, char **argv, struct options *o)
 {
-    static const struct option longs[] = {{"state-dir", required_argument, NULL, OPT_DIR},
-                                          {"admin-socket", required_argument, NULL, OPT_SOCKET},
-                                          {"json", no_argument, NULL, OPT_JSON},
-                                          {"help", no_argument, NULL, OPT_HELP},
+    static const struct option longs[] = {SIM_LONG_OPTIONS,
                                           {"list", no_argument, NULL, OPT_LIST},
                                           {"count", required_argument, NULL, OPT_COUNT},
                                           {"for", required_argument, NULL, OPT_FOR},
@@ -154,7 +141,7 @@ static int do_one(const struct options *o, const char *place, const char *text)
         json_decref(action);
         return code;
     }
-    int code = sim_ask(&o->place, "sim do", action, false, &reply);
+    int code = sim_ask(&o->common.place, "sim do", action, false, &reply);
     json_decref(action);
     if (code != EXIT_DONE) {
         return code;
@@ -192,7 +179,7 @@ int sim_cmd_do(int argc, char **argv)
     if (code != EXIT_DONE) {
         return code;
     }
-    if (o.help) {
+    if (o.common.help) {
         struct buf b;
         buf_init(&b, 1 << 20);
         buf_str(&b, do_help);
@@ -205,7 +192,7 @@ int sim_cmd_do(int argc, char **argv)
         return cli_usage("sim do", optind == argc ? "the action is missing"
                                                   : "one action only; put it into quotes");
     }
-    code = sim_place_find(&o.place, "sim do");
+    code = sim_place_find(&o.common.place, "sim do");
     if (code != EXIT_DONE) {
         return code;
     }
@@ -222,7 +209,7 @@ int sim_cmd_status(int argc, char **argv)
     if (code != EXIT_DONE) {
         return code;
     }
-    if (o.help) {
+    if (o.common.help) {
         fputs(status_help, stdout);
         return EXIT_DONE;
     }
@@ -230,13 +217,13 @@ int sim_cmd_status(int argc, char **argv)
         return cli_usage("sim status", "'%s' is not expected here", argv[optind]);
     }
     json_t *action = json_pack("{s:s}", "do", "status");
-    code = sim_place_find(&o.place, "sim status");
-    code = code == EXIT_DONE ? sim_ask_ok(&o.place, "sim status", action, &reply) : code;
+    code = sim_place_find(&o.common.place, "sim status");
+    code = code == EXIT_DONE ? sim_ask_ok(&o.common.place, "sim status", action, &reply) : code;
     json_decref(action);
     if (code != EXIT_DONE) {
         return code;
     }
-    if (o.json) {
+    if (o.common.json) {
         code = sim_print_json("sim status", reply);
     } else {
         const char *key;
@@ -307,7 +294,7 @@ int sim_cmd_fault(int argc, char **argv)
     if (code != EXIT_DONE) {
         return code;
     }
-    if (o.help) {
+    if (o.common.help) {
         fputs(fault_help, stdout);
         return EXIT_DONE;
     }
@@ -322,10 +309,10 @@ int sim_cmd_fault(int argc, char **argv)
     }
     json_t *action = json_object();
     code = fault_action(&o, argc, argv, action);
-    code = code == EXIT_DONE ? sim_place_find(&o.place, "sim fault") : code;
-    code = code == EXIT_DONE ? sim_ask_ok(&o.place, "sim fault", action, &reply) : code;
+    code = code == EXIT_DONE ? sim_place_find(&o.common.place, "sim fault") : code;
+    code = code == EXIT_DONE ? sim_ask_ok(&o.common.place, "sim fault", action, &reply) : code;
     json_decref(action);
-    if (code == EXIT_DONE && o.json) {
+    if (code == EXIT_DONE && o.common.json) {
         code = sim_print_json("sim fault", reply);
     }
     json_decref(reply);

@@ -55,22 +55,17 @@ static int parse(int argc, char **argv, struct options *o)
                                           {NULL, 0, NULL, 0}};
     *o = (struct options){.kind = KEY_RSA, .bits = 2048, .out = "kalshi.key"};
     bool bits = false;
+    int code = EXIT_DONE;
     optind = 0;
     opterr = 0;
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
         switch (c) {
         case OPT_TYPE:
-            o->kind = strcmp(optarg, "ed25519") == 0 ? KEY_ED25519 : KEY_RSA;
-            if (o->kind == KEY_RSA && strcmp(optarg, "rsa") != 0) {
-                return cli_usage(COMMAND, "--type '%s' is neither rsa nor ed25519", optarg);
-            }
+            code = sim_take_key_type(COMMAND, optarg, &o->kind);
             break;
         case OPT_BITS:
             bits = true;
-            o->bits = atoi(optarg);
-            if (o->bits != 2048 && o->bits != 3072 && o->bits != 4096) {
-                return cli_usage(COMMAND, "--bits '%s' is not 2048, 3072 or 4096", optarg);
-            }
+            code = sim_take_key_bits(COMMAND, optarg, &o->bits);
             break;
         case OPT_OUT:
             o->out = optarg;
@@ -85,7 +80,10 @@ static int parse(int argc, char **argv, struct options *o)
             o->help = true;
             break;
         default:
-            return cli_usage(COMMAND, "'%s' is no option, or lacks its value", argv[optind - 1]);
+            code = cli_usage(COMMAND, "'%s' is no option, or lacks its value", argv[optind - 1]);
+        }
+        if (code != EXIT_DONE) {
+            return code;
         }
     }
     if (optind < argc) {

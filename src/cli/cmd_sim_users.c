@@ -4,7 +4,6 @@
  * The list is STATE_DIR/users.json. A running simulator is told at once; one that starts later
  * reads the file.
  */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -64,8 +63,7 @@ static const char help_text[] =
     "  deltaflow sim users deposit alice 250.00\n";
 
 struct options {
-    struct sim_place place;
-    bool json, help;
+    struct sim_common common;
     usd_t balance;    /* negative: not given */
     const char *tier; /* NULL: not given */
     enum key_kind kind;
@@ -75,19 +73,7 @@ struct options {
     char users[NET_PATH_MAX]; /* users.json */
 };
 
-enum {
-    OPT_DIR = 1,
-    OPT_SOCKET,
-    OPT_JSON,
-    OPT_HELP,
-    OPT_BALANCE,
-    OPT_TIER,
-    OPT_TYPE,
-    OPT_BITS,
-    OPT_OUT,
-    OPT_PUBLIC,
-    OPT_KEY_ID
-};
+enum { OPT_BALANCE = SIM_OPT_OWN, OPT_TIER, OPT_TYPE, OPT_BITS, OPT_OUT, OPT_PUBLIC, OPT_KEY_ID };
 
 static bool tier_ok(const char *tier)
 {
@@ -100,15 +86,9 @@ static int take_key_option(int c, struct options *o)
 {
     switch (c) {
     case OPT_TYPE:
-        o->kind = strcmp(optarg, "ed25519") == 0 ? KEY_ED25519 : KEY_RSA;
-        return o->kind == KEY_ED25519 || strcmp(optarg, "rsa") == 0
-                   ? EXIT_DONE
-                   : cli_usage(COMMAND, "--type '%s' is neither rsa nor ed25519", optarg);
+        return sim_take_key_type(COMMAND, optarg, &o->kind);
     case OPT_BITS:
-        o->bits = atoi(optarg);
-        return o->bits == 2048 || o->bits == 3072 || o->bits == 4096
-                   ? EXIT_DONE
-                   : cli_usage(COMMAND, "--bits '%s' is not 2048, 3072 or 4096", optarg);
+        return sim_take_key_bits(COMMAND, optarg, &o->bits);
     case OPT_OUT:
         o->out = optarg;
         return EXIT_DONE;
@@ -131,19 +111,10 @@ static const char shorts[] = "0::1::2::3::4::5::6::7::8::9::";
 
 static int take_option(int c, char **argv, struct options *o)
 {
+    if (sim_take_option(c, &o->common)) {
+        return EXIT_DONE;
+    }
     switch (c) {
-    case OPT_DIR:
-        o->place.state_dir = optarg;
-        return EXIT_DONE;
-    case OPT_SOCKET:
-        o->place.admin_socket = optarg;
-        return EXIT_DONE;
-    case OPT_JSON:
-        o->json = true;
-        return EXIT_DONE;
-    case OPT_HELP:
-        o->help = true;
-        return EXIT_DONE;
     case OPT_BALANCE:
         return usd_parse(optarg, strlen(optarg), &o->balance) == ST_OK && o->balance >= 0 &&
                        o->balance <= USD_LIMIT / 1000
@@ -168,10 +139,7 @@ static int take_option(int c, char **argv, struct options *o)
 
 static int parse(int argc, char **argv, struct options *o)
 {
-    static const struct option longs[] = {{"state-dir", required_argument, NULL, OPT_DIR},
-                                          {"admin-socket", required_argument, NULL, OPT_SOCKET},
-                                          {"json", no_argument, NULL, OPT_JSON},
-                                          {"help", no_argument, NULL, OPT_HELP},
+    static const struct option longs[] = {SIM_LONG_OPTIONS,
                                           {"balance", required_argument, NULL, OPT_BALANCE},
                                           {"tier", required_argument, NULL, OPT_TIER},
                                           {"type", required_argument, NULL, OPT_TYPE},
@@ -213,7 +181,7 @@ static json_t *numbered(const struct options *o)
         char path[NET_PATH_MAX + 32];
         struct buf id;
         struct err err;
-        snprintf(path, sizeof path, "%s/user%d.id", o->place.dir, i);
+        snprintf(path, sizeof path, "%s/user%d.id", o->common.place.dir, i);
         buf_init(&id, 128);
         if (file_read(path, &id, &err) != ST_OK || id.n == 0) {
             buf_finish(&id);
@@ -290,7 +258,7 @@ static int list(const struct options *o)
     json_t *action = json_pack("{s:s}", "do", "users");
     json_t *reply = NULL;
     json_t *users = NULL;
-    int code = sim_ask(&o->place, COMMAND, action, true, &reply);
+    int code = sim_ask(&o->common.place, COMMAND, action, true, &reply);
     json_decref(action);
     bool running = code == EXIT_DONE;
     if (running) {
@@ -302,7 +270,7 @@ static int list(const struct options *o)
     if (code != EXIT_DONE) {
         return code;
     }
-    if (o->json) {
+    if (o->common.json) {
         json_t *j = json_pack("{s:b,s:O}", "running", running, "users", users);
         code = sim_print_json(COMMAND, j);
         json_decref(j);
@@ -362,7 +330,7 @@ static json_t *create_action(const struct person *p)
 static int tell(const struct options *o, json_t *action)
 {
     json_t *reply = NULL;
-    int code = sim_ask(&o->place, COMMAND, action, true, &reply);
+    int code = sim_ask(&o->common.place, COMMAND, action, true, &reply);
     json_decref(action);
     if (code == EXIT_DONE && !json_is_true(json_object_get(reply, "ok"))) {
         const char *why = json_string_value(json_object_get(reply, "error"));
@@ -375,7 +343,7 @@ static int tell(const struct options *o, json_t *action)
 static int print_user(const struct options *o, const struct person *p, const char *key_file,
                       bool running)
 {
-    if (!o->json) {
+    if (!o->common.json) {
         printf("%s key_id=%s%s%s%s\n", p->name, p->keys[0].id, key_file != NULL ? " key_file=" : "",
                key_file != NULL ? key_file : "",
                running ? "; the running simulator knows" : "; at the next start");
@@ -399,7 +367,7 @@ static int add_to(const struct options *o, const char *name, struct person_list 
     if (people_find(list, name) != NULL) {
         return cli_fail(COMMAND, EXIT_REFUSED, "there is a user '%s' already", name);
     }
-    snprintf(key_file, sizeof key_file, "%s/%s.key", o->place.dir, name);
+    snprintf(key_file, sizeof key_file, "%s/%s.key", o->common.place.dir, name);
     const char *file = o->out != NULL ? o->out : key_file;
     text_copy(p.name, sizeof p.name, text_of(name));
     text_copy(p.tier, sizeof p.tier, text_of(o->tier != NULL ? o->tier : ""));
@@ -435,8 +403,8 @@ static int with_list(const struct options *o, const char *name,
         return cli_usage(COMMAND, "'%s' is no name: letters, digits, '.', '_' and '-'", name);
     }
     int lock = -1;
-    enum status st = act == add_to ? folder_make(o->place.dir, &err) : ST_OK;
-    st = st == ST_OK ? folder_lock(o->place.dir, &lock, &err) : st;
+    enum status st = act == add_to ? folder_make(o->common.place.dir, &err) : ST_OK;
+    st = st == ST_OK ? folder_lock(o->common.place.dir, &lock, &err) : st;
     st = st == ST_OK ? users_read(o->users, &list, &err) : st;
     int code = st == ST_OK || st == ST_NOT_FOUND ? act(o, name, &list) : fail(&err);
     people_finish(&list);
@@ -459,7 +427,7 @@ static int remove_from(const struct options *o, const char *name, struct person_
     for (size_t i = 0; i < p->n_keys; i++) {
         json_t *reply = NULL;
         json_t *action = json_pack("{s:s,s:s}", "do", "remove_key", "key_id", p->keys[i].id);
-        int code = sim_ask(&o->place, COMMAND, action, true, &reply);
+        int code = sim_ask(&o->common.place, COMMAND, action, true, &reply);
         json_decref(action);
         json_decref(reply);
         if (code != EXIT_DONE && code != EXIT_UNREACHABLE) {
@@ -482,9 +450,9 @@ static int remove_from(const struct options *o, const char *name, struct person_
 static int running_only(const struct options *o, json_t *action)
 {
     json_t *reply = NULL;
-    int code = sim_ask_ok(&o->place, COMMAND, action, &reply);
+    int code = sim_ask_ok(&o->common.place, COMMAND, action, &reply);
     json_decref(action);
-    if (code == EXIT_DONE && o->json) {
+    if (code == EXIT_DONE && o->common.json) {
         code = sim_print_json(COMMAND, reply);
     } else if (code == EXIT_DONE) {
         const char *cash = json_string_value(json_object_get(reply, "cash"));
@@ -515,7 +483,7 @@ int sim_cmd_users(int argc, char **argv)
     if (code != EXIT_DONE) {
         return code;
     }
-    if (o.help) {
+    if (o.common.help) {
         fputs(help_text, stdout);
         return EXIT_DONE;
     }
@@ -546,11 +514,11 @@ int sim_cmd_users(int argc, char **argv)
         return cli_usage(COMMAND, "%s takes %s", what,
                          kinds[k].words > 0 ? kinds[k].missing : "nothing more");
     }
-    code = sim_place_find(&o.place, COMMAND);
+    code = sim_place_find(&o.common.place, COMMAND);
     if (code != EXIT_DONE) {
         return code;
     }
-    snprintf(o.users, sizeof o.users, "%.1000s/users.json", o.place.dir);
+    snprintf(o.users, sizeof o.users, "%.1000s/users.json", o.common.place.dir);
     if (k == 0) {
         return list(&o);
     }

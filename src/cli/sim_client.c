@@ -14,6 +14,42 @@ extern char **environ;
 
 #define ANSWER_NS (30 * NS_PER_SEC)
 
+bool sim_take_option(int c, struct sim_common *o)
+{
+    switch (c) {
+    case SIM_OPT_DIR:
+        o->place.state_dir = optarg;
+        return true;
+    case SIM_OPT_SOCKET:
+        o->place.admin_socket = optarg;
+        return true;
+    case SIM_OPT_JSON:
+        o->json = true;
+        return true;
+    case SIM_OPT_HELP:
+        o->help = true;
+        return true;
+    default:
+        return false;
+    }
+}
+
+int sim_take_key_type(const char *command, const char *text, enum key_kind *ret)
+{
+    *ret = strcmp(text, "ed25519") == 0 ? KEY_ED25519 : KEY_RSA;
+    return *ret == KEY_ED25519 || strcmp(text, "rsa") == 0
+               ? EXIT_DONE
+               : cli_usage(command, "--type '%s' is neither rsa nor ed25519", text);
+}
+
+int sim_take_key_bits(const char *command, const char *text, int *ret)
+{
+    *ret = atoi(text);
+    return *ret == 2048 || *ret == 3072 || *ret == 4096
+               ? EXIT_DONE
+               : cli_usage(command, "--bits '%s' is not 2048, 3072 or 4096", text);
+}
+
 int sim_place_find(struct sim_place *p, const char *command)
 {
     struct sim_options o;

@@ -5,6 +5,7 @@
 #ifndef CLI_SIM_CLIENT_H
 #define CLI_SIM_CLIENT_H
 
+#include <getopt.h>
 #include <jansson.h>
 
 #include "net/keys.h"
@@ -24,6 +25,26 @@ struct sim_place {
 #define SIM_PLACE_HELP                                                                             \
     "  --state-dir DIR      folder of the simulator (default: that of `deltaflow sim`)\n"          \
     "  --admin-socket PATH  its socket (default: admin.sock in that folder)\n"
+
+/* The options that all of them take; a command's own begin at SIM_OPT_OWN. */
+enum { SIM_OPT_DIR = 1, SIM_OPT_SOCKET, SIM_OPT_JSON, SIM_OPT_HELP, SIM_OPT_OWN };
+/* clang-format off */
+#define SIM_LONG_OPTIONS                                       \
+    {"state-dir", required_argument, NULL, SIM_OPT_DIR},       \
+    {"admin-socket", required_argument, NULL, SIM_OPT_SOCKET}, \
+    {"json", no_argument, NULL, SIM_OPT_JSON},                 \
+    {"help", no_argument, NULL, SIM_OPT_HELP}
+/* clang-format on */
+struct sim_common {
+    struct sim_place place;
+    bool json, help;
+};
+/* Take one of them, of optarg; false: c is another. */
+bool sim_take_option(int c, struct sim_common *o);
+
+/* A new key's --type and --bits; returns an exit code, told. */
+int sim_take_key_type(const char *command, const char *text, enum key_kind *ret);
+int sim_take_key_bits(const char *command, const char *text, int *ret);
 
 /* Fill in what the options, the environment and the config file say. 0, or an exit code (told). */
 int sim_place_find(struct sim_place *p, const char *command);
