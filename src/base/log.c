@@ -16,7 +16,7 @@ void log_set_level(enum log_level level)
     atomic_store_explicit(&current_level, (int)level, memory_order_relaxed);
 }
 
-enum log_level log_level(void)
+static enum log_level level_now(void)
 {
     return (enum log_level)atomic_load_explicit(&current_level, memory_order_relaxed);
 }
@@ -50,7 +50,7 @@ static int site_allows(struct log_site *site, int64_t now, uint32_t *ret_dropped
 void log_write(struct log_site *site, enum log_level level, const char *area, const char *fmt, ...)
 {
     uint32_t dropped = 0;
-    if (level > log_level() || !site_allows(site, clock_mono(), &dropped)) {
+    if (level > level_now() || !site_allows(site, clock_mono(), &dropped)) {
         return;
     }
     char line[2048];

@@ -16,7 +16,6 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
 /* Lines above the level are dropped; the default is LOG_INFO. */
 void log_set_level(enum log_level level);
-enum log_level log_level(void);
 
 /* "error", "warn", "info", "debug" to a level; -1 when it is none of them. */
 int log_level_parse(const char *text);

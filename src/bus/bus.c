@@ -140,11 +140,6 @@ uint64_t bus_sub_dropped(const struct bus_sub *sub)
     return atomic_load_explicit(&sub->dropped, memory_order_acquire);
 }
 
-const struct ring *bus_sub_ring(const struct bus_sub *sub)
-{
-    return sub->ring;
-}
-
 uint64_t bus_published(const struct bus *bus)
 {
     return atomic_load_explicit(&bus->published, memory_order_acquire);

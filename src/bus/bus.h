@@ -62,7 +62,6 @@ void bus_pop(struct bus_sub *sub);
 /* Any thread. */
 const char *bus_sub_name(const struct bus_sub *sub);
 uint64_t bus_sub_dropped(const struct bus_sub *sub);
-const struct ring *bus_sub_ring(const struct bus_sub *sub);
 uint64_t bus_published(const struct bus *bus);
 uint32_t bus_subscribers(const struct bus *bus);
 struct bus_sub *bus_subscriber(struct bus *bus, uint32_t index); /* index < bus_subscribers() */

@@ -300,8 +300,4 @@ bool fee_type_named(const char *name, int32_t mult_micros, int32_t *ret_type);
  * none yet, or it makes no sense. */
 bool market_result_of(const char *result, bool has_px, px_t px, int32_t *ret_result, px_t *ret_px);
 
-const char *ev_type_name(uint16_t type);
-const char *gw_op_name(uint32_t op);
-const char *gw_outcome_name(uint32_t outcome);
-
 #endif

@@ -74,8 +74,6 @@ void config_destroy(struct config *c); /* NULL is fine; the struct's texts end w
  * (unknown key), ST_MALFORMED; err has name:line, key, reason, what is allowed. */
 enum status config_read_text(struct config *c, const char *name, struct text ini,
                              struct err *err) MUST_CHECK;
-/* The same from a file. ST_NOT_FOUND, ST_DENIED, ST_IO, ST_LIMIT (over 1 MiB) and the above. */
-enum status config_read_file(struct config *c, const char *path, struct err *err) MUST_CHECK;
 
 /* DELTAFLOW_* of the environment given at config_create. */
 enum status config_read_env(struct config *c, struct err *err) MUST_CHECK;

@@ -42,10 +42,6 @@ enum status value_set(struct config *c, size_t i, const char *text, bool add,
 void value_text(const struct config *c, size_t i, struct buf *out);
 /* "0 to 60000 ms", "true or false", "gtc, ioc"... */
 void value_allowed(const struct config_option *o, struct buf *out);
-/* The choice of an enum by number, NULL when there is none. *ret_n: its length. */
-const char *value_choice(const char *choices, int index, size_t *ret_n);
-/* A copy that lives as long as the config, NULL without memory. */
-const char *config_keep(struct config *c, const char *s, size_t n);
 
 /* --- config.c --- */
 

@@ -158,7 +158,8 @@ enum status config_read_text(struct config *c, const char *name, struct text ini
     return r < 0 ? err_set(err, ST_NOMEM, "%s: out of memory", name) : ST_OK;
 }
 
-enum status config_read_file(struct config *c, const char *path, struct err *err)
+/* ST_NOT_FOUND, ST_DENIED, ST_IO, ST_LIMIT (over 1 MiB), and as of config_read_text(). */
+static enum status read_file(struct config *c, const char *path, struct err *err)
 {
     FILE *f = fopen(path, "rbe");
     if (f == NULL) {
@@ -453,14 +454,14 @@ static enum status load_file(struct config *c, const char *named, struct err *er
     const char *file = named != NULL ? named : env_get(c->env, "DELTAFLOW_CONFIG");
     if (file != NULL && file[0] != '\0') {
         enum status st = path_expand(c->env, file, path, sizeof path);
-        return st == ST_OK ? config_read_file(c, path, err)
+        return st == ST_OK ? read_file(c, path, err)
                            : err_set(err, st, "cannot make a path of %.200s", file);
     }
     if (!config_dir(CONFIG_DIR_CONFIG, c->env, path, sizeof path - sizeof "/deltaflow.ini")) {
         return ST_OK;
     }
     strcat(path, "/deltaflow.ini");
-    enum status st = config_read_file(c, path, err);
+    enum status st = read_file(c, path, err);
     return st == ST_NOT_FOUND && strstr(err->text, "cannot read") != NULL ? ST_OK : st;
 }
 

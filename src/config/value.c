@@ -14,7 +14,8 @@ static void *target(const struct config *c, size_t i)
     return (uint8_t *)c->out + c->table->v[i].offset;
 }
 
-const char *config_keep(struct config *c, const char *s, size_t n)
+/* A copy that lives as long as the config, NULL without memory. */
+static const char *config_keep(struct config *c, const char *s, size_t n)
 {
     struct block *b = malloc(sizeof *b + n + 1);
     if (b == NULL) {
@@ -27,7 +28,8 @@ const char *config_keep(struct config *c, const char *s, size_t n)
     return b->bytes;
 }
 
-const char *value_choice(const char *choices, int index, size_t *ret_n)
+/* The choice of an enum by number, NULL when there is none. *ret_n: its length. */
+static const char *value_choice(const char *choices, int index, size_t *ret_n)
 {
     const char *p = choices;
     for (int i = 0; p != NULL; i++) {

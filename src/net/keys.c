@@ -293,16 +293,6 @@ enum status verifier_add_pem(struct verifier *v, const char *key_id, struct text
     return st;
 }
 
-void verifier_remove(struct verifier *v, struct text key_id)
-{
-    struct verifier_key *k = find(v, key_id);
-    if (k != NULL) {
-        EVP_PKEY_free(k->pkey);
-        *k = v->keys[--v->n];
-        v->keys[v->n] = (struct verifier_key){0};
-    }
-}
-
 /* Standard base64 with padding, strictly: no white space, nothing after the padding. */
 static bool base64_decode(struct text s, unsigned char *out, size_t cap, size_t *ret_n)
 {
@@ -433,7 +423,13 @@ static enum status keys_generate(void *self, struct text key_id, bool ed25519, s
 
 static void keys_remove(void *self, struct text key_id)
 {
-    verifier_remove(self, key_id);
+    struct verifier *v = self;
+    struct verifier_key *k = find(v, key_id);
+    if (k != NULL) {
+        EVP_PKEY_free(k->pkey);
+        *k = v->keys[--v->n];
+        v->keys[v->n] = (struct verifier_key){0};
+    }
 }
 
 static bool keys_public(void *self, struct text key_id, struct buf *ret_pem)

@@ -59,7 +59,6 @@ enum status verifier_add(struct verifier *v, const char *key_id, const char *pub
 /* The same of a PEM text. */
 enum status verifier_add_pem(struct verifier *v, const char *key_id, struct text pem,
                              struct err *err) MUST_CHECK;
-void verifier_remove(struct verifier *v, struct text key_id); /* no such id is fine */
 /* The interfaces of sim.h; valid as long as v. */
 struct sim_verifier verifier_face(struct verifier *v);
 struct sim_keys verifier_keys(struct verifier *v);
