@@ -28,7 +28,6 @@ struct discovery {
     void *self;
     struct idmap seen;
     uint64_t req_id;
-    uint32_t found;
     bool answered;
     bool checked; /* the exchange knows our key */
     enum status st;
@@ -105,7 +104,6 @@ static void take_market(struct discovery *d, const struct ev_market *m)
     if (st != ST_OK) {
         d->st = err_set(d->err, st, "market %s cannot be followed: %s", m->ticker, status_text(st));
     }
-    d->found++;
 }
 
 static void on_answer(void *self, const struct ev *ev)

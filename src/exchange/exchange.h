@@ -73,7 +73,7 @@ struct gateway_out {
 
 struct gateway_stats {
     uint64_t requests, answers, by_outcome[GW_OUTCOME_MAX], retries, http_429, http_5xx, timeouts;
-    int64_t write_tokens, read_tokens; /* at the last look */
+    int64_t write_tokens; /* at the last look */
 };
 
 struct gateway;

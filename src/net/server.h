@@ -44,8 +44,7 @@ struct server_config {
 struct server_config server_config_default(void);
 
 struct server_stats {
-    uint64_t requests, dropped, delayed, upgrades, refused, frames_out, bytes_out, frames_in, full,
-        cut, pongless, deflated;
+    uint64_t requests, upgrades, refused, frames_out, bytes_out, full;
     uint32_t connections; /* WebSocket connections open now */
 };
 

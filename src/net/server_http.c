@@ -153,7 +153,6 @@ int http_answer_due(struct lws *wsi, struct peer *p)
 {
     p->answer_waits = false;
     if (p->resp.drop) {
-        p->server->stats.dropped++;
         return -1;
     }
     struct text body = {p->resp.body.p, p->resp.body.n};
@@ -161,7 +160,6 @@ int http_answer_due(struct lws *wsi, struct peer *p)
         return -1;
     }
     if (p->resp.cut) { /* the head and half of the body, or half of the head */
-        p->server->stats.cut++;
         p->wire.n = body.n > 1 ? p->wire.n - body.n / 2 : LWS_PRE + (p->wire.n - LWS_PRE) / 2;
         (void)write_answer(wsi, p);
         return -1;
@@ -198,7 +196,6 @@ int http_whole(struct lws *wsi, struct server *s, struct peer *p)
     if (p->resp.delay_ns <= 0) {
         return http_answer_due(wsi, p);
     }
-    s->stats.delayed++;
     p->answer_waits = true;
     lws_set_timeout(wsi, NO_PENDING_TIMEOUT, 0);
     lws_set_timer_usecs(wsi, p->resp.delay_ns / NS_PER_US + 1);

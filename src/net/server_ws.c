@@ -81,7 +81,6 @@ int ws_established(struct lws *wsi, struct server *s)
         return -1;
     }
     if (p->deflate) {
-        s->stats.deflated++;
         if (!requeue(p)) {
             return -1;
         }
@@ -129,7 +128,6 @@ int ws_receive(struct lws *wsi, struct server *s, const char *in, size_t len)
         return -1;
     }
     if (whole) {
-        s->stats.frames_in++;
         s->app.ws_frame(s->app.self, p->conn, frame, clock_wall(), clock_mono());
         if (p->rx.cap > TURN_BYTES) {
             buf_finish(&p->rx);
@@ -149,7 +147,6 @@ int ws_timer(struct lws *wsi, struct server *s, struct peer *p)
     }
     if (s->config.pong_timeout_ns > 0 && p->unanswered != 0 &&
         now - p->unanswered >= s->config.pong_timeout_ns) {
-        s->stats.pongless++;
         return -1;
     }
     lws_set_timer_usecs(wsi, s->config.ping_ns / NS_PER_US);
@@ -231,7 +228,6 @@ static int write_part(struct lws *wsi, struct peer *p)
         return lws_partial_buffered(wsi) ? 0 : -1;
     }
     p->part_written = true;
-    p->server->stats.cut++;
     if (!write_raw(wsi, (unsigned char *)p->part.p + LWS_PRE, p->part.n - LWS_PRE)) {
         return -1;
     }

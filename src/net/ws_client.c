@@ -36,7 +36,7 @@ struct ws_conn {
     const char *close_asked; /* reason, NULL: not asked */
     mono_ns_t due;           /* WAIT */
     mono_ns_t backoff;
-    mono_ns_t last_data, ping_at, pong_by; /* OPEN; NS_NEVER: none */
+    mono_ns_t ping_at, pong_by; /* OPEN; NS_NEVER: none */
     bool ping_due;
     struct msg_queue queue;
     struct buf rx;
@@ -95,8 +95,6 @@ static void ended(struct ws_conn *c, const char *reason, int http_status)
     }
     c->wsi = NULL;
     c->close_asked = NULL;
-    c->stats.failures++;
-    c->stats.last_http_status = http_status;
     msg_queue_clear(&c->queue);
     buf_clear(&c->rx);
     c->state = c->wanted ? WS_WAIT : WS_IDLE;
@@ -139,7 +137,6 @@ static void dial(struct ws_conn *c)
     info.ietf_version_or_minus_one = -1;
     info.opaque_user_data = c;
     info.pwsi = &c->wsi;
-    c->stats.dials++;
     c->state = WS_DIALLING;
     c->due = clock_mono() + c->config.connect_timeout_ns;
     /* When it fails at once the callback has told already, or nothing has. */
@@ -173,9 +170,6 @@ static void opened(struct ws_conn *c, struct lws *wsi)
     mono_ns_t now = clock_mono();
     c->wsi = wsi;
     c->state = WS_OPEN;
-    c->stats.opens++;
-    c->stats.last_http_status = 101;
-    c->last_data = now;
     c->ping_at = c->config.ping_interval_ns > 0 ? now + c->config.ping_interval_ns : NS_NEVER;
     c->pong_by = NS_NEVER;
     c->ping_due = false;
@@ -189,7 +183,6 @@ static int received(struct ws_conn *c, const char *in, size_t len)
     }
     mono_ns_t now = clock_mono();
     bool whole = lws_is_final_fragment(c->wsi) != 0 && lws_remaining_packet_payload(c->wsi) == 0;
-    c->last_data = now;
     c->pong_by = NS_NEVER;
     if (!whole || c->rx.n > 0) {
         buf_add(&c->rx, in, len);
@@ -205,7 +198,6 @@ static int received(struct ws_conn *c, const char *in, size_t len)
     }
     c->backoff = c->config.backoff_min_ns;
     c->stats.frames++;
-    c->stats.bytes += len;
     c->loop->frames++;
     c->handler.on_frame(c->handler.self, in, len, now, wall_at(c->loop, now));
     buf_clear(&c->rx);
@@ -237,7 +229,6 @@ static int writable(struct ws_conn *c)
         if (lws_write(c->wsi, msg, n, LWS_WRITE_TEXT) < (int)n) {
             return -1;
         }
-        c->stats.sent++;
         msg_queue_pop(&c->queue);
     }
     if (c->queue.n > 0) {

@@ -57,8 +57,7 @@ struct ws_handler {
 };
 
 struct ws_stats {
-    uint64_t dials, opens, failures, frames, bytes, sent, pings, pongs;
-    int last_http_status;
+    uint64_t frames, pings, pongs;
 };
 
 /* ST_INVALID (address), ST_NOMEM. Does not dial before ws_conn_start. */

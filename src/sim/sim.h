@@ -64,7 +64,7 @@ struct sim_verifier {
 /*
  * What nobody knows for sure about the exchange, or what sources disagree on (kalshi-api.md
  * sections 19 and 21). The first value of each enum is the default. Options of `deltaflow sim`:
- * [rules].
+ * [rules]; those of pings and deflate are the server's (net/server.h).
  */
 enum rule_slow { RULE_SLOW_CODE, RULE_SLOW_CLOSE };
 enum rule_kill { RULE_KILL_REJECT, RULE_KILL_CANCEL };
@@ -86,10 +86,6 @@ struct sim_rules {
     bool deprecated_fields;   /* side, action and the like are still sent */
     bool error_market_ticker; /* errors name the market */
     bool ws_public_open;      /* connections without a key may follow public channels */
-    int64_t ping_interval_ms; /* 0: no pings */
-    bool ping_when_idle;      /* no pings while data flows */
-    int64_t pong_timeout_ms;  /* a connection without pongs ends; 0: never */
-    bool deflate;             /* permessage-deflate when the client offers it */
     /* REST */
     int64_t clock_behind_ms, clock_ahead_ms; /* of the client's clock */
     int post_only_cross;         /* enum rule_kill: 400, or 201 and PostOnlyCrossCancel */
