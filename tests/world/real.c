@@ -258,7 +258,6 @@ static void process_start(struct real *r)
     r->dying = false;
     r->steps_left = 0;
     r->generation = ++r->generations;
-    r->began = r->now;
     r->journal = open_journal(r, &found);
     if (r->journal == NULL) {
         r->generation = 0;
@@ -475,7 +474,8 @@ static void end_market(struct real *r)
     if (!r->settled && r->now > at + 500 * NS_PER_MS) {
         r->settled = act(r, json_pack("{s:s,s:s}", "do", "settle", "market", ticker));
         r->count[REAL_SETTLED] += r->settled;
-        r->settled_at = r->now;
+        bool ready = r->generation != 0 && engine_ready(r->engine);
+        r->settled_with = ready ? r->generation : 0;
     }
 }
 

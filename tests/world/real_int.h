@@ -99,7 +99,7 @@ struct real {
     wall_ns_t wall;
     bool faults;              /* on */
     bool determined, settled; /* the first market */
-    mono_ns_t settled_at;
+    uint32_t settled_with;    /* the process that knew its account then; 0: none */
     /* the process */
     uint32_t generation; /* 0: there is none */
     uint32_t generations;
@@ -118,8 +118,8 @@ struct real {
     uint32_t n_requests;
     struct evq repairs;
     uint64_t command_ord;
-    mono_ns_t start_at, began; /* when it will start; when it did */
-    uint32_t steps_left;       /* until it dies; 0: it lives on */
+    mono_ns_t start_at;
+    uint32_t steps_left; /* until it dies; 0: it lives on */
     bool dying;
     /* the network */
     struct conn conns[2];

@@ -341,7 +341,7 @@ bool real_agrees(struct real *r, char *why, size_t cap)
               (long long)h->position, (long long)p.qty)
         CHECK(p.cost == h->cost, "market %u: cost %lld, exchange %lld", i, (long long)h->cost,
               (long long)p.cost)
-        if (i == 0 && r->settled && r->began >= r->settled_at) {
+        if (i == 0 && r->settled && r->generation != r->settled_with) {
             continue; /* it had paid and gone when this process asked: its history is not told */
         }
         CHECK(p.fees == h->fees, "market %u: fees %lld, exchange %lld", i, (long long)h->fees,
