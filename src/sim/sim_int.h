@@ -1,19 +1,39 @@
 /*
  * sim_int.h - what the files of sim/ share.
  *
- *   sim.c         life, time                         sim_ws.c      connections
- *   sim_ws_command.c subscribe, update, unsubscribe
- *   sim_sub.c     subscriptions and their index      sim_reply.c   replies to commands
- *   sim_emit.c    what happened, to subscribers      sim_message.c the texts of messages
- *   sim_link.c    frames on their way out            sim_fault.c   faults on demand
- *   sim_http.c    routing, signatures, buckets
- *   sim_orders.c  placing and canceling             sim_capture.c the recorded source
- *   sim_portfolio.c reading what a user has     sim_users.c   users, keys, subaccounts
- *   sim_flow.c    the generated source
- *   sim_json.c    writing JSON, reading queries      sim_dump.c    state for tests
+ *   sim.c               the object: creating it, time, what is due
+ *   sim_market.c        tables of series, events and markets; sim_fees.c what trading in them costs
+ *   sim_life.c          states of markets; sim_due.c what the clock does next; sim_hours.c pauses
+ *   sim_users.c         users, keys, subaccounts; sim_budget.c token buckets, tiers, costs
+ *   sim_dump.c          the state as JSON; sim_count.c what clients asked for
+ *   sim_state.c         saving; sim_state_load.c loading; sim_state_tables.c which fields are kept
+ *   sim_fault.c         faults on demand
+ *
+ *   sim_http.c          requests: routing, signatures, scopes; sim_routes.c the signed routes
+ *   sim_public.c        which public route is whose; sim_read.c their queries
+ *   sim_*_read.c        markets, events and series, books and trades, candlesticks, orders
+ *   sim_exchange.c      status, hours, how fresh reads are
+ *   sim_body.c          bodies and queries; sim_answer.c errors and pages; sim_json.c writing JSON
+ *   sim_orders.c        placing; sim_order_change.c canceling, amending; sim_batch.c many
+ *   sim_groups.c        order groups
+ *   sim_portfolio.c     what a user has; sim_subaccounts.c his subaccounts and transfers
+ *   sim_keys.c          the API's own keys
+ *
+ *   sim_ws.c            connections; sim_ws_command.c commands; sim_reply.c replies to them
+ *   sim_sub.c           subscriptions and their index
+ *   sim_emit.c          what happened, to subscribers; sim_link.c frames on their way out
+ *   sim_message.c       the texts of messages; sim_lifecycle.c those of market_lifecycle_v2
+ *   sim_candle.c        minutes of each market
+ *
+ *   sim_command.c       actions; sim_act_*.c what they do; sim_command_doc.c help and schema
+ *   sim_scenario.c      actions at their times
+ *   sim_capture.c       recorded markets (capture_*.c); tape.c many recordings in order of time
+ *   sim_flow.c          generated markets (flow_*.c), compared with recorded ones by calibrate.c,
+ *                       flow_stats.c and outcomes.c (how recorded ones ended)
  *
  * Headers of parts: sim_life.h (markets and their life), sim_read.h (public reads), sim_rest.h
- * (signed requests), sim_command.h (actions), sim_state.h (rows).
+ * (signed requests), sim_command.h and sim_act.h (actions), sim_state.h (rows), sim_state_int.h
+ * (saving and loading), capture_int.h and flow_int.h (the two sources).
  */
 #ifndef SIM_SIM_INT_H
 #define SIM_SIM_INT_H
