@@ -76,6 +76,8 @@ static struct sim_rules rules_of(const struct rules_options *o)
         .book_falling = o->book_falling,
         .book_needs_key = o->book_needs_key,
         .unknown_key_invalid = o->unknown_key_invalid,
+        .bucket_seconds = (int)o->bucket_seconds,
+        .auto_every_shard = o->auto_every_shard,
         .error_service = o->error_service,
         .balance_free = o->balance_free,
         .entry_cash = o->entry_cash,

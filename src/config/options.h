@@ -227,6 +227,8 @@ struct rules_options {
     bool book_falling;
     bool book_needs_key;
     bool unknown_key_invalid;
+    int64_t bucket_seconds;
+    bool auto_every_shard;
     bool error_service;
     bool balance_free;
     bool entry_cash;

@@ -186,6 +186,12 @@ static const struct config_option rows[] = {
     {RULE(book_needs_key, OPT_BOOL, "false", "REST books need a signature.")},
     {RULE(unknown_key_invalid, OPT_BOOL, "false",
           "An unknown key is INVALID_PARAMETER instead of NOT_FOUND.")},
+    {RULE(bucket_seconds, OPT_INT, "0",
+          "Token buckets hold so many seconds of their rate. 0: 1 or 2 s by tier."),
+     .max = 60, .unit = "s"},
+    {RULE(
+        auto_every_shard, OPT_BOOL, "false",
+        "A write that names no shard is billed to every shard's bucket, not to the general one.")},
     {RULE(error_service, OPT_BOOL, "false",
           "Nested errors name the service, as until August 2026.")},
     {RULE(balance_free, OPT_BOOL, "false", "balance is less what resting orders would need.")},

@@ -101,6 +101,8 @@ struct sim_rules {
     bool book_falling;             /* REST book levels best first */
     bool book_needs_key;           /* REST books need a signature */
     bool unknown_key_invalid;      /* details INVALID_PARAMETER instead of NOT_FOUND */
+    int bucket_seconds;            /* a token bucket holds so much of its rate; 0: by tier */
+    bool auto_every_shard;         /* a write without a shard is billed to every shard's bucket */
     bool error_service;            /* "service":"exchange" in nested errors, as until August 2026 */
     /* money */
     bool balance_free;        /* balance is less what rests */

@@ -46,15 +46,26 @@ bool sim_tier_at_least(const char *tier, const char *least)
 
 /* --- buckets --- */
 
+/* What a bucket holds: rules.bucket_seconds of its rate, or what the tier says. */
+static int64_t capacity_of(const struct sim *sim, int64_t rate, int64_t capacity)
+{
+    int64_t s = sim->config.rules.bucket_seconds;
+    return s > 0 ? rate * s : capacity;
+}
+
+static struct bucket full_bucket(const struct sim *sim, int64_t rate, int64_t capacity)
+{
+    int64_t most = capacity_of(sim, rate, capacity);
+    return (struct bucket){rate, most, most * NS_PER_SEC, sim->now};
+}
+
 void budget_start(struct sim *sim, struct user *u)
 {
     const struct sim_config *c = &sim->config;
     text_copy(u->tier, sizeof u->tier, text_of(sim->tier));
-    u->read =
-        (struct bucket){c->read_rate, c->read_capacity, c->read_capacity * NS_PER_SEC, sim->now};
+    u->read = full_bucket(sim, c->read_rate, c->read_capacity);
     for (int i = 0; i < SHARDS; i++) {
-        u->write[i] = (struct bucket){c->write_rate, c->write_capacity,
-                                      c->write_capacity * NS_PER_SEC, sim->now};
+        u->write[i] = full_bucket(sim, c->write_rate, c->write_capacity);
     }
 }
 
@@ -66,14 +77,14 @@ void budget_restore(struct sim *sim, struct user *u)
     budget_start(sim, u);
     if (strcmp(was.tier, sim->tier) != 0 && sim_tier_budget(was.tier, read, write)) {
         text_copy(u->tier, sizeof u->tier, text_of(was.tier));
-        u->read = (struct bucket){read[0], read[1], read[1] * NS_PER_SEC, sim->now};
+        u->read = full_bucket(sim, read[0], read[1]);
         for (int i = 0; i < SHARDS; i++) {
-            u->write[i] = (struct bucket){write[0], write[1], write[1] * NS_PER_SEC, sim->now};
+            u->write[i] = full_bucket(sim, write[0], write[1]);
         }
     }
 }
 
-static bool bucket_take(struct bucket *b, int64_t cost, mono_ns_t now)
+static void refill(struct bucket *b, mono_ns_t now)
 {
     int64_t full = b->capacity * NS_PER_SEC;
     int64_t dt = now > b->at ? now - b->at : 0;
@@ -82,17 +93,30 @@ static bool bucket_take(struct bucket *b, int64_t cost, mono_ns_t now)
     b->nano = dt > 3600 * NS_PER_SEC || dt > (full - b->nano) / (b->rate > 0 ? b->rate : 1)
                   ? full
                   : b->nano + dt * b->rate;
-    if (cost > b->capacity || b->nano < cost * NS_PER_SEC) {
-        return false;
-    }
-    b->nano -= cost * NS_PER_SEC;
-    return true;
+}
+
+/* After a refill. */
+static bool holds(const struct bucket *b, int64_t cost)
+{
+    return cost <= b->capacity && b->nano >= cost * NS_PER_SEC;
 }
 
 bool budget_take(struct sim *sim, uint32_t user, bool read, uint32_t shard, int64_t cost)
 {
     struct user *u = &sim->users[user];
-    return bucket_take(read ? &u->read : &u->write[shard], cost, sim->now);
+    struct bucket *first = read                          ? &u->read
+                           : shard == BUDGET_EVERY_SHARD ? u->write
+                                                         : &u->write[shard];
+    uint32_t n = !read && shard == BUDGET_EVERY_SHARD ? SHARDS : 1;
+    bool all = true;
+    for (uint32_t i = 0; i < n; i++) {
+        refill(&first[i], sim->now);
+        all = all && holds(&first[i], cost);
+    }
+    for (uint32_t i = 0; all && i < n; i++) {
+        first[i].nano -= cost * NS_PER_SEC;
+    }
+    return all;
 }
 
 /* --- GET /account/limits --- */
@@ -136,11 +160,11 @@ static bool has_order(const struct call *c)
     return i > 0;
 }
 
-static void set_rate(struct bucket *b, int64_t rate, int64_t seconds, mono_ns_t now)
+static void set_rate(const struct sim *sim, struct bucket *b, int64_t rate, int64_t seconds)
 {
-    (void)bucket_take(b, 0, now); /* what came at the old rate stays */
+    refill(b, sim->now); /* what came at the old rate stays */
     b->rate = rate;
-    b->capacity = rate * seconds;
+    b->capacity = capacity_of(sim, rate, rate * seconds);
 }
 
 /* A grant of Advanced, for ever; users above it keep what they have. Every order here came by the
@@ -156,9 +180,9 @@ void account_upgrade(struct call *c)
     u->granted = true;
     if (tier_rank(u->tier) < 1) {
         text_copy(u->tier, sizeof u->tier, text_of(t->name));
-        set_rate(&u->read, t->read, t->read_s, c->sim->now);
+        set_rate(c->sim, &u->read, t->read, t->read_s);
         for (int i = 0; i < SHARDS; i++) {
-            set_rate(&u->write[i], t->write, t->write_s, c->sim->now);
+            set_rate(c->sim, &u->write[i], t->write, t->write_s);
         }
     }
     reply_raw(c->r, 201, "application/json");

@@ -169,14 +169,20 @@ static bool may(const struct call *c)
 static uint32_t billed_shard(const struct call *c)
 {
     char text[16];
-    int64_t shard = 0;
+    bool named = false;
+    int64_t shard = -1;
     if ((c->route->flags & ROUTE_ORDER) == 0 || (c->route->flags & ROUTE_PER_ITEM) != 0) {
         return 0;
     }
     if (query_get(c->req->query, "exchange_index", text, sizeof text)) {
         shard = strtoll(text, NULL, 10);
-    } else {
+        named = true;
+    } else if (json_is_integer(json_object_get(c->body, "exchange_index"))) {
         shard = json_integer_value(json_object_get(c->body, "exchange_index"));
+        named = true;
+    }
+    if (c->sim->config.rules.auto_every_shard && (!named || shard < 0)) {
+        return BUDGET_EVERY_SHARD;
     }
     return shard > 0 && shard < SHARDS ? (uint32_t)shard : 0;
 }

@@ -112,6 +112,7 @@ struct sim_tier {
     int64_t read, write, read_s, write_s; /* tokens a second, seconds that a bucket holds */
 };
 /* False: the bucket is too empty; nothing was taken. shard > 0: that shard's own bucket. */
+#define BUDGET_EVERY_SHARD UINT32_MAX /* of the write buckets: all must hold it, all pay it */
 bool budget_take(struct sim *sim, uint32_t user, bool read, uint32_t shard, int64_t cost);
 bool sim_tier_at_least(const char *tier, const char *least);
 void account_limits(struct call *c);

@@ -12,6 +12,18 @@ static struct fix with_budget(int64_t read, int64_t write)
     return f;
 }
 
+/* Buckets of a tier's rate under two rules; one empty market. */
+static struct fix with_rules_of_budget(int seconds, bool every_shard)
+{
+    struct sim_config c = sim_config_default();
+    c.markets = 0;
+    c.rules.bucket_seconds = seconds;
+    c.rules.auto_every_shard = every_shard;
+    struct fix f = fix_make(c);
+    rest_act(&f, "{\"do\":\"create_market\",\"market\":\"" MARKET "\"}");
+    return f;
+}
+
 /* How often a request passes before 429. */
 static int passes(struct fix *f, const char *method, const char *path, const char *body)
 {
@@ -78,6 +90,31 @@ static void a_bucket_fills_with_its_rate_up_to_its_capacity(void **state)
     fix_advance(&f, 3600 * NS_PER_SEC);
     assert_int_equal(passes(&f, "GET", "/portfolio/balance", NULL), 2);
     fix_end(&f);
+}
+
+static void rules_may_let_buckets_hold_three_seconds(void **state)
+{
+    (void)state;
+    struct fix f = with_rules_of_budget(3, false);
+    assert_status(&f, rest_get(&f, KEY_A, "/account/limits"), 200);
+    assert_int_equal(json_integer_value(fix_get(f.body, "write/bucket_capacity")),
+                     3 * json_integer_value(fix_get(f.body, "write/refill_rate")));
+    assert_int_equal(json_integer_value(fix_get(f.body, "read/bucket_capacity")),
+                     3 * json_integer_value(fix_get(f.body, "read/refill_rate")));
+    fix_end(&f);
+}
+
+static void rules_may_bill_writes_without_a_shard_to_every_shard(void **state)
+{
+    (void)state;
+    for (int every = 0; every < 2; every++) {
+        struct fix f = with_rules_of_budget(1, every == 1);
+        (void)passes(&f, "POST", "/portfolio/events/orders", "{\"exchange_index\":2}"); /* empty */
+        /* The general bucket is full; only the rule looks at that of shard 2. */
+        int n = passes(&f, "POST", "/portfolio/events/orders", "{}");
+        assert_true(every == 1 ? n == 0 : n > 0);
+        fix_end(&f);
+    }
 }
 
 static void a_batch_must_fit_at_once_or_does_nothing(void **state)
@@ -224,6 +261,8 @@ int main(void)
         cmocka_unit_test(each_call_costs_what_the_sheet_says),
         cmocka_unit_test(reads_and_writes_have_a_bucket_each),
         cmocka_unit_test(a_bucket_fills_with_its_rate_up_to_its_capacity),
+        cmocka_unit_test(rules_may_let_buckets_hold_three_seconds),
+        cmocka_unit_test(rules_may_bill_writes_without_a_shard_to_every_shard),
         cmocka_unit_test(a_batch_must_fit_at_once_or_does_nothing),
         cmocka_unit_test(a_write_that_names_a_shard_is_billed_to_that_shard),
         cmocka_unit_test(limits_tell_the_buckets_that_are_used),
