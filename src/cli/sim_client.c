@@ -44,8 +44,10 @@ int sim_take_key_type(const char *command, const char *text, enum key_kind *ret)
 
 int sim_take_key_bits(const char *command, const char *text, int *ret)
 {
-    *ret = atoi(text);
-    return *ret == 2048 || *ret == 3072 || *ret == 4096
+    char *end = NULL;
+    long v = strtol(text, &end, 10);
+    *ret = v == 2048 || v == 3072 || v == 4096 ? (int)v : 0;
+    return *ret != 0 && *end == '\0'
                ? EXIT_DONE
                : cli_usage(command, "--bits '%s' is not 2048, 3072 or 4096", text);
 }

@@ -66,7 +66,6 @@ static bool weekly(wall_ns_t now, wall_ns_t *ret_next)
     int64_t thursday = local / DAY + (3 - weekday(local / DAY) + 7) % 7;
     int64_t open = thursday * DAY + 5 * HOUR;
     if (local >= open) {
-        thursday += 7;
         open += 7 * DAY;
     }
     int64_t shut = open - 2 * HOUR;

@@ -254,6 +254,8 @@ static void private_request(struct call *c)
     c->body_error = e.text;
     run(c);
     json_decref(c->body);
+    c->body = NULL;
+    c->body_error = NULL;
 }
 
 /* --- switches that concern every answer --- */
