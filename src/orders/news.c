@@ -636,6 +636,7 @@ void orders_answer(struct orders *o, const struct ev_answer *a)
         break;
     case FOR_START_ORDERS:
     case FOR_START_BALANCE:
+    case FOR_START_BALANCE_AGAIN:
     case FOR_START_POSITIONS:
         start_answer(o, &copy, a, last);
         break;

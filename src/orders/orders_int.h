@@ -125,6 +125,7 @@ enum purpose {
     FOR_START_BALANCE,
     FOR_START_POSITIONS,
     FOR_START_FILLS_AGAIN,
+    FOR_START_BALANCE_AGAIN,
     FOR_GROUP
 };
 
@@ -147,14 +148,14 @@ struct req {
     bool found;
 };
 
-enum start_stage { START_ORDERS, START_FILLS, START_ACCOUNT, START_FILLS_AGAIN, START_DONE };
+enum start_stage { START_ORDERS, START_FILLS, START_ACCOUNT, START_AGAIN, START_DONE };
 
 struct start {
     enum start_stage stage;
     bool begun;
     uint32_t waiting; /* answers of the stage that are due */
     bool failed;      /* one of them did not work: again */
-    bool dirty;       /* a fill came meanwhile */
+    bool dirty;       /* a fill or a payment came meanwhile */
     uint32_t tries;
     usd_t balance, portfolio;
     usd_t resting; /* cost of what rests, foreign orders included */

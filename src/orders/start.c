@@ -4,10 +4,11 @@
  *   orders        what rests; orders of previous sessions are settled, their fills read
  *   fills         of the last hour: these trade ids are known from now on
  *   account       balance and positions
- *   fills again   if a new one shows up, nobody can say whether the account has it: account again
+ *   again         fills and balance: if there is a new fill, or other cash (a market paid between
+ * the two answers), nobody can say whether the account has it: account again
  *
- * So the account at the start holds exactly the fills whose ids are known, and each later fill
- * counts once.
+ * So the account at the start holds exactly the fills whose ids are known and the payments of
+ * positions that are gone, and each later one counts once.
  */
 #include <string.h>
 
@@ -51,8 +52,9 @@ static void stage_begin(struct orders *o)
         ask(o, GW_GET_BALANCE, FOR_START_BALANCE, 0);
         ask(o, GW_LIST_POSITIONS, FOR_START_POSITIONS, 0);
         break;
-    case START_FILLS_AGAIN:
+    case START_AGAIN:
         ask(o, GW_LIST_FILLS, FOR_START_FILLS_AGAIN, since);
+        ask(o, GW_GET_BALANCE, FOR_START_BALANCE_AGAIN, 0);
         break;
     case START_DONE:
         break;
@@ -154,9 +156,9 @@ static void stage_done(struct orders *o)
         s->stage = START_ACCOUNT;
         break;
     case START_ACCOUNT:
-        s->stage = START_FILLS_AGAIN;
+        s->stage = START_AGAIN;
         break;
-    case START_FILLS_AGAIN:
+    case START_AGAIN:
         if (!s->dirty) {
             finish(o);
             return;
@@ -214,6 +216,9 @@ void start_answer(struct orders *o, const struct req *r, const struct ev_answer 
         order_rows_start(o, a);
     } else if (r->purpose == FOR_START_BALANCE) {
         s->balance = a->balance;
+        s->portfolio = a->portfolio_value;
+    } else if (r->purpose == FOR_START_BALANCE_AGAIN) {
+        s->dirty = s->dirty || a->balance != s->balance;
         s->portfolio = a->portfolio_value;
     } else if (r->purpose == FOR_START_POSITIONS) {
         position_rows_start(o, a);

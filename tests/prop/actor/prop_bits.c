@@ -15,7 +15,7 @@
 
 /* Of golden_world(): made by gcc, debug. A change of records, features, rules or of the tiny
  * exchange changes it; then it is to be written anew, on purpose. */
-#define GOLDEN "d51d2364504f31f4f9ea3a6db8ebdab9"
+#define GOLDEN "adaf01f471073dc003436681b84aed4e"
 
 static struct world_config golden_world(enum world_policy policy)
 {

@@ -881,9 +881,9 @@ static void nothing_is_traded_before_the_start_up_reads_are_answered(void **stat
     rig_open(&r);
     rig_act(&r, ACT_BUY_YES);
     expect(&r, VERDICT_REFUSED, "not_ready");
-    const enum gw_op ops[] = {GW_LIST_ORDERS, GW_LIST_FILLS, GW_GET_BALANCE, GW_LIST_POSITIONS,
-                              GW_LIST_FILLS};
-    for (size_t i = 0; i < 5; i++) {
+    const enum gw_op ops[] = {GW_LIST_ORDERS,    GW_LIST_FILLS, GW_GET_BALANCE,
+                              GW_LIST_POSITIONS, GW_LIST_FILLS, GW_GET_BALANCE};
+    for (size_t i = 0; i < 6; i++) {
         assert_false(engine_ready(r.engine));
         const struct gw_request *q = rig_request(&r);
         assert_non_null(q);
@@ -902,6 +902,35 @@ static void nothing_is_traded_before_the_start_up_reads_are_answered(void **stat
     assert_int_equal(held(&r)->position, -300);
     rig_act(&r, ACT_SELL_NO);
     expect_order(&r, SIDE_YES, 4500, 300);
+    rig_finish(&r);
+}
+
+static void
+a_market_that_pays_between_balance_and_positions_has_the_account_read_again(void **state)
+{
+    (void)state;
+    struct engine_config c = rig_config();
+    c.orders.from_config = false;
+    struct rig r;
+    rig_start(&r, &c);
+    rig_open(&r);
+    int balances = 0;
+    for (;;) {
+        for (const struct gw_request *q = rig_request(&r); q != NULL; q = rig_request(&r)) {
+            struct ev_answer a = rig_answer_to(q, GW_OK);
+            if (q->op == GW_GET_BALANCE) {
+                a.balance = (++balances == 1 ? 55 : 65) * USD_ONE;
+            }
+            rig_answer(&r, &a);
+        }
+        if (engine_ready(r.engine)) {
+            break;
+        }
+        assert_true(balances < 4);
+        rig_wait(&r, NS_PER_SEC);
+    }
+    assert_int_equal(balances, 4);
+    assert_int_equal(orders_account(engine_orders(r.engine))->cash_total, 65 * USD_ONE);
     rig_finish(&r);
 }
 
@@ -1743,6 +1772,8 @@ int main(void)
         cmocka_unit_test(a_difference_while_something_is_in_flight_proves_nothing),
         cmocka_unit_test(credentials_that_are_refused_again_and_again_halt),
         cmocka_unit_test(nothing_is_traded_before_the_start_up_reads_are_answered),
+        cmocka_unit_test(
+            a_market_that_pays_between_balance_and_positions_has_the_account_read_again),
         cmocka_unit_test(an_order_of_a_previous_session_is_settled_before_trading),
         cmocka_unit_test(
             a_market_that_a_previous_session_halted_stays_halted_until_a_person_resumes),
