@@ -132,6 +132,36 @@ static const float *observe(struct engine *e, uint32_t mkt)
     return feature_cached(&m->cache, &m->window, mkt, &a);
 }
 
+/* --- rows --- */
+
+static void record_decision(struct engine *e, uint32_t mkt, const struct policy_out *out,
+                            enum action action, const struct orders_result *r)
+{
+    struct market *m = &e->markets[mkt];
+    struct rec_decision d = {
+        .h = {.size = sizeof d, .type = REC_DECISION, .mkt = mkt, .wall = e->wall},
+        .turn = e->turn + 1,
+        .number = ++e->decisions,
+        .last_ord = m->last_ord,
+        .book_version = book_version(m->book),
+        .action = action,
+        .verdict = r->verdict,
+        .shared = m->changes,
+        .order_number = r->order_number,
+        .risk_value = r->value,
+        .risk_limit = r->limit,
+        .obs_hash = hash64(m->cache.obs, sizeof m->cache.obs),
+    };
+    size_t n = strnlen(r->check, sizeof d.check - 1);
+    memcpy(d.check, r->check, n);
+    memcpy(d.logits, out->logits, sizeof d.logits);
+    memcpy(d.probs, out->probs, sizeof d.probs);
+    memcpy(d.obs, m->cache.obs, sizeof d.obs);
+    if (e->sinks.record != NULL) {
+        e->sinks.record(e->sinks.self, &d.h);
+    }
+}
+
 /* --- flatten --- */
 
 #define FLATTEN_AGAIN (500 * NS_PER_MS)
@@ -168,6 +198,19 @@ void decide_flatten(struct engine *e, bool on)
     }
 }
 
+/* A row like that of a decision, of the action that would have closed; no policy spoke, so its
+ * logits are zero. */
+static void refused_to_close(struct engine *e, uint32_t mkt, const struct orders_result *r)
+{
+    const struct account *a = orders_account(e->orders);
+    qty_t position = a->holdings[orders_holding(e->orders, mkt)].position;
+    enum action action = position > 0 ? ACT_SELL_YES : ACT_SELL_NO;
+    (void)observe(e, mkt);
+    record_decision(e, mkt, &(struct policy_out){0}, action, r);
+    counter_add(&e->metrics.decisions[action], 1);
+    counter_add(&e->metrics.verdicts[r->verdict], 1);
+}
+
 /* One step towards a flat market; what becomes of it, the next change of the book, or the time
  * leads to the next. The throttle holds here too, so that a book without buyers is not asked
  * without end. */
@@ -190,6 +233,8 @@ static void flatten(struct engine *e, uint32_t mkt)
     if (r.verdict == VERDICT_SENT) {
         m->ever_accepted = true;
         m->accepted = e->mono;
+    } else if (r.verdict == VERDICT_REFUSED) {
+        refused_to_close(e, mkt, &r);
     }
     if (view.unchecked) {
         scale_want(e, mkt);
@@ -282,34 +327,6 @@ static bool will_end(const struct orders_result *r)
         }
     }
     return false;
-}
-
-static void record_decision(struct engine *e, uint32_t mkt, const struct policy_out *out,
-                            enum action action, const struct orders_result *r)
-{
-    struct market *m = &e->markets[mkt];
-    struct rec_decision d = {
-        .h = {.size = sizeof d, .type = REC_DECISION, .mkt = mkt, .wall = e->wall},
-        .turn = e->turn + 1,
-        .number = ++e->decisions,
-        .last_ord = m->last_ord,
-        .book_version = book_version(m->book),
-        .action = action,
-        .verdict = r->verdict,
-        .shared = m->changes,
-        .order_number = r->order_number,
-        .risk_value = r->value,
-        .risk_limit = r->limit,
-        .obs_hash = hash64(m->cache.obs, sizeof m->cache.obs),
-    };
-    size_t n = strnlen(r->check, sizeof d.check - 1);
-    memcpy(d.check, r->check, n);
-    memcpy(d.logits, out->logits, sizeof d.logits);
-    memcpy(d.probs, out->probs, sizeof d.probs);
-    memcpy(d.obs, m->cache.obs, sizeof d.obs);
-    if (e->sinks.record != NULL) {
-        e->sinks.record(e->sinks.self, &d.h);
-    }
 }
 
 void engine_act(struct engine *e, const uint32_t *mkts, const struct policy_out *outs, uint32_t n)

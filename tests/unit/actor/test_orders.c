@@ -1654,6 +1654,31 @@ static void flatten_goes_on_in_a_market_that_says_nothing(void **state)
     rig_finish(&r);
 }
 
+static void a_closing_order_that_the_gate_refuses_is_a_row_with_its_numbers(void **state)
+{
+    (void)state;
+    struct engine_config c = rig_config();
+    c.orders.limits.orders_per_s = 1;
+    struct rig r;
+    rig_start(&r, &c);
+    rig_open(&r);
+    rig_fill(&r, "t0", "by hand", "", SIDE_YES, 4500, TEN, 0);
+    rig_act(&r, ACT_BUY_YES);
+    struct gw_request q = *rig_request(&r);
+    rig_ack(&r, &q, "o1", 0, 0); /* nobody took it: this second's order is used up */
+    uint32_t n = r.n_decisions;
+    struct ev_command f = {.command = CMD_FLATTEN};
+    rig_event(&r, &f.h, EV_COMMAND, EV_SRC_COMMAND, sizeof f);
+    assert_true(r.n_decisions > n);
+    assert_int_equal(r.decision.verdict, VERDICT_REFUSED);
+    assert_int_equal(r.decision.action, ACT_SELL_YES);
+    assert_string_equal(r.decision.check, "orders_per_second");
+    assert_int_equal(r.decision.risk_limit, 1);
+    assert_true(r.decision.obs_hash != 0);
+    assert_true(r.decision.logits[ACT_SELL_YES] == 0.0F);
+    rig_finish(&r);
+}
+
 static void a_halt_ends_a_flatten(void **state)
 {
     (void)state;
@@ -1801,6 +1826,7 @@ int main(void)
         cmocka_unit_test(repeated_unknown_outcomes_halt),
         cmocka_unit_test(flatten_cancels_what_rests_and_closes_what_is_held),
         cmocka_unit_test(flatten_goes_on_in_a_market_that_says_nothing),
+        cmocka_unit_test(a_closing_order_that_the_gate_refuses_is_a_row_with_its_numbers),
         cmocka_unit_test(a_halt_ends_a_flatten),
         cmocka_unit_test(flatten_and_resume_reset_groups_that_others_may_have_triggered),
         cmocka_unit_test(a_book_without_buyers_is_not_asked_without_end),
