@@ -1,7 +1,9 @@
 /*
  * orders_int.h - what the files of the order manager share.
  *
- *   orders.c     making, looking up, transitions, reserved cash, records
+ *   orders.c     making, looking
+ *   lots.c       what is kept of a market: fee, worth, reserved cash
+ *   slots.c      orders in their slots: transitions, records, journal
  *   intent.c     actions to orders; cancel, stop, halt
  *   news.c       fills, user orders, answers: what the exchange says about orders
  *   settle.c     requests, and the plan of each order: what must be read or cancelled next
@@ -12,6 +14,8 @@
  */
 #ifndef ORDERS_ORDERS_INT_H
 #define ORDERS_ORDERS_INT_H
+
+#include <string.h>
 
 #include "orders/budget.h"
 #include "orders/fees.h"
@@ -279,19 +283,20 @@ static inline uint32_t timer_groups(const struct orders *o)
 {
     return timer_start(o) + 3;
 }
+/* Cut where it does not fit; src may fill its array without an end. */
+static inline void copy_name(char *dst, size_t cap, const char *src)
+{
+    size_t n = strnlen(src, cap - 1);
+    memcpy(dst, src, n);
+    dst[n] = 0;
+}
 static inline bool order_owed(const struct order *ord)
 {
     return ord->claimed > ord->filled;
 }
 
-/* orders.c */
+/* lots.c */
 uint32_t lot_of(struct orders *o, const char *ticker); /* NONE: no room */
-uint32_t order_slot_new(struct orders *o, uint32_t h); /* NONE: full */
-/* Apply an event of the table: state, reserved cash, records, journal, and what follows. */
-void order_event(struct orders *o, uint32_t slot, enum order_event event, const char *reason);
-/* When nothing is to come any more, its slot may be used again once the free ones are gone. */
-void order_settle(struct orders *o, uint32_t slot);
-void order_learn_id(struct orders *o, uint32_t slot, const char *order_id);
 void lot_refresh(struct orders *o, uint32_t h);
 /* Cash that an order would reserve, beside all of the market but `except` (NONE: all);
  * *ret_same_side: what rests of those that acquire the same outcome. */
@@ -299,10 +304,18 @@ usd_t lot_reserve(const struct orders *o, uint32_t h, enum side outcome, px_t ye
                   uint32_t except, qty_t *ret_same_side);
 /* Contracts that may be acquired in all: the larger of old and new terms while an amend is out. */
 qty_t order_total(const struct order *ord);
-void record_account(struct orders *o, uint32_t h);
-enum status journal_order(struct orders *o, const struct order *ord, enum journal_type type);
 /* Value the account; what was lost beyond a limit halts everything. */
 void watch_worth(struct orders *o);
+
+/* slots.c */
+uint32_t order_slot_new(struct orders *o, uint32_t h); /* NONE: full */
+/* Apply an event of the table: state, reserved cash, records, journal, and what follows. */
+void order_event(struct orders *o, uint32_t slot, enum order_event event, const char *reason);
+/* When nothing is to come any more, its slot may be used again once the free ones are gone. */
+void order_settle(struct orders *o, uint32_t slot);
+void order_learn_id(struct orders *o, uint32_t slot, const char *order_id);
+void record_account(struct orders *o, uint32_t h);
+enum status journal_order(struct orders *o, const struct order *ord, enum journal_type type);
 void say_outcome(struct orders *o, uint32_t h, bool ok);
 
 /* news.c */
