@@ -31,7 +31,6 @@ struct run_gateway {
     char base_path[128];
     char orders_path[192];
     uint64_t answer_ord;
-    uint64_t create_sent; /* id of the newest create given to the transport */
     _Atomic int stop_orders;
     _Atomic uint32_t open;
     bool stopped, held;

@@ -113,10 +113,10 @@ static void text_account(const struct run *r, struct buf *out)
     const struct orders_stats *os = orders_stats(engine_orders(r->engine));
     buf_printf(out,
                "  orders     %" PRIu64 " sent, %" PRIu64 " acknowledged, %" PRIu64
-               " rejected, %" PRIu64 " cancelled, %" PRIu64 " with unknown outcome (%" PRIu64
-               " found, %" PRIu64 " proved absent)\n",
-               os->sent, os->acked, os->rejected, os->cancels, os->unknown, os->resolved_found,
-               os->resolved_absent);
+               " rejected, %" PRIu64 " amended, %" PRIu64 " cancelled, %" PRIu64
+               " with unknown outcome (%" PRIu64 " found, %" PRIu64 " proved absent)\n",
+               os->sent, os->acked, os->rejected, os->amends, os->cancels, os->unknown,
+               os->resolved_found, os->resolved_absent);
     buf_printf(out, "  fills      %" PRIu64 ", position reads %" PRIu64 ", drifts %" PRIu64 "\n",
                os->fills, os->position_reads, os->drifts);
     buf_str(out, "  P&L        ");
@@ -356,19 +356,42 @@ static void json_feed(const struct run *r, struct buf *out)
 static void json_orders(const struct run *r, struct buf *out)
 {
     const struct orders_stats *o = orders_stats(engine_orders(r->engine));
+    const struct {
+        const char *name;
+        uint64_t n;
+    } rows[] = {
+        {"intents", o->intents},
+        {"acked", o->acked},
+        {"rejected", o->rejected},
+        {"unknown", o->unknown},
+        {"resolved_found", o->resolved_found},
+        {"resolved_absent", o->resolved_absent},
+        {"cancels", o->cancels},
+        {"amends", o->amends},
+        {"aged", o->aged},
+        {"strayed", o->strayed},
+        {"revived", o->revived},
+        {"fills_foreign", o->fills_foreign},
+        {"fills_duplicate", o->fills_duplicate},
+        {"fee_drifts", o->fee_drifts},
+        {"fills_reads", o->fills_reads},
+        {"order_reads", o->order_reads},
+        {"differences", o->differences},
+        {"drifts", o->drifts},
+        {"journal_failures", o->journal_failures},
+        {"gateway_full", o->gateway_full},
+        {"auth_errors", o->auth_errors},
+        {"table_errors", o->table_errors},
+        {"open", orders_open(engine_orders(r->engine))},
+    };
     buf_printf(out,
                "\"orders\":%" PRIu64 ",\"fills\":%" PRIu64 ",\"reconciliations\":%" PRIu64
-               ",\"order_detail\":{"
-               "\"intents\":%" PRIu64 ",\"acked\":%" PRIu64 ",\"rejected\":%" PRIu64
-               ",\"unknown\":%" PRIu64 ",\"resolved_found\":%" PRIu64
-               ",\"resolved_absent\":%" PRIu64 ",\"cancels\":%" PRIu64 ",\"fills_foreign\":%" PRIu64
-               ",\"fills_duplicate\":%" PRIu64 ",\"fee_drifts\":%" PRIu64
-               ",\"differences\":%" PRIu64 ",\"drifts\":%" PRIu64 ",\"table_errors\":%" PRIu64
-               ",\"open\":%u},",
-               o->sent, o->fills, o->position_reads, o->intents, o->acked, o->rejected, o->unknown,
-               o->resolved_found, o->resolved_absent, o->cancels, o->fills_foreign,
-               o->fills_duplicate, o->fee_drifts, o->differences, o->drifts, o->table_errors,
-               orders_open(engine_orders(r->engine)));
+               ",\"order_detail\":{",
+               o->sent, o->fills, o->position_reads);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        buf_printf(out, "%s\"%s\":%" PRIu64, i > 0 ? "," : "", rows[i].name, rows[i].n);
+    }
+    buf_str(out, "},");
 }
 
 /* The paper account's own books, so that they can be compared with the engine's. */

@@ -91,7 +91,9 @@ struct orders_config {
 };
 struct orders_config orders_config_default(void);
 
-/* Counters of the order manager; plain numbers, the engine publishes them. */
+/* Counters of the order manager; plain numbers, the engine publishes them. aged, strayed: orders
+ * given up as too old or too far from the market; revived: rejected orders of which the exchange
+ * told otherwise later. */
 struct orders_stats {
     uint64_t intents, sent, acked, rejected, unknown, resolved_found, resolved_absent;
     uint64_t cancels, amends, aged, strayed, fills, fills_foreign, fills_duplicate, fee_drifts;
