@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/idmap.h"
+#include "sim/tape.h"
 
 #define SUB_BITS     8 /* 256 steps for each power of two: 0.4 % */
 #define BUCKETS      ((64 - SUB_BITS + 1) << SUB_BITS)
@@ -276,22 +277,6 @@ static void samples_until(struct flow_stats *s, struct followed *f, wall_ns_t re
 
 /* --- messages --- */
 
-static struct text ticker_of(const struct wire_msg *m)
-{
-    switch (m->type) {
-    case WIRE_SNAPSHOT:
-        return m->u.snapshot.ticker;
-    case WIRE_DELTA:
-        return m->u.delta.ticker;
-    case WIRE_TRADE:
-        return m->u.trade.ticker;
-    case WIRE_FILL:
-    case WIRE_OTHER:
-        break;
-    }
-    return (struct text){"", 0};
-}
-
 static enum status follow(struct flow_stats *s, struct text ticker, struct followed **ret)
 {
     uint32_t i = idmap_get(&s->by_ticker, ticker);
@@ -353,7 +338,7 @@ static void take_time(struct flow_stats *s, struct followed *f, int64_t recv_ms,
 
 enum status flow_stats_take(struct flow_stats *s, const struct wire_msg *m, wall_ns_t recv)
 {
-    struct text ticker = ticker_of(m);
+    struct text ticker = tape_ticker(m);
     struct followed *f = NULL;
     if (ticker.n == 0) {
         return ST_OK;

@@ -10,16 +10,23 @@ static void text_field(struct buf *out, const char *key, const char *value)
     buf_json_str(out, text_of(value));
 }
 
-void rest_write_create(struct buf *out, const struct rest_order_create *o)
+/* What create and amend begin with; the object stays open. */
+static void terms(struct buf *out, const char *ticker, const char *client_id, bool bid, px_t yes_px,
+                  qty_t count)
 {
     char px[MONEY_TEXT_MAX], qty[MONEY_TEXT_MAX];
-    px_format(o->yes_px, px);
-    qty_format(o->qty, qty);
+    px_format(yes_px, px);
+    qty_format(count, qty);
     buf_str(out, "{\"ticker\":");
-    buf_json_str(out, text_of(o->ticker));
-    text_field(out, "client_order_id", o->client_id);
-    buf_printf(out, ",\"side\":\"%s\",\"count\":\"%s\",\"price\":\"%s\"", o->bid ? "bid" : "ask",
-               qty, px);
+    buf_json_str(out, text_of(ticker));
+    text_field(out, "client_order_id", client_id);
+    buf_printf(out, ",\"side\":\"%s\",\"count\":\"%s\",\"price\":\"%s\"", bid ? "bid" : "ask", qty,
+               px);
+}
+
+void rest_write_create(struct buf *out, const struct rest_order_create *o)
+{
+    terms(out, o->ticker, o->client_id, o->bid, o->yes_px, o->qty);
     text_field(out, "time_in_force", o->tif);
     buf_str(out, ",\"self_trade_prevention_type\":\"taker_at_cross\"");
     if (o->post_only) {
@@ -39,14 +46,8 @@ void rest_write_create(struct buf *out, const struct rest_order_create *o)
 
 void rest_write_amend(struct buf *out, const struct rest_order_amend *o)
 {
-    char px[MONEY_TEXT_MAX], qty[MONEY_TEXT_MAX];
-    px_format(o->yes_px, px);
-    qty_format(o->qty, qty);
-    buf_str(out, "{\"ticker\":");
-    buf_json_str(out, text_of(o->ticker));
-    text_field(out, "client_order_id", o->client_id);
-    buf_printf(out, ",\"side\":\"%s\",\"count\":\"%s\",\"price\":\"%s\"}", o->bid ? "bid" : "ask",
-               qty, px);
+    terms(out, o->ticker, o->client_id, o->bid, o->yes_px, o->qty);
+    buf_char(out, '}');
 }
 
 enum status rest_sign_text(int64_t ts_ms, const char *method, const char *path, char *buf,
