@@ -356,7 +356,9 @@ def settled(folder):
     ends = [(4, settlement(m[0], "yes")), (4.5, settlement(m[1], "no")), (5, settlement(m[2], "yes")), (5.5, settlement(m[3], "no")),
             *[(7, settlement(t, "scalar", value=v)) for t, v in values.items()]]
     events = [(at, action) for at, actions in ends for action in actions] + orders
-    events += [(3, {"do": "deposit", "user": "OUR KEY", "amount": "25.50"}), (9, {"do": "deposit", "user": "OUR KEY", "amount": "-10.25"})]
+    # Money that goes before a balance has proved the payments is theirs for a minute; so it goes after the trading.
+    events += [(3, {"do": "deposit", "user": "OUR KEY", "amount": "25.50"}),
+               (14 * slow, {"do": "deposit", "user": "OUR KEY", "amount": "-10.25"})]
     live = Live(folder, ["--markets", "5", "--seed", "17", "--rate", "800", "--tier", "premier", "--pause-after", str(int(11 * slow)),
                          "--fee-type", "quadratic_with_maker_fees"],
                 ["--policy-kind", "random", "--policy-seed", "6", "--orders-allow-short", "--orders-count", "2.53", "--orders-sweep-s", "2",
