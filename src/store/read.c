@@ -349,7 +349,30 @@ enum status store_read_decisions(const char *path, int64_t session, store_decisi
     return store_read_records(path, session, REC_DECISION, give_decision, &r, err);
 }
 
-enum status store_last_session(const char *path, int64_t *ret_session, struct err *err)
+static const char *session_text(sqlite3_stmt *s, int at)
+{
+    const char *text = (const char *)sqlite3_column_text(s, at);
+    return text != NULL ? text : "";
+}
+
+static enum status give_session(sqlite3_stmt *s, store_session_fn fn, void *self)
+{
+    struct store_session row = {
+        .id = sqlite3_column_int64(s, 0),
+        .began = sqlite3_column_int64(s, 1),
+        .ended = sqlite3_column_int64(s, 2),
+        .outcome = session_text(s, 3),
+        .build = session_text(s, 4),
+        .policy = session_text(s, 5),
+        .exchange = session_text(s, 6),
+        .config = session_text(s, 7),
+        .rows = (uint64_t)sqlite3_column_int64(s, 8),
+        .lost = (uint64_t)sqlite3_column_int64(s, 9),
+    };
+    return fn(self, &row);
+}
+
+enum status store_read_sessions(const char *path, store_session_fn fn, void *self, struct err *err)
 {
     sqlite3 *db = NULL;
     sqlite3_stmt *s = NULL;
@@ -357,15 +380,37 @@ enum status store_last_session(const char *path, int64_t *ret_session, struct er
     if (st != ST_OK) {
         return st;
     }
-    if (sqlite3_prepare_v2(db, "SELECT max(id) FROM session", -1, &s, NULL) != SQLITE_OK ||
-        sqlite3_step(s) != SQLITE_ROW) {
+    int rc = sqlite3_prepare_v2(db,
+                                "SELECT id, began, ended, coalesce(outcome, 'running'), build, "
+                                "policy, exchange, config, rows, lost FROM session ORDER BY id",
+                                -1, &s, NULL);
+    for (rc = rc == SQLITE_OK ? sqlite3_step(s) : rc; st == ST_OK && rc == SQLITE_ROW;
+         rc = sqlite3_step(s)) {
+        st = give_session(s, fn, self);
+    }
+    if (st != ST_OK) {
+        st = err_set(err, st, "reading was ended: %s", status_text(st));
+    } else if (rc != SQLITE_DONE) {
         st = err_set(err, ST_IO, "reading the sessions: %s", sqlite3_errmsg(db));
-    } else if (sqlite3_column_type(s, 0) == SQLITE_NULL) {
-        st = err_set(err, ST_NOT_FOUND, "the database %s has no session", path);
-    } else {
-        *ret_session = sqlite3_column_int64(s, 0);
     }
     sqlite3_finalize(s);
     sqlite3_close(db);
+    return st;
+}
+
+static enum status take_id(void *self, const struct store_session *session)
+{
+    *(int64_t *)self = session->id;
+    return ST_OK;
+}
+
+enum status store_last_session(const char *path, int64_t *ret_session, struct err *err)
+{
+    int64_t last = 0;
+    enum status st = store_read_sessions(path, take_id, &last, err);
+    if (st == ST_OK && last == 0) {
+        return err_set(err, ST_NOT_FOUND, "the database %s has no session", path);
+    }
+    *ret_session = st == ST_OK ? last : *ret_session;
     return st;
 }

@@ -326,8 +326,16 @@ static enum status to_version_4(sqlite3 *db, struct err *err)
     return run_text(db, &sql, "bringing the tables forward", err);
 }
 
-static enum status (*const steps[])(sqlite3 *db, struct err *err) = {to_version_1, to_version_2,
-                                                                     to_version_3, to_version_4};
+/* --- version 5: how much of the queue is in the database (backend.h) --- */
+
+static enum status to_version_5(sqlite3 *db, struct err *err)
+{
+    return run_sql(db, "ALTER TABLE session ADD COLUMN progress INTEGER NOT NULL DEFAULT 0",
+                   "bringing the sessions forward", err);
+}
+
+static enum status (*const steps[])(sqlite3 *db, struct err *err) = {
+    to_version_1, to_version_2, to_version_3, to_version_4, to_version_5};
 _Static_assert(sizeof steps / sizeof steps[0] == STORE_SCHEMA_VERSION, "a step to each version");
 
 /* --- versions --- */

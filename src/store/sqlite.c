@@ -10,32 +10,31 @@
 #define BUSY_MS 50 /* another writer: then the batch waits its turn in memory */
 
 struct db {
+    struct backend b; /* first: the ops are given this */
     sqlite3 *handle;
-    int64_t session;
     sqlite3_stmt *insert[LAYOUTS_MAX]; /* made when first needed */
-    sqlite3_stmt *begin, *commit, *rollback;
+    sqlite3_stmt *begin, *progress, *commit, *rollback;
     uint8_t *scratch; /* encoded levels */
     size_t scratch_cap;
-    char error[256];
 };
+
+static struct db *db_of(struct backend *b)
+{
+    return (struct db *)b;
+}
 
 static enum status fail(struct db *db)
 {
-    snprintf(db->error, sizeof db->error, "%s", sqlite3_errmsg(db->handle));
+    snprintf(db->b.error, sizeof db->b.error, "%s", sqlite3_errmsg(db->handle));
     return ST_IO;
 }
 
-const char *db_error(const struct db *db)
-{
-    return db->error;
-}
+/* --- the connection --- */
 
-/* --- opening --- */
-
-static enum status open_handle(struct db *db, const char *path, struct err *err)
+static enum status open_handle(struct db *db, const char *path, const char *vfs, struct err *err)
 {
-    int rc = sqlite3_open_v2(
-        path, &db->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+    int rc = sqlite3_open_v2(path, &db->handle,
+                             SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, vfs);
     if (db->handle == NULL) {
         return err_set(err, ST_NOMEM, "cannot open the database %s: out of memory", path);
     }
@@ -74,55 +73,25 @@ static enum status prepare_all(struct db *db, struct err *err)
 {
     enum status st = prepare(db, "BEGIN IMMEDIATE", &db->begin);
     if (st == ST_OK) {
+        st = prepare(db, "UPDATE session SET progress=? WHERE id=?", &db->progress);
+    }
+    if (st == ST_OK) {
         st = prepare(db, "COMMIT", &db->commit);
     }
     if (st == ST_OK) {
         st = prepare(db, "ROLLBACK", &db->rollback);
     }
-    return st == ST_OK ? ST_OK : err_set(err, st, "%s", db->error);
+    return st == ST_OK ? ST_OK : err_set(err, st, "%s", db->b.error);
 }
 
-enum status db_open(const struct store_config *config, wall_ns_t wall, struct db **ret_db,
-                    int64_t *ret_session, struct err *err)
+static void close_db(struct backend *b)
 {
-    struct db *db = calloc(1, sizeof *db);
-    if (db == NULL) {
-        return err_set(err, ST_NOMEM, "out of memory");
-    }
-    enum status st = open_handle(db, config->path, err);
-    if (st != ST_OK) {
-        db_close(db);
-        return st;
-    }
-    st = set_up(db, err);
-    if (st == ST_OK) {
-        st = schema_migrate(db->handle, wall, err);
-    }
-    if (st == ST_OK) {
-        st = schema_session_begin(db->handle, config, wall, &db->session, err);
-    }
-    if (st == ST_OK) {
-        st = prepare_all(db, err);
-    }
-    if (st != ST_OK) {
-        db_close(db);
-        return err_prefix(err, st, "cannot use the database %s", config->path);
-    }
-    sqlite3_busy_timeout(db->handle, BUSY_MS);
-    *ret_session = db->session;
-    *ret_db = db;
-    return ST_OK;
-}
-
-void db_close(struct db *db)
-{
-    if (db == NULL) {
-        return;
-    }
+    struct db *db = db_of(b);
     for (size_t i = 0; i < LAYOUTS_MAX; i++) {
         sqlite3_finalize(db->insert[i]);
     }
     sqlite3_finalize(db->begin);
+    sqlite3_finalize(db->progress);
     sqlite3_finalize(db->commit);
     sqlite3_finalize(db->rollback);
     (void)sqlite3_close(db->handle);
@@ -166,7 +135,7 @@ static enum status bind_levels(struct db *db, sqlite3_stmt *s, int at, const voi
     if (need > db->scratch_cap) {
         uint8_t *grown = realloc(db->scratch, need);
         if (grown == NULL) {
-            snprintf(db->error, sizeof db->error, "out of memory");
+            snprintf(db->b.error, sizeof db->b.error, "out of memory");
             return ST_IO;
         }
         db->scratch = grown;
@@ -226,8 +195,9 @@ static enum status bind_field(struct db *db, sqlite3_stmt *s, int at, const stru
     return ST_OK;
 }
 
-enum status db_put(struct db *db, const void *record)
+static enum status put(struct backend *b, const void *record)
 {
+    struct db *db = db_of(b);
     /* The type stands at the same place in both headers, the source too. */
     const struct rec *head = record;
     const struct layout *l = layout_of(head->type);
@@ -239,7 +209,7 @@ enum status db_put(struct db *db, const void *record)
     if (st != ST_OK) {
         return st;
     }
-    sqlite3_bind_int64(s, 1, db->session);
+    sqlite3_bind_int64(s, 1, db->b.session);
     sqlite3_bind_int64(s, 2, head->source);
     for (uint32_t i = 0; i < l->n_fields && st == ST_OK; i++) {
         st = bind_field(db, s, (int)i + 3, l, &l->fields[i], record);
@@ -270,18 +240,23 @@ static enum status run(struct db *db, sqlite3_stmt *s)
     return st;
 }
 
-enum status db_begin(struct db *db)
+static enum status begin(struct backend *b)
 {
-    return run(db, db->begin);
+    return run(db_of(b), db_of(b)->begin);
 }
 
-enum status db_commit(struct db *db)
+static enum status commit(struct backend *b, uint64_t done)
 {
-    return run(db, db->commit);
+    struct db *db = db_of(b);
+    sqlite3_bind_int64(db->progress, 1, (int64_t)done);
+    sqlite3_bind_int64(db->progress, 2, b->session);
+    enum status st = run(db, db->progress);
+    return st == ST_OK ? run(db, db->commit) : st;
 }
 
-void db_rollback(struct db *db)
+static void rollback(struct backend *b)
 {
+    struct db *db = db_of(b);
     /* Some errors have rolled back already. */
     if (sqlite3_get_autocommit(db->handle) == 0) {
         (void)sqlite3_step(db->rollback);
@@ -289,9 +264,74 @@ void db_rollback(struct db *db)
     }
 }
 
-enum status db_end_session(struct db *db, const char *outcome, wall_ns_t wall,
-                           const struct store_stats *stats)
+static enum status progress(struct backend *b, uint64_t *ret_progress)
 {
-    enum status st = schema_session_end(db->handle, db->session, outcome, wall, stats);
+    struct db *db = db_of(b);
+    sqlite3_stmt *s = NULL;
+    enum status st = prepare(db, "SELECT progress FROM session WHERE id=?", &s);
+    if (st != ST_OK) {
+        return st;
+    }
+    sqlite3_bind_int64(s, 1, b->session);
+    int rc = sqlite3_step(s);
+    if (rc == SQLITE_ROW) {
+        *ret_progress = (uint64_t)sqlite3_column_int64(s, 0);
+    } else {
+        st = rc == SQLITE_DONE ? ST_NOT_FOUND : fail(db);
+    }
+    sqlite3_finalize(s);
+    return st;
+}
+
+static enum status end_session(struct backend *b, const char *outcome, wall_ns_t wall,
+                               const struct store_stats *stats)
+{
+    struct db *db = db_of(b);
+    enum status st = schema_session_end(db->handle, b->session, outcome, wall, stats);
     return st == ST_OK ? ST_OK : fail(db);
+}
+
+/* --- opening --- */
+
+static const struct backend_ops ops = {
+    .name = "SQLite",
+    .begin = begin,
+    .put = put,
+    .commit = commit,
+    .rollback = rollback,
+    .progress = progress,
+    .end_session = end_session,
+    .close = close_db,
+};
+
+enum status sqlite_backend_open(const struct store_config *config, wall_ns_t wall,
+                                struct backend **ret_backend, struct err *err)
+{
+    struct db *db = calloc(1, sizeof *db);
+    if (db == NULL) {
+        return err_set(err, ST_NOMEM, "out of memory");
+    }
+    db->b.ops = &ops;
+    enum status st = open_handle(db, config->path, config->vfs, err);
+    if (st != ST_OK) {
+        close_db(&db->b);
+        return st;
+    }
+    st = set_up(db, err);
+    if (st == ST_OK) {
+        st = schema_migrate(db->handle, wall, err);
+    }
+    if (st == ST_OK) {
+        st = schema_session_begin(db->handle, config, wall, &db->b.session, err);
+    }
+    if (st == ST_OK) {
+        st = prepare_all(db, err);
+    }
+    if (st != ST_OK) {
+        close_db(&db->b);
+        return err_prefix(err, st, "cannot use the database %s", config->path);
+    }
+    sqlite3_busy_timeout(db->handle, BUSY_MS);
+    *ret_backend = &db->b;
+    return ST_OK;
 }

@@ -20,9 +20,9 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "store/backend.h"
 #include "store/losses.h"
 #include "store/queue.h"
-#include "store/sqlite.h"
 
 #define TRANSACTION_ROWS 20000U
 #define RING_ROWS        65536U /* taken from one ring in one turn */
@@ -30,6 +30,7 @@
 #define RETRY_NS_MIN     (50 * NS_PER_MS)
 #define RETRY_NS_MAX     (5 * NS_PER_SEC)
 #define REFUSED_WAIT_NS  NS_PER_SEC
+#define CLOSE_RETRY_NS   (20 * NS_PER_MS)
 
 /* A producer's ring and what it refused. Totals, because a hole may be seen before the count of
  * refused pushes that explains it. */
@@ -44,8 +45,10 @@ struct source_ring {
 enum drop_class { DROP_MARKET, DROP_RECORDS, DROP_CLASSES };
 
 struct store {
-    struct db *db;
+    struct backend *db;
     int64_t session;
+    struct store_time time;
+    uint64_t progress; /* records of the queue that are in the database, or dropped */
     uint32_t rows_max;
     mono_ns_t interval_ns, close_wait_ns;
     size_t memory_max;
@@ -63,12 +66,26 @@ struct store {
     bool gave_up; /* store_finish counted what could not be written */
 };
 
+static mono_ns_t real_mono(void *self)
+{
+    (void)self;
+    return clock_mono();
+}
+
+static void real_sleep(void *self, mono_ns_t ns)
+{
+    (void)self;
+    struct timespec ts = {.tv_sec = ns / NS_PER_SEC, .tv_nsec = ns % NS_PER_SEC};
+    (void)nanosleep(&ts, NULL);
+}
+
 struct store_config store_config_default(void)
 {
     return (struct store_config){.rows_max = 100,
                                  .interval_ns = NS_PER_SEC,
                                  .memory_max = MEMORY_DEFAULT,
-                                 .close_wait_ns = 5 * NS_PER_SEC};
+                                 .close_wait_ns = 5 * NS_PER_SEC,
+                                 .time = {real_mono, real_sleep, NULL}};
 }
 
 uint32_t store_type_index(uint16_t type)
@@ -88,11 +105,13 @@ enum status store_open(const struct store_config *config, wall_ns_t wall, struct
     s->interval_ns = config->interval_ns;
     s->close_wait_ns = config->close_wait_ns;
     s->memory_max = config->memory_max > 0 ? config->memory_max : MEMORY_DEFAULT;
-    enum status st = db_open(config, wall, &s->db, &s->session, err);
+    s->time = config->time;
+    enum status st = backend_open(config, wall, &s->db, err);
     if (st != ST_OK) {
         free(s);
         return st;
     }
+    s->session = s->db->session;
     *ret_store = s;
     return ST_OK;
 }
@@ -220,6 +239,7 @@ static bool drop(void *self, const void *record)
                                               : "store: memory full, turns or decisions dropped");
     }
     gap->lost++;
+    s->progress++;
     lost(s, 1);
     if (event) {
         gap->h.source = ev->source;
@@ -258,14 +278,14 @@ static enum status put_gap(struct store *s, uint16_t source, uint64_t first, uin
 {
     struct rec_gap gap;
     gap_make(&gap, source, s->wall, 1, first, next, reason);
-    return db_put(s->db, &gap);
+    return s->db->ops->put(s->db, &gap);
 }
 
 /* One record; what the database does not take for its own fault becomes a gap row. */
 static enum status put_record(struct store *s, const void *record, struct store_stats *stats)
 {
     const struct ev *ev = record;
-    enum status st = db_put(s->db, record);
+    enum status st = s->db->ops->put(s->db, record);
     if (st == ST_OK) {
         stats->rows++;
         stats->by_type[store_type_index(ev->type)]++;
@@ -286,7 +306,7 @@ static enum status put_dropped(struct store *s)
     enum status st = ST_OK;
     for (size_t i = 0; i < DROP_CLASSES && st == ST_OK; i++) {
         if (s->dropped[i].lost > 0) {
-            st = db_put(s->db, &s->dropped[i]);
+            st = s->db->ops->put(s->db, &s->dropped[i]);
         }
     }
     return st;
@@ -295,7 +315,7 @@ static enum status put_dropped(struct store *s)
 static enum status transaction(struct store *s, struct queue_cursor *cursor,
                                struct store_stats *stats)
 {
-    enum status st = db_begin(s->db);
+    enum status st = s->db->ops->begin(s->db);
     if (st == ST_OK) {
         st = put_dropped(s);
     }
@@ -306,7 +326,7 @@ static enum status transaction(struct store *s, struct queue_cursor *cursor,
         }
         st = put_record(s, record, stats);
     }
-    return st == ST_OK ? db_commit(s->db) : st;
+    return st == ST_OK ? s->db->ops->commit(s->db, s->progress + cursor->records) : st;
 }
 
 static void note_failure(struct store *s, mono_ns_t now)
@@ -318,7 +338,7 @@ static void note_failure(struct store *s, mono_ns_t now)
     }
     s->retry_at = now + s->retry_ns;
     log_warn("store", "commit failed: %s rows_waiting=%" PRIu64 " again_in_ms=%" PRId64,
-             db_error(s->db), s->queue.records, s->retry_ns / NS_PER_MS);
+             s->db->error, s->queue.records, s->retry_ns / NS_PER_MS);
 }
 
 static void note_success(struct store *s, const struct queue_cursor *cursor,
@@ -333,6 +353,7 @@ static void note_success(struct store *s, const struct queue_cursor *cursor,
         s->stats.commit_ns_max = took;
     }
     memset(s->dropped, 0, sizeof s->dropped);
+    s->progress += cursor->records;
     queue_pop(&s->queue, cursor);
     s->oldest = now;
     s->retry_at = 0;
@@ -344,13 +365,13 @@ static bool commit(struct store *s, mono_ns_t now)
 {
     struct queue_cursor cursor = queue_begin(&s->queue);
     struct store_stats stats = s->stats; /* of a transaction that fails nothing counts */
-    mono_ns_t began = clock_mono();
+    mono_ns_t began = s->time.mono(s->time.self);
     if (transaction(s, &cursor, &stats) != ST_OK) {
-        db_rollback(s->db);
+        s->db->ops->rollback(s->db);
         note_failure(s, now);
         return false;
     }
-    note_success(s, &cursor, &stats, clock_mono() - began, now);
+    note_success(s, &cursor, &stats, s->time.mono(s->time.self) - began, now);
     return true;
 }
 
@@ -388,18 +409,12 @@ void store_flush(struct store *s, wall_ns_t wall, mono_ns_t now)
     }
 }
 
-static void wait_a_little(void)
-{
-    struct timespec ts = {.tv_nsec = 20 * NS_PER_MS};
-    (void)nanosleep(&ts, NULL);
-}
-
 /* Everything to the database, as long as close_wait_ns allows. */
 static void drain_all(struct store *s, wall_ns_t wall)
 {
-    mono_ns_t began = clock_mono();
+    mono_ns_t began = s->time.mono(s->time.self);
     for (;;) {
-        mono_ns_t now = clock_mono();
+        mono_ns_t now = s->time.mono(s->time.self);
         store_flush(s, wall, now);
         for (size_t i = 0; i < s->n_rings; i++) {
             name_refused(s, &s->rings[i], now, true);
@@ -407,7 +422,7 @@ static void drain_all(struct store *s, wall_ns_t wall)
         if (!something_waits(s) || now - began >= s->close_wait_ns) {
             return;
         }
-        wait_a_little();
+        s->time.sleep(s->time.self, CLOSE_RETRY_NS);
     }
 }
 
@@ -418,7 +433,7 @@ uint64_t store_finish(struct store *s, wall_ns_t wall)
         s->gave_up = true;
         s->stats.lost += s->queue.records;
         log_error("store", "the database cannot be written, rows lost=%" PRIu64 ": %s",
-                  s->queue.records, db_error(s->db));
+                  s->queue.records, s->db->error);
     }
     return s->stats.lost;
 }
@@ -429,10 +444,10 @@ void store_close(struct store *s, const char *outcome, wall_ns_t wall)
         return;
     }
     (void)store_finish(s, wall);
-    if (db_end_session(s->db, outcome, wall, &s->stats) != ST_OK) {
-        log_error("store", "cannot close the session row: %s", db_error(s->db));
+    if (s->db->ops->end_session(s->db, outcome, wall, &s->stats) != ST_OK) {
+        log_error("store", "cannot close the session row: %s", s->db->error);
     }
-    db_close(s->db);
+    s->db->ops->close(s->db);
     queue_finish(&s->queue);
     free(s);
 }

@@ -13,8 +13,16 @@
 #include "bus/record.h"
 #include "bus/ring.h"
 
-#define STORE_SCHEMA_VERSION 4
+#define STORE_SCHEMA_VERSION 5
 #define STORE_RINGS_MAX      8
+
+/* The clock of the store's own waiting. mono: nanoseconds that never go back; sleep: returns after
+ * about ns. */
+struct store_time {
+    mono_ns_t (*mono)(void *self);
+    void (*sleep)(void *self, mono_ns_t ns);
+    void *self;
+};
 
 struct store_config {
     const char *path;        /* SQLite file; its folder must exist */
@@ -26,6 +34,8 @@ struct store_config {
     const char *build;       /* version text */
     const char *policy;      /* policy_text, with its hash */
     const char *exchange;    /* where it trades */
+    const char *vfs;         /* SQLite's name of a file system; NULL: the real one */
+    struct store_time time;  /* the default is the real clock */
 };
 struct store_config store_config_default(void);
 
@@ -87,6 +97,19 @@ enum status store_read_decisions(const char *path, int64_t session, store_decisi
 typedef enum status (*store_record_fn)(void *self, const void *record);
 enum status store_read_records(const char *path, int64_t session, uint16_t type, store_record_fn fn,
                                void *self, struct err *err) MUST_CHECK;
+/* A session row. Texts are never NULL and live until the callback returns. */
+struct store_session {
+    int64_t id;
+    wall_ns_t began, ended; /* ended 0: it was not closed */
+    const char *outcome;    /* "running", "broken", or how it was closed: "done", "halted", ... */
+    const char *build, *policy, *exchange;
+    const char *config;  /* JSON of the run's options, "" when there is none */
+    uint64_t rows, lost; /* as counted when it was closed */
+};
+/* All of them, the oldest first. */
+typedef enum status (*store_session_fn)(void *self, const struct store_session *session);
+enum status store_read_sessions(const char *path, store_session_fn fn, void *self,
+                                struct err *err) MUST_CHECK;
 /* The newest session, ST_NOT_FOUND when there is none. */
 enum status store_last_session(const char *path, int64_t *ret_session, struct err *err) MUST_CHECK;
 

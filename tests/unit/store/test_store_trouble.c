@@ -158,6 +158,7 @@ static void a_version_1_file_gets_what_came_later_and_keeps_its_rows(void **stat
     store_close(s, "done", 1);
     ring_destroy(ring);
     sql_run(path, "DELETE FROM schema_version WHERE version > 1;"
+                  "ALTER TABLE session DROP COLUMN progress;"
                   "DROP TABLE clock;"
                   "ALTER TABLE decision DROP COLUMN risk_value;"
                   "ALTER TABLE decision DROP COLUMN risk_limit");
@@ -179,6 +180,7 @@ static void a_version_3_file_gets_what_version_4_has_and_keeps_its_rows(void **s
     store_close(open_store(&ring, 0), "done", 1);
     ring_destroy(ring);
     sql_run(path, "DELETE FROM schema_version WHERE version > 2;"
+                  "ALTER TABLE session DROP COLUMN progress;"
                   "DROP VIEW reconciliations; DROP VIEW fee_drifts; DROP VIEW settlements;"
                   "DROP TABLE fee_drift; DROP TABLE settlement;"
                   "ALTER TABLE reconciliation DROP COLUMN kind;"

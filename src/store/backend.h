@@ -1,0 +1,54 @@
+/*
+ * backend.h - what a database must do for the store: transactions of whole records.
+ *
+ * One object is one connection that writes one session. Every function but open is reached through
+ * ops. Owner: the store's thread.
+ */
+#ifndef STORE_BACKEND_H
+#define STORE_BACKEND_H
+
+#include "store/store.h"
+
+struct backend;
+
+struct backend_ops {
+    const char *name; /* of the database, for people: "SQLite" */
+
+    /* A transaction. ST_IO: it failed, nothing of it counts; rollback, and try again later. A back
+     * end that lost its connection connects again in begin. */
+    enum status (*begin)(struct backend *b);
+    /* ST_INVALID: the record is malformed; ST_EXISTS: its number came before; neither harms the
+     * transaction. */
+    enum status (*put)(struct backend *b, const void *record);
+    /*
+     * progress is kept in the session's row by the same transaction: how many records of the queue
+     * are in the database or given up. So an answer that never came does not matter: who reads
+     * progress again knows whether the transaction counts, and nothing is written twice.
+     */
+    enum status (*commit)(struct backend *b, uint64_t progress);
+    void (*rollback)(struct backend *b);
+
+    /* progress of b->session as the database has it. ST_NOT_FOUND: no such session; ST_IO. */
+    enum status (*progress)(struct backend *b, uint64_t *ret_progress);
+    enum status (*end_session)(struct backend *b, const char *outcome, wall_ns_t wall,
+                               const struct store_stats *stats);
+    void (*close)(struct backend *b);
+};
+
+struct backend {
+    const struct backend_ops *ops;
+    int64_t session; /* that put, commit and end_session write; may be set to an earlier one */
+    char error[256]; /* of the last failure */
+};
+
+/*
+ * Open or create the database that config->path names, bring its schema forward, mark sessions
+ * whose process is gone as broken, and add a session row. Errors as store_open.
+ */
+enum status backend_open(const struct store_config *config, wall_ns_t wall,
+                         struct backend **ret_backend, struct err *err) MUST_CHECK;
+
+/* True: path is a postgresql:// URL, not the name of an SQLite file. */
+bool backend_is_url(const char *path);
+
+#endif
