@@ -24,6 +24,9 @@ enum rec_type {
     REC_CONN,      /* struct rec_raw: connection events as text */
     REC_FEE_DRIFT, /* struct rec_fee_drift: a fee that our formula does not give */
     REC_SETTLED,   /* struct rec_settled: a market has paid */
+    REC_RESTORED,  /* struct rec_restored: what an earlier run left, handed to the engine at its
+                      start */
+    REC_REFUSED,   /* struct rec_refused: a call of the engine to the outside that failed */
     REC_TYPE_MAX
 };
 
@@ -160,6 +163,44 @@ struct rec_account {
     usd_t cost, realized, fees;
     usd_t cash_total, cash_reserved, pv_mid, pv_exit;
     char ticker[TICKER_MAX];
+};
+
+enum restored_kind {
+    RESTORED_ORDER, /* an order that may still rest */
+    RESTORED_HALT,  /* the halt of a market; reason says why */
+    RESTORED_KIND_MAX
+};
+
+/* One entry of the order journal of earlier runs, as the engine got it: an input like the events,
+ * before the first of them. wall is the entry's own. */
+struct rec_restored {
+    struct rec h;
+    uint64_t number; /* the order's, in its session */
+    uint32_t kind;   /* enum restored_kind */
+    uint32_t outcome, is_buy, pad;
+    px_t yes_px;
+    qty_t qty;
+    usd_t reserved;
+    char ticker[TICKER_MAX];
+    char client_id[CLIENT_ID_MAX];
+    char order_id[ORDER_ID_MAX];
+    char reason[REASON_MAX];
+    char pad2[4];
+};
+
+enum engine_call {
+    CALL_REQUEST, /* a request into the gateway's ring */
+    CALL_JOURNAL, /* a record into the order journal */
+    CALL_MAX
+};
+
+/* Calls of a kind are numbered from 1; those that went well leave no row. */
+struct rec_refused {
+    struct rec h;
+    uint64_t call;
+    uint32_t kind; /* enum engine_call */
+    uint32_t pad;
+    char status[24]; /* name of the enum status that came back */
 };
 
 struct rec_raw {

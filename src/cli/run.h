@@ -93,6 +93,7 @@ struct run {
     mono_ns_t journal_synced; /* store: when it last was */
     struct journal_recovery journal_found;
     struct recovery unsettled; /* intents of earlier runs that nobody settled */
+    uint64_t calls[CALL_MAX];  /* actor: calls of the engine, as they are numbered in the store */
     uint64_t command_ord;
     uint64_t rows_lost; /* by the store, known after run_stop */
     char policy_line[256];

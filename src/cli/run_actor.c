@@ -20,10 +20,26 @@
 #define EVENTS_PER_TURN   4096
 #define DECISIONS_AT_ONCE 64
 
+/* What the engine hears of its calls is an input of it, like an event: a replay needs it. */
+static enum status called(struct run *r, enum engine_call kind, enum status st)
+{
+    r->calls[kind]++;
+    if (st != ST_OK) {
+        struct rec_refused row = {
+            .h = {.size = sizeof row, .type = REC_REFUSED, .mkt = MKT_NONE, .wall = clock_wall()},
+            .call = r->calls[kind],
+            .kind = kind,
+        };
+        text_copy(row.status, sizeof row.status, text_of(status_name(st)));
+        run_store_push(r->store_actor, &row);
+    }
+    return st;
+}
+
 static enum status sink_submit(void *self, const struct gw_request *req)
 {
     struct run *r = self;
-    enum status st = ring_push(r->requests, req, req->size);
+    enum status st = called(r, CALL_REQUEST, ring_push(r->requests, req, req->size));
     if (st == ST_OK) {
         if (req->op == GW_CREATE && req->frame_mono != 0) {
             hist_record(&r->stages[STAGE_FRAME_TO_REQUEST], clock_mono() - req->frame_mono);
@@ -36,7 +52,7 @@ static enum status sink_submit(void *self, const struct gw_request *req)
 static enum status sink_journal(void *self, struct journal_record *rec)
 {
     struct run *r = self;
-    return journal_append(r->journal, rec);
+    return called(r, CALL_JOURNAL, journal_append(r->journal, rec));
 }
 
 /* What a person should hear of the account, once each. */

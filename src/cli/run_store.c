@@ -39,6 +39,16 @@ static int store_turn(void *self, mono_ns_t now)
     return (int)n;
 }
 
+/* Before any turn: the actor's thread has not begun. */
+static void push_restored(struct run *r)
+{
+    for (uint32_t i = 0; i < r->unsettled.n; i++) {
+        struct rec_restored row;
+        recovery_to_record(&r->unsettled.rec[i], &row);
+        run_store_push(r->store_actor, &row);
+    }
+}
+
 int run_store_build(struct run *r, struct err *err)
 {
     if (!r->o->store.enabled) {
@@ -87,5 +97,6 @@ int run_store_build(struct run *r, struct err *err)
         err_set(err, ST_NOMEM, "cannot make the store's agent");
         return EXIT_FAILED;
     }
+    push_restored(r);
     return EXIT_DONE;
 }

@@ -91,6 +91,54 @@ enum status recovery_take(void *self, const struct journal_record *rec)
     return ST_OK;
 }
 
+void recovery_to_record(const struct journal_record *rec, struct rec_restored *ret)
+{
+    bool halt = rec->type == JOURNAL_HALT;
+    *ret = (struct rec_restored){
+        .h = {.size = sizeof *ret, .type = REC_RESTORED, .mkt = MKT_NONE, .wall = rec->wall},
+        .number = rec->number,
+        .kind = halt ? RESTORED_HALT : RESTORED_ORDER,
+        .outcome = rec->outcome,
+        .is_buy = rec->is_buy,
+        .yes_px = rec->yes_px,
+        .qty = rec->qty,
+        .reserved = rec->reserved,
+    };
+    memcpy(ret->ticker, rec->ticker, strnlen(rec->ticker, TICKER_MAX - 1));
+    memcpy(ret->order_id, rec->order_id, strnlen(rec->order_id, ORDER_ID_MAX - 1));
+    if (halt) {
+        memcpy(ret->reason, rec->reason, strnlen(rec->reason, REASON_MAX - 1));
+    } else {
+        memcpy(ret->client_id, rec->client_id, strnlen(rec->client_id, CLIENT_ID_MAX - 1));
+    }
+}
+
+enum status recovery_of_record(const struct rec_restored *row, struct journal_record *ret)
+{
+    if (row->kind >= RESTORED_KIND_MAX) {
+        return ST_MALFORMED;
+    }
+    bool halt = row->kind == RESTORED_HALT;
+    *ret = (struct journal_record){
+        .type = halt ? JOURNAL_HALT : JOURNAL_INTENT,
+        .wall = row->h.wall,
+        .number = row->number,
+        .outcome = row->outcome,
+        .is_buy = row->is_buy,
+        .yes_px = row->yes_px,
+        .qty = row->qty,
+        .reserved = row->reserved,
+    };
+    memcpy(ret->ticker, row->ticker, sizeof ret->ticker);
+    memcpy(ret->order_id, row->order_id, sizeof ret->order_id);
+    if (halt) {
+        memcpy(ret->reason, row->reason, sizeof ret->reason);
+    } else {
+        memcpy(ret->client_id, row->client_id, sizeof ret->client_id);
+    }
+    return ST_OK;
+}
+
 void recovery_finish(struct recovery *r)
 {
     free(r->rec);

@@ -4,6 +4,7 @@
 #ifndef ORDERS_RECOVERY_H
 #define ORDERS_RECOVERY_H
 
+#include "bus/record.h"
 #include "orders/journal.h"
 
 /* Collects what orders_config.unsettled wants. Grows as needed: it runs before trading. */
@@ -15,6 +16,11 @@ struct recovery {
 
 /* A journal_record_fn; self is a zeroed struct recovery. ST_NOMEM. */
 enum status recovery_take(void *self, const struct journal_record *rec);
+/* What the journal's record tells the engine, for the store, and back. ST_MALFORMED: no such kind.
+ */
+void recovery_to_record(const struct journal_record *rec, struct rec_restored *ret);
+enum status recovery_of_record(const struct rec_restored *row,
+                               struct journal_record *ret) MUST_CHECK;
 void recovery_finish(struct recovery *r);
 
 #endif

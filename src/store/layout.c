@@ -208,6 +208,20 @@ static const struct field settlement[] = {
     I64(rec_settled, yes_px),   I64(rec_settled, cost),   I64(rec_settled, paid),
     I64(rec_settled, realized),
 };
+static const struct field restored[] = {
+    REC(rec_restored),           I64(rec_restored, number),
+    U32(rec_restored, kind),     TXT(rec_restored, ticker),
+    U32(rec_restored, outcome),  U32(rec_restored, is_buy),
+    I64(rec_restored, yes_px),   I64(rec_restored, qty),
+    I64(rec_restored, reserved), TXT(rec_restored, client_id),
+    TXT(rec_restored, order_id), TXT(rec_restored, reason),
+};
+static const struct field refused[] = {
+    REC(rec_refused),
+    I64(rec_refused, call),
+    U32(rec_refused, kind),
+    TXT(rec_refused, status),
+};
 static const struct field account[] = {
     REC(rec_account),
     TXT(rec_account, ticker),
@@ -262,9 +276,11 @@ static const struct layout all[] = {
     LAYOUT(REC_CONN, "conn", "", rec_raw, raw),
     LAYOUT(REC_FEE_DRIFT, "fee_drift", "", rec_fee_drift, fee_drift),
     LAYOUT(REC_SETTLED, "settlement", "", rec_settled, settlement),
+    LAYOUT(REC_RESTORED, "restored", "", rec_restored, restored),
+    LAYOUT(REC_REFUSED, "refused_call", "", rec_refused, refused),
 };
 _Static_assert(sizeof all / sizeof all[0] <= LAYOUTS_MAX, "room in arrays by layout");
-_Static_assert(EV_TYPE_MAX == 13 && REC_TYPE_MAX == REC_BASE + 12, "every type has a layout");
+_Static_assert(EV_TYPE_MAX == 13 && REC_TYPE_MAX == REC_BASE + 14, "every type has a layout");
 
 const struct layout *layouts(size_t *ret_n)
 {

@@ -334,8 +334,16 @@ static enum status to_version_5(sqlite3 *db, struct err *err)
                    "bringing the sessions forward", err);
 }
 
+/* --- version 6: the engine's inputs that are no events --- */
+
+static enum status to_version_6(sqlite3 *db, struct err *err)
+{
+    enum status st = add_table(db, REC_RESTORED, err);
+    return st == ST_OK ? add_table(db, REC_REFUSED, err) : st;
+}
+
 static enum status (*const steps[])(sqlite3 *db, struct err *err) = {
-    to_version_1, to_version_2, to_version_3, to_version_4, to_version_5};
+    to_version_1, to_version_2, to_version_3, to_version_4, to_version_5, to_version_6};
 _Static_assert(sizeof steps / sizeof steps[0] == STORE_SCHEMA_VERSION, "a step to each version");
 
 /* --- versions --- */

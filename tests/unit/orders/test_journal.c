@@ -552,6 +552,27 @@ static void halts_of_markets_are_kept_until_the_release(void **state)
     free(d.p);
 }
 
+/* All that the engine reads of it; a replay is handed these. */
+static void what_is_not_settled_comes_back_from_its_rows(void **state)
+{
+    (void)state;
+    struct journal_record recs[2] = {intent(7), market_halt("KXTEST-1")};
+    strcpy(recs[0].order_id, "an order id");
+    for (int i = 0; i < 2; i++) {
+        struct rec_restored row;
+        struct journal_record back;
+        recovery_to_record(&recs[i], &row);
+        assert_int_equal(row.kind, i == 0 ? RESTORED_ORDER : RESTORED_HALT);
+        assert_int_equal(recovery_of_record(&row, &back), ST_OK);
+        back.crc = recs[i].crc;
+        back.flags = recs[i].flags;
+        back.index = recs[i].index;
+        assert_memory_equal(&back, &recs[i], sizeof back);
+        row.kind = RESTORED_KIND_MAX;
+        assert_int_equal(recovery_of_record(&row, &back), ST_MALFORMED);
+    }
+}
+
 static void a_damaged_record_is_counted_and_stops_compaction(void **state)
 {
     (void)state;
@@ -756,6 +777,7 @@ int main(void)
         cmocka_unit_test(a_disk_that_cannot_be_read_or_is_full_is_an_error_at_open),
         cmocka_unit_test(the_callback_can_end_the_recovery),
         cmocka_unit_test(halts_of_markets_are_kept_until_the_release),
+        cmocka_unit_test(what_is_not_settled_comes_back_from_its_rows),
         cmocka_unit_test(the_file_is_private_locked_and_survives),
         cmocka_unit_test(a_path_that_cannot_be_opened_is_named),
     };

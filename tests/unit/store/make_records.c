@@ -14,9 +14,9 @@
 const uint16_t event_types[] = {
     EV_MARKET,     EV_SNAPSHOT, EV_DELTA,  EV_TRADE,   EV_STALE, EV_LINK, EV_FILL,
     EV_USER_ORDER, EV_POSITION, EV_ANSWER, EV_COMMAND, EV_CLOCK, 0};
-const uint16_t record_types[] = {REC_TURN,      REC_DECISION,  REC_ORDER,   REC_APPLIED,
-                                 REC_RECONCILE, REC_POSITION,  REC_RAW,     REC_GAP,
-                                 REC_CONN,      REC_FEE_DRIFT, REC_SETTLED, 0};
+const uint16_t record_types[] = {
+    REC_TURN, REC_DECISION, REC_ORDER,     REC_APPLIED, REC_RECONCILE, REC_POSITION, REC_RAW,
+    REC_GAP,  REC_CONN,     REC_FEE_DRIFT, REC_SETTLED, REC_RESTORED,  REC_REFUSED,  0};
 
 static int64_t any64(struct rng *r)
 {
@@ -239,6 +239,22 @@ static uint32_t make_rec_body(struct rng *r, uint16_t type, uint64_t number, voi
         struct rec_settled *e = buf;
         fill_i64(r, &e->position, e->ticker);
         text(r, e->ticker, sizeof e->ticker);
+        return sizeof *e;
+    }
+    case REC_RESTORED: {
+        struct rec_restored *e = buf;
+        fill_u32(r, &e->number, &e->pad);
+        fill_i64(r, &e->yes_px, e->ticker);
+        text(r, e->ticker, sizeof e->ticker);
+        text(r, e->client_id, sizeof e->client_id);
+        text(r, e->order_id, sizeof e->order_id);
+        text(r, e->reason, sizeof e->reason);
+        return sizeof *e;
+    }
+    case REC_REFUSED: {
+        struct rec_refused *e = buf;
+        fill_u32(r, &e->call, &e->pad);
+        text(r, e->status, sizeof e->status);
         return sizeof *e;
     }
     case REC_POSITION: {

@@ -173,6 +173,27 @@ static void a_version_1_file_gets_what_came_later_and_keeps_its_rows(void **stat
     assert_int_equal(sql_number(path, "SELECT count(*) FROM delta"), 1);
 }
 
+static void a_version_5_file_gets_the_inputs_that_are_no_events(void **state)
+{
+    (void)state;
+    struct ring *ring = NULL;
+    store_close(open_store(&ring, 0), "done", 1);
+    ring_destroy(ring);
+    sql_run(path, "DELETE FROM schema_version WHERE version > 5;"
+                  "DROP TABLE restored; DROP TABLE refused_call");
+    struct store *s = open_store(&ring, 0);
+    struct rec_restored e = {.h = {.size = sizeof e, .type = REC_RESTORED}, .qty = 5};
+    struct rec_refused f = {.h = {.size = sizeof f, .type = REC_REFUSED}, .call = 3};
+    assert_int_equal(ring_push(ring, &e, sizeof e), ST_OK);
+    assert_int_equal(ring_push(ring, &f, sizeof f), ST_OK);
+    store_close(s, "done", 1);
+    ring_destroy(ring);
+    assert_int_equal(sql_number(path, "SELECT max(version) FROM schema_version"),
+                     STORE_SCHEMA_VERSION);
+    assert_int_equal(sql_number(path, "SELECT qty FROM restored"), 5);
+    assert_int_equal(sql_number(path, "SELECT call FROM refused_call"), 3);
+}
+
 static void a_version_3_file_gets_what_version_4_has_and_keeps_its_rows(void **state)
 {
     (void)state;
@@ -389,6 +410,7 @@ int main(void)
         T(a_file_that_is_no_database_or_somebody_elses_is_refused_and_unchanged),
         T(an_empty_or_version_0_file_is_brought_forward),
         T(a_version_1_file_gets_what_came_later_and_keeps_its_rows),
+        T(a_version_5_file_gets_the_inputs_that_are_no_events),
         T(a_version_3_file_gets_what_version_4_has_and_keeps_its_rows),
         T(a_newer_schema_is_refused_by_writer_and_reader),
         T(a_reader_says_what_is_missing),
