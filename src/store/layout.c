@@ -301,6 +301,14 @@ const struct layout *layout_of(uint16_t type)
     return NULL;
 }
 
+void layout_columns(const struct layout *l, struct buf *out)
+{
+    buf_str(out, "session, source");
+    for (uint32_t i = 0; i < l->n_fields; i++) {
+        buf_printf(out, ", %s", l->fields[i].name);
+    }
+}
+
 uint64_t layout_tail(const struct layout *l, const void *record)
 {
     if (l->type == EV_SNAPSHOT) {

@@ -8,6 +8,7 @@
 #ifndef STORE_LAYOUT_H
 #define STORE_LAYOUT_H
 
+#include "base/bytes.h"
 #include "bus/record.h"
 
 enum field_kind {
@@ -43,6 +44,9 @@ struct layout {
 /* All of them, and the one of a type, NULL when there is none. */
 const struct layout *layouts(size_t *ret_n);
 const struct layout *layout_of(uint16_t type);
+
+/* Names of its columns, separated by commas: "session, source, ord, ..." */
+void layout_columns(const struct layout *l, struct buf *out);
 
 /* True when size, counts and texts of a record agree, so that it may be read. */
 bool layout_valid(const struct layout *l, const void *record);

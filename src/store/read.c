@@ -1,13 +1,17 @@
 /*
  * read.c - sessions read back: every row becomes the struct that was pushed, to the byte.
  *
- * Events lie in one table for each type, sorted by number; reading a source merges them.
+ * Events lie in one table for each type, sorted by number; reading a source merges them. Which
+ * database they come from is the reader's (reader.h).
  */
-#include <stdio.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/schema.h"
+#include "base/bytes.h"
+#include "store/backend.h"
+#include "store/layout.h"
+#include "store/reader.h"
 
 /* A record that is being rebuilt. */
 struct rebuild {
@@ -41,32 +45,34 @@ static void number_put(uint8_t *p, enum field_kind kind, int64_t v)
     }
 }
 
+static enum status take_grid(struct text t, struct grid *grid)
+{
+    char text[GRID_TEXT_MAX];
+    return t.p != NULL && text_copy(text, sizeof text, t) ? grid_from_text(text, grid)
+                                                          : ST_MALFORMED;
+}
+
 /* A column of the fixed part. */
-static enum status take_field(const struct field *f, sqlite3_stmt *s, int at, uint8_t *record)
+static enum status take_field(const struct field *f, const struct cell *cell, uint8_t *record)
 {
     uint8_t *p = record + f->offset;
-    const char *text;
-    size_t n;
+    struct text text = {cell->p, cell->n};
     switch (f->kind) {
     case FIELD_I32:
     case FIELD_U32:
     case FIELD_I64:
-        number_put(p, f->kind, sqlite3_column_int64(s, at));
+        number_put(p, f->kind, cell->i);
         return ST_OK;
     case FIELD_TEXT:
-        text = (const char *)sqlite3_column_text(s, at);
-        n = (size_t)sqlite3_column_bytes(s, at);
-        return text != NULL && text_copy((char *)p, f->size, (struct text){text, n}) ? ST_OK
-                                                                                     : ST_MALFORMED;
+        return text.p != NULL && text_copy((char *)p, f->size, text) ? ST_OK : ST_MALFORMED;
     case FIELD_BYTES:
-        if (sqlite3_column_bytes(s, at) != (int)f->size) {
+        if (text.n != f->size) {
             return ST_MALFORMED;
         }
-        memcpy(p, sqlite3_column_blob(s, at), f->size);
+        memcpy(p, text.p, text.n);
         return ST_OK;
     case FIELD_GRID:
-        text = (const char *)sqlite3_column_text(s, at);
-        return text != NULL ? grid_from_text(text, (struct grid *)(void *)p) : ST_MALFORMED;
+        return take_grid(text, (struct grid *)(void *)p);
     case FIELD_LEVELS:
     case FIELD_ROWS:
     case FIELD_RAW:
@@ -75,18 +81,16 @@ static enum status take_field(const struct field *f, sqlite3_stmt *s, int at, ui
     return ST_OK;
 }
 
-static enum status take_tail(const struct layout *l, sqlite3_stmt *s, struct rebuild *b)
+static enum status take_tail(const struct layout *l, const struct cell *cells, struct rebuild *b)
 {
     const struct field *f = &l->fields[l->n_fields - 1];
     if (f->kind != FIELD_LEVELS && f->kind != FIELD_ROWS && f->kind != FIELD_RAW) {
         return ST_OK;
     }
-    int at = (int)l->n_fields + 1;
+    const struct cell *blob = &cells[l->n_fields + 1];
     uint64_t tail = layout_tail(l, b->p);
-    const void *blob = sqlite3_column_blob(s, at);
-    size_t len = (size_t)sqlite3_column_bytes(s, at);
     /* A level takes at least two bytes; nothing is allocated for numbers that cannot be true. */
-    if (f->kind == FIELD_LEVELS ? len < tail / 8 : len != tail) {
+    if (f->kind == FIELD_LEVELS ? blob->n < tail / 8 : blob->n != tail) {
         return ST_MALFORMED;
     }
     size_t size = ev_round8((size_t)(l->size + tail));
@@ -96,18 +100,23 @@ static enum status take_tail(const struct layout *l, sqlite3_stmt *s, struct reb
     }
     memset(b->p + l->size, 0, size - l->size);
     if (f->kind == FIELD_LEVELS) {
-        return levels_decode(blob, len, (struct level *)(void *)(b->p + l->size),
-                             tail / sizeof(struct level));
+        return levels_decode((const uint8_t *)blob->p, blob->n,
+                             (struct level *)(void *)(b->p + l->size), tail / sizeof(struct level));
     }
-    if (len > 0) {
-        memcpy(b->p + f->offset, blob, len);
+    if (blob->n > 0) {
+        memcpy(b->p + f->offset, blob->p, blob->n);
     }
     return ST_OK;
 }
 
-/* The row on which s stands. Columns: source, then the fields. */
-static enum status rebuild_row(const struct layout *l, sqlite3_stmt *s, struct rebuild *b)
+#define COLUMNS_BEFORE 2 /* session and source */
+#define ORD_COLUMN     2 /* of an event: its first field */
+
+/* The row on which the source stands. */
+static enum status rebuild_row(const struct layout *l, const struct row_source *s,
+                               struct rebuild *b)
 {
+    const struct cell *cells = s->cells;
     enum status st = rebuild_room(b, l->size);
     if (st != ST_OK) {
         return st;
@@ -115,12 +124,12 @@ static enum status rebuild_row(const struct layout *l, sqlite3_stmt *s, struct r
     memset(b->p, 0, l->size);
     struct rec *head = (struct rec *)(void *)b->p;
     head->type = l->type;
-    head->source = (uint16_t)sqlite3_column_int64(s, 1);
+    head->source = (uint16_t)cells[1].i;
     for (uint32_t i = 0; i < l->n_fields && st == ST_OK; i++) {
-        st = take_field(&l->fields[i], s, (int)i + 2, b->p);
+        st = take_field(&l->fields[i], &cells[i + COLUMNS_BEFORE], b->p);
     }
     if (st == ST_OK) {
-        st = take_tail(l, s, b);
+        st = take_tail(l, cells, b);
     }
     if (st == ST_OK) {
         head = (struct rec *)(void *)b->p;
@@ -131,67 +140,93 @@ static enum status rebuild_row(const struct layout *l, sqlite3_stmt *s, struct r
 
 /* --- reading --- */
 
-static enum status open_read(const char *path, sqlite3 **ret_db, struct err *err)
+enum status reader_open(const char *path, struct reader **ret_reader, struct err *err)
 {
-    sqlite3 *db = NULL;
-    int version = 0;
-    enum status st = ST_OK;
-    if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
-        st = err_set(err, ST_NOT_FOUND, "%s", db != NULL ? sqlite3_errmsg(db) : "out of memory");
+    if (backend_is_url(path)) {
+        return err_set(err, ST_UNSUPPORTED, "this program is built without PostgreSQL");
     }
-    if (st == ST_OK) {
-        sqlite3_busy_timeout(db, 2000);
-        st = schema_version(db, &version, err);
-    }
-    if (st == ST_OK && version == 0) {
-        st = err_set(err, ST_NOT_FOUND, "the database is empty");
-    }
-    if (st != ST_OK) {
-        sqlite3_close(db);
-        return err_prefix(err, st, "cannot read the database %s", path);
-    }
-    *ret_db = db;
-    return ST_OK;
+    return sqlite_reader_open(path, ret_reader, err);
 }
 
-/* A statement over one table, in order; source < 0: all. */
-static enum status select_all(sqlite3 *db, const struct layout *l, int64_t session, int source,
-                              sqlite3_stmt **ret, struct err *err)
+/* The rows of one table, in order. */
+struct table_rows {
+    const struct layout *l;
+    struct row_source *source; /* NULL: none, or at its end */
+    enum cell_kind kinds[READER_CELLS_MAX];
+};
+_Static_assert(LAYOUT_FIELDS_MAX + COLUMNS_BEFORE <= READER_CELLS_MAX, "a cell for each column");
+
+static enum cell_kind cell_of(enum field_kind kind)
+{
+    switch (kind) {
+    case FIELD_I32:
+    case FIELD_U32:
+    case FIELD_I64:
+        return CELL_INT;
+    case FIELD_TEXT:
+    case FIELD_GRID:
+        return CELL_TEXT;
+    case FIELD_BYTES:
+    case FIELD_LEVELS:
+    case FIELD_ROWS:
+    case FIELD_RAW:
+        return CELL_BYTES;
+    }
+    return CELL_BYTES;
+}
+
+/* source < 0: all. */
+static enum status rows_open(struct table_rows *t, struct reader *r, const struct layout *l,
+                             int64_t session, int source, struct err *err)
 {
     struct buf sql;
+    t->l = l;
+    t->kinds[0] = t->kinds[1] = CELL_INT;
+    for (uint32_t i = 0; i < l->n_fields; i++) {
+        t->kinds[i + COLUMNS_BEFORE] = cell_of(l->fields[i].kind);
+    }
     buf_init(&sql, 8192);
     buf_str(&sql, "SELECT ");
-    schema_columns(l, &sql);
-    buf_printf(&sql, " FROM %s WHERE session=?%s ORDER BY %s", l->table,
-               source >= 0 ? " AND source=?" : "", l->key[0] != '\0' ? l->key : "n");
-    int rc = sql.failed ? SQLITE_NOMEM : sqlite3_prepare_v2(db, sql.p, -1, ret, NULL);
-    buf_finish(&sql);
-    if (rc != SQLITE_OK) {
-        return err_set(err, ST_IO, "reading %s: %s", l->table, sqlite3_errmsg(db));
-    }
-    sqlite3_bind_int64(*ret, 1, session);
+    layout_columns(l, &sql);
+    buf_printf(&sql, " FROM %s WHERE session=%" PRId64, l->table, session);
     if (source >= 0) {
-        sqlite3_bind_int(*ret, 2, source);
+        buf_printf(&sql, " AND source=%d", source);
     }
-    return ST_OK;
+    buf_printf(&sql, " ORDER BY %s", l->key[0] != '\0' ? l->key : "n");
+    enum status st =
+        sql.failed ? err_set(err, ST_NOMEM, "out of memory")
+                   : r->ops->select(r, sql.p, t->kinds, l->n_fields + COLUMNS_BEFORE, &t->source);
+    if (st != ST_OK && !sql.failed) {
+        st = err_set(err, st, "reading %s: %s", l->table, r->error);
+    }
+    buf_finish(&sql);
+    return st;
+}
+
+static void rows_close(struct table_rows *t)
+{
+    if (t->source != NULL) {
+        t->source->ops->close(t->source);
+        t->source = NULL;
+    }
 }
 
 /* ST_END behind the last row. */
-static enum status next_row(sqlite3 *db, const struct layout *l, sqlite3_stmt *s, struct err *err)
+static enum status rows_next(struct table_rows *t, struct reader *r, struct err *err)
 {
-    int rc = sqlite3_step(s);
-    if (rc == SQLITE_ROW || rc == SQLITE_DONE) {
-        return rc == SQLITE_ROW ? ST_OK : ST_END;
+    enum status st = t->source->ops->next(t->source);
+    if (st == ST_OK || st == ST_END) {
+        return st;
     }
-    return err_set(err, ST_IO, "reading %s: %s", l->table, sqlite3_errmsg(db));
+    return err_set(err, st, "reading %s: %s", t->l->table, r->error);
 }
 
-static enum status hand_over(const struct layout *l, sqlite3_stmt *s, struct rebuild *b,
-                             store_record_fn fn, void *self, struct err *err)
+static enum status rows_give(const struct table_rows *t, struct rebuild *b, store_record_fn fn,
+                             void *self, struct err *err)
 {
-    enum status st = rebuild_row(l, s, b);
+    enum status st = rebuild_row(t->l, t->source, b);
     if (st != ST_OK) {
-        return err_set(err, st, "a row of table %s does not make a whole record", l->table);
+        return err_set(err, st, "a row of table %s does not make a whole record", t->l->table);
     }
     st = fn(self, b->p);
     return st == ST_OK ? ST_OK : err_set(err, st, "reading was ended: %s", status_text(st));
@@ -204,22 +239,22 @@ enum status store_read_records(const char *path, int64_t session, uint16_t type,
     if (l == NULL) {
         return err_set(err, ST_INVALID, "there is no record type %u", type);
     }
-    sqlite3 *db = NULL;
-    enum status st = open_read(path, &db, err);
+    struct reader *r = NULL;
+    enum status st = reader_open(path, &r, err);
     if (st != ST_OK) {
         return st;
     }
     struct rebuild b = {NULL, 0};
-    sqlite3_stmt *s = NULL;
-    st = select_all(db, l, session, -1, &s, err);
+    struct table_rows t = {.source = NULL};
+    st = rows_open(&t, r, l, session, -1, err);
     while (st == ST_OK) {
-        st = next_row(db, l, s, err);
+        st = rows_next(&t, r, err);
         if (st == ST_OK) {
-            st = hand_over(l, s, &b, fn, self, err);
+            st = rows_give(&t, &b, fn, self, err);
         }
     }
-    sqlite3_finalize(s);
-    sqlite3_close(db);
+    rows_close(&t);
+    r->ops->close(r);
     free(b.p);
     return st == ST_END ? ST_OK : st;
 }
@@ -229,32 +264,27 @@ enum status store_read_records(const char *path, int64_t session, uint16_t type,
 #define EVENT_TYPES (EV_TYPE_MAX - 1)
 
 struct merge {
-    sqlite3 *db;
-    sqlite3_stmt *s[EVENT_TYPES]; /* NULL: at its end */
+    struct table_rows t[EVENT_TYPES];
 };
 
-#define ORD_COLUMN 2 /* behind session and source */
-
-static enum status merge_step(struct merge *m, size_t i, struct err *err)
+static enum status merge_step(struct table_rows *t, struct reader *r, struct err *err)
 {
-    enum status st = next_row(m->db, layout_of((uint16_t)(i + 1)), m->s[i], err);
+    enum status st = rows_next(t, r, err);
     if (st == ST_END) {
-        sqlite3_finalize(m->s[i]);
-        m->s[i] = NULL;
+        rows_close(t);
         return ST_OK;
     }
     return st;
 }
 
-static enum status merge_begin(struct merge *m, int64_t session, enum ev_source source,
-                               struct err *err)
+static enum status merge_begin(struct merge *m, struct reader *r, int64_t session,
+                               enum ev_source source, struct err *err)
 {
     enum status st = ST_OK;
     for (size_t i = 0; i < EVENT_TYPES && st == ST_OK; i++) {
-        const struct layout *l = layout_of((uint16_t)(i + 1));
-        st = select_all(m->db, l, session, (int)source, &m->s[i], err);
+        st = rows_open(&m->t[i], r, layout_of((uint16_t)(i + 1)), session, (int)source, err);
         if (st == ST_OK) {
-            st = merge_step(m, i, err);
+            st = merge_step(&m->t[i], r, err);
         }
     }
     return st;
@@ -263,22 +293,33 @@ static enum status merge_begin(struct merge *m, int64_t session, enum ev_source 
 static void merge_finish(struct merge *m)
 {
     for (size_t i = 0; i < EVENT_TYPES; i++) {
-        sqlite3_finalize(m->s[i]);
+        rows_close(&m->t[i]);
     }
 }
 
-/* The table with the lowest number, EVENT_TYPES at the end. */
-static size_t merge_lowest(const struct merge *m)
+/* The table with the lowest number, NULL at the end. */
+static struct table_rows *merge_lowest(struct merge *m)
 {
-    size_t best = EVENT_TYPES;
+    struct table_rows *best = NULL;
     for (size_t i = 0; i < EVENT_TYPES; i++) {
-        if (m->s[i] != NULL &&
-            (best == EVENT_TYPES || sqlite3_column_int64(m->s[i], ORD_COLUMN) <
-                                        sqlite3_column_int64(m->s[best], ORD_COLUMN))) {
-            best = i;
+        struct table_rows *t = &m->t[i];
+        if (t->source != NULL &&
+            (best == NULL || t->source->cells[ORD_COLUMN].i < best->source->cells[ORD_COLUMN].i)) {
+            best = t;
         }
     }
     return best;
+}
+
+struct event_reader {
+    store_event_fn fn;
+    void *self;
+};
+
+static enum status give_event(void *self, const void *record)
+{
+    struct event_reader *r = self;
+    return r->fn(r->self, record);
 }
 
 enum status store_read_events(const char *path, int64_t session, enum ev_source source,
@@ -286,29 +327,26 @@ enum status store_read_events(const char *path, int64_t session, enum ev_source 
 {
     struct merge m;
     memset(&m, 0, sizeof m);
-    enum status st = open_read(path, &m.db, err);
+    struct reader *r = NULL;
+    enum status st = reader_open(path, &r, err);
     if (st != ST_OK) {
         return st;
     }
+    struct event_reader give = {fn, self};
     struct rebuild b = {NULL, 0};
-    st = merge_begin(&m, session, source, err);
+    st = merge_begin(&m, r, session, source, err);
     while (st == ST_OK) {
-        size_t i = merge_lowest(&m);
-        if (i == EVENT_TYPES) {
+        struct table_rows *t = merge_lowest(&m);
+        if (t == NULL) {
             break;
         }
-        const struct layout *l = layout_of((uint16_t)(i + 1));
-        st = rebuild_row(l, m.s[i], &b);
-        if (st != ST_OK) {
-            st = err_set(err, st, "a row of table %s does not make a whole event", l->table);
-            break;
+        st = rows_give(t, &b, give_event, &give, err);
+        if (st == ST_OK) {
+            st = merge_step(t, r, err);
         }
-        st = fn(self, (const struct ev *)(const void *)b.p);
-        st = st == ST_OK ? merge_step(&m, i, err)
-                         : err_set(err, st, "reading was ended: %s", status_text(st));
     }
     merge_finish(&m);
-    sqlite3_close(m.db);
+    r->ops->close(r);
     free(b.p);
     return st;
 }
@@ -349,52 +387,92 @@ enum status store_read_decisions(const char *path, int64_t session, store_decisi
     return store_read_records(path, session, REC_DECISION, give_decision, &r, err);
 }
 
-static const char *session_text(sqlite3_stmt *s, int at)
+/* --- sessions --- */
+
+static const enum cell_kind session_kinds[] = {CELL_INT,  CELL_INT,  CELL_INT,  CELL_TEXT,
+                                               CELL_TEXT, CELL_TEXT, CELL_TEXT, CELL_TEXT,
+                                               CELL_INT,  CELL_INT};
+#define SESSION_TEXT_FIRST 3
+#define SESSION_TEXTS      5
+
+static enum status copy_text(struct rebuild *b, size_t *at, const struct cell *cell)
 {
-    const char *text = (const char *)sqlite3_column_text(s, at);
-    return text != NULL ? text : "";
+    enum status st = rebuild_room(b, *at + cell->n + 1);
+    if (st == ST_OK) {
+        if (cell->n > 0) {
+            memcpy(b->p + *at, cell->p, cell->n);
+        }
+        b->p[*at + cell->n] = 0;
+        *at += cell->n + 1;
+    }
+    return st;
 }
 
-static enum status give_session(sqlite3_stmt *s, store_session_fn fn, void *self)
+/* Cells have no NUL behind them: the texts are copied into b, one behind the other. */
+static enum status give_session(const struct cell *cells, struct rebuild *b, store_session_fn fn,
+                                void *self)
 {
+    size_t start[SESSION_TEXTS], at = 0;
+    for (size_t i = 0; i < SESSION_TEXTS; i++) {
+        start[i] = at;
+        enum status st = copy_text(b, &at, &cells[SESSION_TEXT_FIRST + i]);
+        if (st != ST_OK) {
+            return st;
+        }
+    }
+    const char *texts = (const char *)b->p;
     struct store_session row = {
-        .id = sqlite3_column_int64(s, 0),
-        .began = sqlite3_column_int64(s, 1),
-        .ended = sqlite3_column_int64(s, 2),
-        .outcome = session_text(s, 3),
-        .build = session_text(s, 4),
-        .policy = session_text(s, 5),
-        .exchange = session_text(s, 6),
-        .config = session_text(s, 7),
-        .rows = (uint64_t)sqlite3_column_int64(s, 8),
-        .lost = (uint64_t)sqlite3_column_int64(s, 9),
+        .id = cells[0].i,
+        .began = cells[1].i,
+        .ended = cells[2].i,
+        .outcome = texts + start[0],
+        .build = texts + start[1],
+        .policy = texts + start[2],
+        .exchange = texts + start[3],
+        .config = texts + start[4],
+        .rows = (uint64_t)cells[8].i,
+        .lost = (uint64_t)cells[9].i,
     };
     return fn(self, &row);
 }
 
+static enum status give_sessions(struct reader *r, store_session_fn fn, void *self, struct err *err)
+{
+    struct row_source *s = NULL;
+    struct rebuild b = {NULL, 0};
+    enum status st =
+        r->ops->select(r,
+                       "SELECT id, began, ended, coalesce(outcome, 'running'), build, policy, "
+                       "exchange, config, rows, lost FROM session ORDER BY id",
+                       session_kinds, sizeof session_kinds / sizeof session_kinds[0], &s);
+    if (st != ST_OK) {
+        return err_set(err, st, "reading the sessions: %s", r->error);
+    }
+    for (;;) {
+        st = s->ops->next(s);
+        if (st != ST_OK) {
+            st = st == ST_END ? ST_OK : err_set(err, st, "reading the sessions: %s", r->error);
+            break;
+        }
+        st = give_session(s->cells, &b, fn, self);
+        if (st != ST_OK) {
+            st = err_set(err, st, "reading was ended: %s", status_text(st));
+            break;
+        }
+    }
+    s->ops->close(s);
+    free(b.p);
+    return st;
+}
+
 enum status store_read_sessions(const char *path, store_session_fn fn, void *self, struct err *err)
 {
-    sqlite3 *db = NULL;
-    sqlite3_stmt *s = NULL;
-    enum status st = open_read(path, &db, err);
-    if (st != ST_OK) {
-        return st;
+    struct reader *r = NULL;
+    enum status st = reader_open(path, &r, err);
+    if (st == ST_OK) {
+        st = give_sessions(r, fn, self, err);
+        r->ops->close(r);
     }
-    int rc = sqlite3_prepare_v2(db,
-                                "SELECT id, began, ended, coalesce(outcome, 'running'), build, "
-                                "policy, exchange, config, rows, lost FROM session ORDER BY id",
-                                -1, &s, NULL);
-    for (rc = rc == SQLITE_OK ? sqlite3_step(s) : rc; st == ST_OK && rc == SQLITE_ROW;
-         rc = sqlite3_step(s)) {
-        st = give_session(s, fn, self);
-    }
-    if (st != ST_OK) {
-        st = err_set(err, st, "reading was ended: %s", status_text(st));
-    } else if (rc != SQLITE_DONE) {
-        st = err_set(err, ST_IO, "reading the sessions: %s", sqlite3_errmsg(db));
-    }
-    sqlite3_finalize(s);
-    sqlite3_close(db);
     return st;
 }
 

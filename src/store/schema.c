@@ -78,14 +78,6 @@ static const char *column_type(enum field_kind kind)
     return "BLOB";
 }
 
-void schema_columns(const struct layout *l, struct buf *out)
-{
-    buf_str(out, "session, source");
-    for (uint32_t i = 0; i < l->n_fields; i++) {
-        buf_printf(out, ", %s", l->fields[i].name);
-    }
-}
-
 static void create_table(const struct layout *l, struct buf *out)
 {
     bool keyed = l->key[0] != '\0';

@@ -9,9 +9,6 @@
 #include "store/layout.h"
 #include "store/store.h"
 
-/* Column names of a layout, separated by commas: "session, source, ord, ..." */
-void schema_columns(const struct layout *l, struct buf *out);
-
 /* Bring the schema to STORE_SCHEMA_VERSION. ST_UNSUPPORTED: newer; ST_MALFORMED: not ours; ST_IO.
  */
 enum status schema_migrate(sqlite3 *db, wall_ns_t wall, struct err *err) MUST_CHECK;

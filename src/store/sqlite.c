@@ -106,7 +106,7 @@ static enum status make_insert(struct db *db, const struct layout *l, sqlite3_st
     struct buf sql;
     buf_init(&sql, 8192);
     buf_printf(&sql, "INSERT INTO %s (", l->table);
-    schema_columns(l, &sql);
+    layout_columns(l, &sql);
     buf_str(&sql, ") VALUES (?,?");
     for (uint32_t i = 0; i < l->n_fields; i++) {
         buf_str(&sql, ",?");
