@@ -23,12 +23,17 @@ struct backend_ops {
     /*
      * progress is kept in the session's row by the same transaction: how many records of the queue
      * are in the database or given up. So an answer that never came does not matter: who reads
-     * progress again knows whether the transaction counts, and nothing is written twice.
+     * progress again (after begin) knows whether the transaction counts, and nothing is written
+     * twice. A back end that connects again in begin has made sure that the old connection can
+     * commit no more.
+     * ST_AGAIN: the database refused a record that put took, nothing of the transaction counts.
+     * Roll back and do all of it again at once: this time put says which record it is.
      */
     enum status (*commit)(struct backend *b, uint64_t progress);
     void (*rollback)(struct backend *b);
 
-    /* progress of b->session as the database has it. ST_NOT_FOUND: no such session; ST_IO. */
+    /* progress of b->session as the database has it, inside a transaction or outside.
+     * ST_NOT_FOUND: no such session; ST_IO. */
     enum status (*progress)(struct backend *b, uint64_t *ret_progress);
     enum status (*end_session)(struct backend *b, const char *outcome, wall_ns_t wall,
                                const struct store_stats *stats);
@@ -39,6 +44,10 @@ struct backend {
     const struct backend_ops *ops;
     int64_t session; /* that put, commit and end_session write; may be set to an earlier one */
     char error[256]; /* of the last failure */
+    /* Called now and then while a server's answer is waited for; NULL: nobody minds. It may not
+     * call the back end. */
+    void (*idle)(void *self);
+    void *idle_self;
 };
 
 /*

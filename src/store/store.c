@@ -4,8 +4,7 @@
  * Each turn takes everything out of the rings into the queue, so that a slow database never fills a
  * ring while there is memory. A batch is due when rows_max records wait or the oldest has waited
  * interval_ns; it is one transaction of what waits, at most TRANSACTION_ROWS. Only after COMMIT is
- * it forgotten. A transaction that fails is tried again after a wait that doubles.
- *
+XX *
  * When memory_max is reached, the oldest market data is dropped, then turns and decisions if that
  * was not enough; what was dropped is written as a gap row with the next transaction that succeeds.
  * Fills, orders, answers, commands and everything about the account are never dropped.
@@ -44,11 +43,20 @@ struct source_ring {
 
 enum drop_class { DROP_MARKET, DROP_RECORDS, DROP_CLASSES };
 
+/* A transaction whose COMMIT failed: only the database knows whether it counts. */
+struct attempt {
+    uint64_t progress; /* that it would have left; 0: nothing is unsure */
+    uint64_t records;  /* of the queue, the oldest */
+    struct store_stats stats;
+    struct rec_gap dropped[DROP_CLASSES];
+};
+
 struct store {
     struct backend *db;
     int64_t session;
     struct store_time time;
-    uint64_t progress; /* records of the queue that are in the database, or dropped */
+    uint64_t progress;  /* records of the queue that are in the database, or dropped */
+    uint64_t committed; /* progress as the database has it */
     uint32_t rows_max;
     mono_ns_t interval_ns, close_wait_ns;
     size_t memory_max;
@@ -58,6 +66,8 @@ struct store {
     struct losses losses;
     struct rec_gap dropped[DROP_CLASSES]; /* lost 0: nothing */
     enum drop_class dropping;
+    uint64_t kept; /* records that queue_thin must still pass over */
+    struct attempt unsure;
     mono_ns_t oldest;   /* when the first waiting record was taken */
     mono_ns_t retry_at; /* 0: nothing has failed */
     mono_ns_t retry_ns;
@@ -94,6 +104,8 @@ uint32_t store_type_index(uint16_t type)
 }
 _Static_assert(EV_TYPE_MAX <= 16 && 16 + REC_TYPE_MAX - REC_BASE <= 32, "by_type has 32 places");
 
+static void drain_meanwhile(void *self);
+
 enum status store_open(const struct store_config *config, wall_ns_t wall, struct store **ret_store,
                        struct err *err)
 {
@@ -112,6 +124,8 @@ enum status store_open(const struct store_config *config, wall_ns_t wall, struct
         return st;
     }
     s->session = s->db->session;
+    s->db->idle = drain_meanwhile;
+    s->db->idle_self = s;
     *ret_store = s;
     return ST_OK;
 }
@@ -215,6 +229,16 @@ static uint32_t drain_ring(struct store *s, struct source_ring *r, mono_ns_t now
     return n;
 }
 
+/* The back end waits: rings must not fill meanwhile. Memory is bounded by the next turn. */
+static void drain_meanwhile(void *self)
+{
+    struct store *s = self;
+    mono_ns_t now = s->time.mono(s->time.self);
+    for (size_t i = 0; i < s->n_rings; i++) {
+        (void)drain_ring(s, &s->rings[i], now);
+    }
+}
+
 /* --- when memory is short --- */
 
 static bool droppable(enum drop_class class, const struct ev *ev)
@@ -228,6 +252,10 @@ static bool drop(void *self, const void *record)
 {
     struct store *s = self;
     const struct ev *ev = record;
+    if (s->kept > 0) {
+        s->kept--;
+        return false;
+    }
     if (!droppable(s->dropping, ev)) {
         return false;
     }
@@ -261,6 +289,7 @@ static void bound_memory(struct store *s)
     size_t target = s->memory_max - s->memory_max / 8;
     uint64_t before = s->stats.lost;
     for (s->dropping = DROP_MARKET; s->dropping < DROP_CLASSES; s->dropping++) {
+        s->kept = s->unsure.records; /* perhaps they are in the database already */
         queue_thin(&s->queue, target, drop, s);
         if (s->queue.bytes <= s->memory_max) {
             break;
@@ -312,13 +341,10 @@ static enum status put_dropped(struct store *s)
     return st;
 }
 
-static enum status transaction(struct store *s, struct queue_cursor *cursor,
-                               struct store_stats *stats)
+static enum status fill_transaction(struct store *s, struct queue_cursor *cursor,
+                                    struct store_stats *stats)
 {
-    enum status st = s->db->ops->begin(s->db);
-    if (st == ST_OK) {
-        st = put_dropped(s);
-    }
+    enum status st = put_dropped(s);
     while (st == ST_OK && cursor->records < TRANSACTION_ROWS) {
         const void *record = queue_next(cursor);
         if (record == NULL) {
@@ -326,7 +352,7 @@ static enum status transaction(struct store *s, struct queue_cursor *cursor,
         }
         st = put_record(s, record, stats);
     }
-    return st == ST_OK ? s->db->ops->commit(s->db, s->progress + cursor->records) : st;
+    return st;
 }
 
 static void note_failure(struct store *s, mono_ns_t now)
@@ -341,37 +367,105 @@ static void note_failure(struct store *s, mono_ns_t now)
              s->db->error, s->queue.records, s->retry_ns / NS_PER_MS);
 }
 
-static void note_success(struct store *s, const struct queue_cursor *cursor,
-                         const struct store_stats *stats, mono_ns_t took, mono_ns_t now)
+/* The gap rows of what was dropped are in the database: forget that much of them. */
+static void dropped_named(struct store *s, const struct rec_gap *named)
+{
+    for (size_t i = 0; i < DROP_CLASSES; i++) {
+        struct rec_gap *gap = &s->dropped[i];
+        gap->lost -= named[i].lost;
+        if (gap->lost == 0) {
+            memset(gap, 0, sizeof *gap);
+        } else if (named[i].seq_got > gap->seq_expected) {
+            gap->seq_expected = named[i].seq_got;
+        }
+    }
+}
+
+/* What is in the database is forgotten here. */
+static void note_success(struct store *s, const struct attempt *done, mono_ns_t now)
 {
     if (s->retry_at != 0) {
         log_info("store", "database is back, rows_waiting=%" PRIu64, s->queue.records);
     }
-    s->stats = *stats;
-    s->stats.batches++;
-    if (took > s->stats.commit_ns_max) {
-        s->stats.commit_ns_max = took;
+    s->stats.rows += done->stats.rows;
+    s->stats.lost += done->stats.lost;
+    for (size_t i = 0; i < sizeof s->stats.by_type / sizeof s->stats.by_type[0]; i++) {
+        s->stats.by_type[i] += done->stats.by_type[i];
     }
-    memset(s->dropped, 0, sizeof s->dropped);
-    s->progress += cursor->records;
-    queue_pop(&s->queue, cursor);
+    s->stats.batches++;
+    dropped_named(s, done->dropped);
+    s->progress += done->records;
+    s->committed = done->progress;
+    struct queue_cursor cursor = queue_begin(&s->queue);
+    while (cursor.records < done->records && queue_next(&cursor) != NULL) {
+    }
+    queue_pop(&s->queue, &cursor);
     s->oldest = now;
     s->retry_at = 0;
     s->retry_ns = 0;
 }
 
+/* In a transaction: did the one whose COMMIT failed count? */
+static enum status settle(struct store *s, mono_ns_t now)
+{
+    uint64_t progress = 0;
+    enum status st = s->db->ops->progress(s->db, &progress);
+    if (st != ST_OK) {
+        return st;
+    }
+    if (progress >= s->unsure.progress) {
+        log_info("store", "the transaction whose end was not heard of is in the database");
+        note_success(s, &s->unsure, now);
+    }
+    memset(&s->unsure, 0, sizeof s->unsure);
+    return ST_OK;
+}
+
+static enum status transaction(struct store *s, struct attempt *try, mono_ns_t now)
+{
+    memset(try, 0, sizeof *try);
+    enum status st = s->db->ops->begin(s->db);
+    if (st == ST_OK && s->unsure.progress != 0) {
+        st = settle(s, now);
+    }
+    if (st != ST_OK) {
+        return st;
+    }
+    struct queue_cursor cursor = queue_begin(&s->queue);
+    memcpy(try->dropped, s->dropped, sizeof try->dropped);
+    st = fill_transaction(s, &cursor, &try->stats);
+    if (st != ST_OK) {
+        return st;
+    }
+    try->records = cursor.records;
+    try->progress = s->progress + cursor.records;
+    st = s->db->ops->commit(s->db, try->progress);
+    if (st != ST_OK && st != ST_AGAIN && try->progress != s->committed) {
+        s->unsure = *try;
+    }
+    return st;
+}
+
 /* One transaction. False: it failed. */
 static bool commit(struct store *s, mono_ns_t now)
 {
-    struct queue_cursor cursor = queue_begin(&s->queue);
-    struct store_stats stats = s->stats; /* of a transaction that fails nothing counts */
+    struct attempt try;
     mono_ns_t began = s->time.mono(s->time.self);
-    if (transaction(s, &cursor, &stats) != ST_OK) {
+    enum status st = transaction(s, &try, now);
+    if (st == ST_AGAIN) { /* a record is refused: now put says which */
+        s->db->ops->rollback(s->db);
+        st = transaction(s, &try, now);
+    }
+    if (st != ST_OK) {
         s->db->ops->rollback(s->db);
         note_failure(s, now);
         return false;
     }
-    note_success(s, &cursor, &stats, s->time.mono(s->time.self) - began, now);
+    note_success(s, &try, now);
+    mono_ns_t took = s->time.mono(s->time.self) - began;
+    if (took > s->stats.commit_ns_max) {
+        s->stats.commit_ns_max = took;
+    }
     return true;
 }
 
