@@ -227,7 +227,7 @@ static int told(const struct asked *a, json_t *reply)
 static int write_journal(const struct asked *a)
 {
     bool halt = strcmp(a->command, "halt") == 0;
-    struct journal_io io;
+    struct file_io io;
     struct err err = {0};
     struct journal *j = NULL;
     struct journal_recovery found;

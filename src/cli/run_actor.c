@@ -342,7 +342,7 @@ static int open_journal(struct run *r, struct err *err)
     if (config_make_folder_of(path, err) != ST_OK) {
         return EXIT_CONFIG;
     }
-    struct journal_io io;
+    struct file_io io;
     enum status st = journal_file_open(path, &io, err);
     if (st != ST_OK) {
         return EXIT_CONFIG;

@@ -51,7 +51,7 @@ struct header {
 _Static_assert(sizeof(struct header) == 112, "no hidden bytes under the checksum");
 
 struct journal {
-    struct journal_io io;
+    struct file_io io;
     struct journal_config config;
     uint64_t epoch;
     uint64_t count; /* records */
@@ -78,45 +78,6 @@ static uint32_t record_crc(uint64_t epoch, const struct journal_record *rec)
     return crc32c(crc, p + sizeof rec->crc, sizeof *rec - sizeof rec->crc);
 }
 
-/* All n bytes or a negative errno; a short write is an error of its own kind. */
-static int write_all(const struct journal_io *io, const void *p, size_t n, uint64_t at)
-{
-    const uint8_t *bytes = p;
-    size_t done = 0;
-    while (done < n) {
-        int64_t r = io->pwrite(io->self, bytes + done, n - done, at + done);
-        if (r == -EINTR) {
-            continue;
-        }
-        if (r <= 0) {
-            return r < 0 ? (int)r : -EIO;
-        }
-        done += (size_t)r;
-    }
-    return 0;
-}
-
-/* Bytes read, fewer than n only at the end of the file, or a negative errno. */
-static int64_t read_all(const struct journal_io *io, void *p, size_t n, uint64_t at)
-{
-    uint8_t *bytes = p;
-    size_t done = 0;
-    while (done < n) {
-        int64_t r = io->pread(io->self, bytes + done, n - done, at + done);
-        if (r == -EINTR) {
-            continue;
-        }
-        if (r < 0) {
-            return r;
-        }
-        if (r == 0) {
-            break;
-        }
-        done += (size_t)r;
-    }
-    return (int64_t)done;
-}
-
 static bool all_zero(const void *p, size_t n)
 {
     const uint8_t *bytes = p;
@@ -137,7 +98,7 @@ static enum status io_error(struct err *err, const char *what, int64_t code)
  * ------------------------------------------------------------------------------------------------
  */
 
-static enum status header_write(const struct journal_io *io, uint64_t epoch,
+static enum status header_write(const struct file_io *io, uint64_t epoch,
                                 const struct journal_recovery *state, struct err *err)
 {
     struct header h = {.version = JOURNAL_VERSION, .record_size = RECORD_SIZE, .epoch = epoch};
@@ -146,7 +107,7 @@ static enum status header_write(const struct journal_io *io, uint64_t epoch,
     h.halt_wall = state->halt_wall;
     memcpy(h.halt_reason, state->halt_reason, sizeof h.halt_reason);
     h.crc = header_crc(&h);
-    int r = write_all(io, &h, sizeof h, (epoch % 2 == 1 ? 0 : SLOT_SIZE));
+    int r = file_write_all(io, &h, sizeof h, (epoch % 2 == 1 ? 0 : SLOT_SIZE));
     if (r == 0) {
         r = io->sync(io->self);
     }
@@ -159,20 +120,20 @@ static bool header_valid(const struct header *h)
 }
 
 /* True for an empty file, and for one whose making ended before its first header. */
-static bool head_is_zero(const struct journal_io *io)
+static bool head_is_zero(const struct file_io *io)
 {
     uint8_t head[RECORDS_AT + sizeof(struct journal_record)];
-    int64_t n = read_all(io, head, sizeof head, 0);
+    int64_t n = file_read_all(io, head, sizeof head, 0);
     return n >= 0 && all_zero(head, (size_t)n);
 }
 
 /* The header in force. ST_NOT_FOUND: the file is empty, or its making was interrupted. */
-static enum status header_read(const struct journal_io *io, struct header *ret, struct err *err)
+static enum status header_read(const struct file_io *io, struct header *ret, struct err *err)
 {
     struct header slot[2];
     memset(slot, 0, sizeof slot);
     for (int i = 0; i < 2; i++) {
-        int64_t r = read_all(io, &slot[i], sizeof slot[i], (uint64_t)i * SLOT_SIZE);
+        int64_t r = file_read_all(io, &slot[i], sizeof slot[i], (uint64_t)i * SLOT_SIZE);
         if (r < 0) {
             return io_error(err, "reading the journal's header", r);
         }
@@ -203,7 +164,7 @@ static enum status header_read(const struct journal_io *io, struct header *ret, 
  */
 
 struct reader {
-    const struct journal_io *io;
+    const struct file_io *io;
     uint64_t epoch;
     journal_record_fn fn;
     void *self;
@@ -278,11 +239,11 @@ static enum status reader_take(struct reader *r, const struct journal_record *re
 }
 
 /* Records of an older epoch behind the end are no torn tail; only what is neither is. */
-static bool tail_is_torn(const struct journal_io *io, uint64_t epoch, uint64_t end)
+static bool tail_is_torn(const struct file_io *io, uint64_t epoch, uint64_t end)
 {
     struct journal_record rec;
     memset(&rec, 0, sizeof rec);
-    int64_t n = read_all(io, &rec, sizeof rec, RECORDS_AT + end * RECORD_SIZE);
+    int64_t n = file_read_all(io, &rec, sizeof rec, RECORDS_AT + end * RECORD_SIZE);
     if (n <= 0 || all_zero(&rec, (size_t)n)) {
         return false;
     }
@@ -303,7 +264,7 @@ static enum status reader_run(struct reader *r, struct err *err)
     enum status st = ST_OK;
     for (uint64_t at = 0; st == ST_OK;) {
         int64_t n =
-            read_all(r->io, chunk, READ_RECORDS * RECORD_SIZE, RECORDS_AT + at * RECORD_SIZE);
+            file_read_all(r->io, chunk, READ_RECORDS * RECORD_SIZE, RECORDS_AT + at * RECORD_SIZE);
         if (n < 0) {
             st = io_error(err, "reading the journal", n);
             break;
@@ -345,7 +306,7 @@ static enum status take_space(struct journal *j, uint64_t records, struct err *e
 static enum status clear_tail(struct journal *j, struct err *err)
 {
     static const struct journal_record zero;
-    int r = write_all(&j->io, &zero, sizeof zero, RECORDS_AT + j->count * RECORD_SIZE);
+    int r = file_write_all(&j->io, &zero, sizeof zero, RECORDS_AT + j->count * RECORD_SIZE);
     return r < 0 ? io_error(err, "clearing a torn record", r) : ST_OK;
 }
 
@@ -391,7 +352,7 @@ static enum status recover(struct journal *j, journal_record_fn fn, void *self,
     return st;
 }
 
-enum status journal_open(const struct journal_config *config, const struct journal_io *io,
+enum status journal_open(const struct journal_config *config, const struct file_io *io,
                          journal_record_fn fn, void *self, struct journal_recovery *ret_recovery,
                          struct journal **ret_journal, struct err *err)
 {
@@ -452,7 +413,7 @@ enum status journal_append(struct journal *j, struct journal_record *rec)
     }
     rec->index = j->count;
     rec->crc = record_crc(j->epoch, rec);
-    if (write_all(&j->io, rec, sizeof *rec, RECORDS_AT + j->count * RECORD_SIZE) < 0) {
+    if (file_write_all(&j->io, rec, sizeof *rec, RECORDS_AT + j->count * RECORD_SIZE) < 0) {
         atomic_store(&j->failed, true);
         return ST_IO;
     }

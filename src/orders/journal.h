@@ -2,7 +2,7 @@
  * journal.h - the order journal: what must survive a crash before a request may leave.
  *
  * A small local file of fixed-size, checksummed records; one pwrite a record, into space taken
- * beforehand. It does no I/O of its own: disk comes in as struct journal_io (journal_file_open is
+ * beforehand. It does no I/O of its own: disk comes in as struct file_io (journal_file_open is
  * the real one), so that tests can make it fail. The kernel keeps what was written when the process
  * is killed; journal_sync makes it survive the machine, and is called by whoever has the time.
  *
@@ -16,28 +16,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/file_io.h"
 #include "bus/event.h"
 
 /* --- disk
  * ------------------------------------------------------------------------------------------------
  */
 
-/* Each function answers 0 or more, or a negative errno. */
-struct journal_io {
-    void *self;
-    int64_t (*pread)(void *self, void *p, size_t n, uint64_t at); /* bytes read; 0: past the end */
-    int64_t (*pwrite)(void *self, const void *p, size_t n, uint64_t at); /* bytes written */
-    int (*allocate)(void *self, uint64_t size); /* the file holds size bytes, new ones zero */
-    int (*sync)(void *self);                    /* what was written is on the medium */
-    void (*close)(void *self);
-};
-
 /*
  * Open or create the file (mode 0600) and lock it for this process. Its folder must exist.
- * ST_DENIED, ST_IO, ST_EXISTS: another process holds it; err names path and cause.
+ * ST_DENIED, ST_IO, ST_STATE: another process holds it; err names path and cause.
  */
-enum status journal_file_open(const char *path, struct journal_io *ret_io,
-                              struct err *err) MUST_CHECK;
+enum status journal_file_open(const char *path, struct file_io *ret_io, struct err *err) MUST_CHECK;
 
 /* --- records
  * ------------------------------------------------------------------------------------------------
@@ -112,7 +102,7 @@ struct journal;
  * journal is changed. ST_MALFORMED: not a journal; ST_UNSUPPORTED: a newer version; ST_IO,
  * ST_NOMEM, ST_LIMIT; what fn answered.
  */
-enum status journal_open(const struct journal_config *config, const struct journal_io *io,
+enum status journal_open(const struct journal_config *config, const struct file_io *io,
                          journal_record_fn fn, void *self, struct journal_recovery *ret_recovery,
                          struct journal **ret_journal, struct err *err) MUST_CHECK;
 void journal_close(struct journal *j); /* NULL is fine */

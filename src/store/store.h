@@ -10,6 +10,7 @@
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
+#include "base/file_io.h"
 #include "bus/record.h"
 #include "bus/ring.h"
 
@@ -36,6 +37,10 @@ struct store_config {
     const char *exchange;    /* where it trades */
     const char *vfs;         /* SQLite's name of a file system; NULL: the real one */
     struct store_time time;  /* the default is the real clock */
+    /* Folder of the spill files, which must exist; NULL: what waits is kept in memory only. */
+    const char *spill;
+    uint64_t spill_max;              /* bytes of the run's spill file: 4 GiB; 0: that */
+    const struct file_system *files; /* the spill files' disk; NULL: the real one */
 };
 struct store_config store_config_default(void);
 

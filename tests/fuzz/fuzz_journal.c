@@ -80,12 +80,12 @@ static enum status count(void *self, const struct journal_record *rec)
 
 static struct journal *recover(struct disk *d, struct journal_recovery *rec)
 {
-    const struct journal_io io = {.self = d,
-                                  .pread = disk_pread,
-                                  .pwrite = disk_pwrite,
-                                  .allocate = disk_allocate,
-                                  .sync = disk_sync,
-                                  .close = disk_close};
+    const struct file_io io = {.self = d,
+                               .pread = disk_pread,
+                               .pwrite = disk_pwrite,
+                               .allocate = disk_allocate,
+                               .sync = disk_sync,
+                               .close = disk_close};
     const struct journal_config config = {.records = 16, .records_max = 400};
     struct journal *j = NULL;
     struct err err = {.st = ST_OK};

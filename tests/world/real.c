@@ -172,7 +172,12 @@ static void disk_close(void *self)
 
 static struct journal *open_journal(struct real *r, struct recovery *found)
 {
-    struct journal_io io = {r, disk_pread, disk_pwrite, disk_allocate, disk_sync, disk_close};
+    struct file_io io = {.self = r,
+                         .pread = disk_pread,
+                         .pwrite = disk_pwrite,
+                         .allocate = disk_allocate,
+                         .sync = disk_sync,
+                         .close = disk_close};
     struct journal_config c = {.records = 256, .records_max = 65536};
     struct journal_recovery rec;
     struct journal *j = NULL;

@@ -97,14 +97,14 @@ static void disk_close(void *self)
     d->closed++;
 }
 
-static struct journal_io disk_io(struct disk *d)
+static struct file_io disk_io(struct disk *d)
 {
-    return (struct journal_io){.self = d,
-                               .pread = disk_pread,
-                               .pwrite = disk_pwrite,
-                               .allocate = disk_allocate,
-                               .sync = disk_sync,
-                               .close = disk_close};
+    return (struct file_io){.self = d,
+                            .pread = disk_pread,
+                            .pwrite = disk_pwrite,
+                            .allocate = disk_allocate,
+                            .sync = disk_sync,
+                            .close = disk_close};
 }
 
 static void disk_init(struct disk *d)
@@ -136,7 +136,7 @@ static const struct journal_config small = {.records = 64, .records_max = 512};
 static enum status try_open(struct disk *d, struct seen *seen, struct journal_recovery *rec,
                             struct journal **j, struct err *err)
 {
-    struct journal_io io = disk_io(d);
+    struct file_io io = disk_io(d);
     memset(seen, 0, sizeof *seen);
     return journal_open(&small, &io, see, seen, rec, j, err);
 }
@@ -525,7 +525,7 @@ static void halts_of_markets_are_kept_until_the_release(void **state)
     for (int again = 0; again < 2; again++) {
         struct recovery left = {0};
         struct err err = {0};
-        struct journal_io io = disk_io(&d);
+        struct file_io io = disk_io(&d);
         assert_int_equal(journal_open(&small, &io, recovery_take, &left, &rec, &j, &err), ST_OK);
         assert_false(rec.halted || rec.compacted);
         assert_int_equal(rec.markets_halted, 3);
@@ -542,7 +542,7 @@ static void halts_of_markets_are_kept_until_the_release(void **state)
     append(j, halt(JOURNAL_RELEASE, "by a person"));
     append(j, intent(2));
     journal_close(j);
-    struct journal_io io = disk_io(&d);
+    struct file_io io = disk_io(&d);
     assert_int_equal(journal_open(&small, &io, recovery_take, &left, &rec, &j, &err), ST_OK);
     assert_int_equal(rec.markets_halted, 0);
     assert_int_equal(left.n, 1);
@@ -703,7 +703,7 @@ static void the_callback_can_end_the_recovery(void **state)
     append(j, done(1));
     journal_close(j);
     int n = 0;
-    struct journal_io io = disk_io(&d);
+    struct file_io io = disk_io(&d);
     struct err err = {0};
     assert_int_equal(journal_open(&small, &io, stop_at_second, &n, &rec, &j, &err), ST_STATE);
     assert_non_null(strstr(err.text, "record 1"));
@@ -723,12 +723,12 @@ static void the_file_is_private_locked_and_survives(void **state)
     char file[64];
     snprintf(file, sizeof file, "%s/orders.journal", path);
     struct err err = {0};
-    struct journal_io io, second;
+    struct file_io io, second;
     assert_int_equal(journal_file_open(file, &io, &err), ST_OK);
     struct stat info;
     assert_int_equal(stat(file, &info), 0);
     assert_int_equal(info.st_mode & 0777, 0600);
-    assert_int_equal(journal_file_open(file, &second, &err), ST_EXISTS);
+    assert_int_equal(journal_file_open(file, &second, &err), ST_STATE);
     assert_non_null(strstr(err.text, file));
     struct journal_recovery rec;
     struct journal *j = NULL;
@@ -749,7 +749,7 @@ static void a_path_that_cannot_be_opened_is_named(void **state)
 {
     (void)state;
     struct err err = {0};
-    struct journal_io io;
+    struct file_io io;
     assert_int_equal(journal_file_open("/dev/null/orders.journal", &io, &err), ST_IO);
     assert_non_null(strstr(err.text, "/dev/null/orders.journal"));
     assert_int_equal(journal_file_open("/dev/null", &io, &err), ST_IO);
