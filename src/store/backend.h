@@ -11,6 +11,12 @@
 
 struct backend;
 
+/* A record that the database did not take for the record's own fault. */
+struct refused {
+    const void *record;
+    enum status why; /* ST_INVALID: it is malformed; ST_EXISTS: its number came before */
+};
+
 struct backend_ops {
     const char *name; /* of the database, for people: "SQLite" */
 
@@ -20,6 +26,13 @@ struct backend_ops {
     /* ST_INVALID: the record is malformed; ST_EXISTS: its number came before; neither harms the
      * transaction. */
     enum status (*put)(struct backend *b, const void *record);
+    /*
+     * The same for many, those of one type in their order. refused has room for n; what stands in
+     * it at the end was not written, the rest was. Other statuses: of the transaction, as above.
+     * NULL: put is called for each.
+     */
+    enum status (*put_all)(struct backend *b, const void *const *records, size_t n,
+                           struct refused *refused, size_t *ret_n_refused);
     /*
      * progress is kept in the session's row by the same transaction: how many records of the queue
      * are in the database or given up. So an answer that never came does not matter: who reads
@@ -56,6 +69,10 @@ struct backend {
  */
 enum status backend_open(const struct store_config *config, wall_ns_t wall,
                          struct backend **ret_backend, struct err *err) MUST_CHECK;
+
+/* put_all, or put for each. */
+enum status backend_put_all(struct backend *b, const void *const *records, size_t n,
+                            struct refused *refused, size_t *ret_n_refused) MUST_CHECK;
 
 /* True: path is a postgresql:// URL, not the name of an SQLite file. */
 bool backend_is_url(const char *path);

@@ -6,16 +6,15 @@
 #include <string.h>
 
 #include "store/schema.h"
+#include "store/sqlite_rows.h"
 
 #define BUSY_MS 50 /* another writer: then the batch waits its turn in memory */
 
 struct db {
     struct backend b; /* first: the ops are given this */
     sqlite3 *handle;
-    sqlite3_stmt *insert[LAYOUTS_MAX]; /* made when first needed */
     sqlite3_stmt *begin, *progress, *commit, *rollback;
-    uint8_t *scratch; /* encoded levels */
-    size_t scratch_cap;
+    struct sqlite_rows *rows;
 };
 
 static struct db *db_of(struct backend *b)
@@ -81,154 +80,45 @@ static enum status prepare_all(struct db *db, struct err *err)
     if (st == ST_OK) {
         st = prepare(db, "ROLLBACK", &db->rollback);
     }
+    if (st == ST_OK) {
+        st = sqlite_rows_create(db->handle, &db->rows);
+        if (st != ST_OK) {
+            return err_set(err, st, "%s",
+                           st == ST_IO ? sqlite3_errmsg(db->handle) : "out of memory");
+        }
+    }
     return st == ST_OK ? ST_OK : err_set(err, st, "%s", db->b.error);
 }
 
 static void close_db(struct backend *b)
 {
     struct db *db = db_of(b);
-    for (size_t i = 0; i < LAYOUTS_MAX; i++) {
-        sqlite3_finalize(db->insert[i]);
-    }
+    sqlite_rows_destroy(db->rows);
     sqlite3_finalize(db->begin);
     sqlite3_finalize(db->progress);
     sqlite3_finalize(db->commit);
     sqlite3_finalize(db->rollback);
     (void)sqlite3_close(db->handle);
-    free(db->scratch);
     free(db);
 }
 
 /* --- rows --- */
 
-static enum status make_insert(struct db *db, const struct layout *l, sqlite3_stmt **ret)
+static enum status put_all(struct backend *b, const void *const *records, size_t n,
+                           struct refused *refused, size_t *ret_n_refused)
 {
-    struct buf sql;
-    buf_init(&sql, 8192);
-    buf_printf(&sql, "INSERT INTO %s (", l->table);
-    layout_columns(l, &sql);
-    buf_str(&sql, ") VALUES (?,?");
-    for (uint32_t i = 0; i < l->n_fields; i++) {
-        buf_str(&sql, ",?");
-    }
-    buf_char(&sql, ')');
-    enum status st = sql.failed ? ST_NOMEM : prepare(db, sql.p, ret);
-    buf_finish(&sql);
-    return st;
-}
-
-static enum status statement_of(struct db *db, const struct layout *l, sqlite3_stmt **ret)
-{
-    size_t n = 0;
-    size_t i = (size_t)(l - layouts(&n));
-    enum status st = ST_OK;
-    if (db->insert[i] == NULL) {
-        st = make_insert(db, l, &db->insert[i]);
-    }
-    *ret = db->insert[i];
-    return st;
-}
-
-static enum status bind_levels(struct db *db, sqlite3_stmt *s, int at, const void *tail, uint64_t n)
-{
-    size_t need = levels_encoded_max(n);
-    if (need > db->scratch_cap) {
-        uint8_t *grown = realloc(db->scratch, need);
-        if (grown == NULL) {
-            snprintf(db->b.error, sizeof db->b.error, "out of memory");
-            return ST_IO;
-        }
-        db->scratch = grown;
-        db->scratch_cap = need;
-    }
-    size_t len = levels_encode(tail, n, db->scratch);
-    sqlite3_bind_blob64(s, at, len > 0 ? db->scratch : (const uint8_t *)"", len, SQLITE_STATIC);
-    return ST_OK;
-}
-
-static int64_t number_at(const uint8_t *p, enum field_kind kind)
-{
-    int32_t i32;
-    uint32_t u32;
-    int64_t i64;
-    if (kind == FIELD_I32) {
-        memcpy(&i32, p, sizeof i32);
-        return i32;
-    }
-    if (kind == FIELD_U32) {
-        memcpy(&u32, p, sizeof u32);
-        return u32;
-    }
-    memcpy(&i64, p, sizeof i64);
-    return i64;
-}
-
-/* Everything bound is static: it lives until the statement has been stepped. */
-static enum status bind_field(struct db *db, sqlite3_stmt *s, int at, const struct layout *l,
-                              const struct field *f, const void *record)
-{
-    const uint8_t *p = (const uint8_t *)record + f->offset;
-    char grid[GRID_TEXT_MAX];
-    switch (f->kind) {
-    case FIELD_I32:
-    case FIELD_U32:
-    case FIELD_I64:
-        sqlite3_bind_int64(s, at, number_at(p, f->kind));
-        return ST_OK;
-    case FIELD_TEXT:
-        sqlite3_bind_text(s, at, (const char *)p, -1, SQLITE_STATIC);
-        return ST_OK;
-    case FIELD_BYTES:
-        sqlite3_bind_blob64(s, at, p, f->size, SQLITE_STATIC);
-        return ST_OK;
-    case FIELD_GRID:
-        grid_to_text((const struct grid *)(const void *)p, grid);
-        sqlite3_bind_text(s, at, grid, -1, SQLITE_TRANSIENT);
-        return ST_OK;
-    case FIELD_LEVELS:
-        return bind_levels(db, s, at, p, layout_tail(l, record) / sizeof(struct level));
-    case FIELD_ROWS:
-    case FIELD_RAW:
-        sqlite3_bind_blob64(s, at, p, layout_tail(l, record), SQLITE_STATIC);
-        return ST_OK;
-    }
-    return ST_OK;
+    struct db *db = db_of(b);
+    enum status st = sqlite_rows_put(db->rows, b->session, records, n, refused, ret_n_refused);
+    return st == ST_OK ? ST_OK : fail(db);
 }
 
 static enum status put(struct backend *b, const void *record)
 {
-    struct db *db = db_of(b);
-    /* The type stands at the same place in both headers, the source too. */
-    const struct rec *head = record;
-    const struct layout *l = layout_of(head->type);
-    if (l == NULL || !layout_valid(l, record)) {
-        return ST_INVALID;
-    }
-    sqlite3_stmt *s = NULL;
-    enum status st = statement_of(db, l, &s);
-    if (st != ST_OK) {
-        return st;
-    }
-    sqlite3_bind_int64(s, 1, db->b.session);
-    sqlite3_bind_int64(s, 2, head->source);
-    for (uint32_t i = 0; i < l->n_fields && st == ST_OK; i++) {
-        st = bind_field(db, s, (int)i + 3, l, &l->fields[i], record);
-    }
-    if (st != ST_OK) {
-        return st;
-    }
-    int rc = sqlite3_step(s);
-    if (rc != SQLITE_DONE) {
-        st = (rc & 0xff) == SQLITE_CONSTRAINT ? ST_EXISTS
-             : (rc & 0xff) == SQLITE_TOOBIG   ? ST_INVALID
-                                              : fail(db);
-    }
-    sqlite3_reset(s);
-    return st;
+    struct refused refused;
+    size_t n_refused = 0;
+    enum status st = put_all(b, &record, 1, &refused, &n_refused);
+    return st == ST_OK && n_refused > 0 ? refused.why : st;
 }
-_Static_assert(offsetof(struct ev, type) == offsetof(struct rec, type) &&
-                   offsetof(struct ev, source) == offsetof(struct rec, source),
-               "events and records begin alike");
 
 /* --- transactions --- */
 
@@ -297,6 +187,7 @@ static const struct backend_ops ops = {
     .name = "SQLite",
     .begin = begin,
     .put = put,
+    .put_all = put_all,
     .commit = commit,
     .rollback = rollback,
     .progress = progress,

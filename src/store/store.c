@@ -4,7 +4,8 @@
  * Each turn takes everything out of the rings into the queue, so that a slow database never fills a
  * ring while there is memory. A batch is due when rows_max records wait or the oldest has waited
  * interval_ns; it is one transaction of what waits, at most TRANSACTION_ROWS. Only after COMMIT is
-XX *
+ * it forgotten. A transaction that fails is tried again after a wait that doubles.
+ *
  * When memory_max is reached, the oldest market data is dropped, then turns and decisions if that
  * was not enough; what was dropped is written as a gap row with the next transaction that succeeds.
  * Fills, orders, answers, commands and everything about the account are never dropped.
@@ -24,6 +25,7 @@ XX *
 #include "store/queue.h"
 
 #define TRANSACTION_ROWS 20000U
+#define CHUNK_ROWS       4096U  /* given to the back end at once */
 #define RING_ROWS        65536U /* taken from one ring in one turn */
 #define MEMORY_DEFAULT   ((size_t)256 << 20)
 #define RETRY_NS_MIN     (50 * NS_PER_MS)
@@ -73,6 +75,8 @@ struct store {
     mono_ns_t retry_ns;
     wall_ns_t wall; /* of this turn */
     struct store_stats stats;
+    const void *chunk[CHUNK_ROWS];
+    struct refused refused[CHUNK_ROWS];
     bool gave_up; /* store_finish counted what could not be written */
 };
 
@@ -102,6 +106,7 @@ uint32_t store_type_index(uint16_t type)
 {
     return type < REC_BASE ? type : 16U + type - REC_BASE;
 }
+#define TYPES_MAX (sizeof((struct store_stats *)0)->by_type / sizeof(uint64_t))
 _Static_assert(EV_TYPE_MAX <= 16 && 16 + REC_TYPE_MAX - REC_BASE <= 32, "by_type has 32 places");
 
 static void drain_meanwhile(void *self);
@@ -310,24 +315,39 @@ static enum status put_gap(struct store *s, uint16_t source, uint64_t first, uin
     return s->db->ops->put(s->db, &gap);
 }
 
-/* One record; what the database does not take for its own fault becomes a gap row. */
-static enum status put_record(struct store *s, const void *record, struct store_stats *stats)
+/* What the database did not take becomes a gap row. */
+static enum status put_refused(struct store *s, const struct refused *refused)
 {
-    const struct ev *ev = record;
-    enum status st = s->db->ops->put(s->db, record);
-    if (st == ST_OK) {
-        stats->rows++;
-        stats->by_type[store_type_index(ev->type)]++;
-        return ST_OK;
-    }
-    if (st != ST_INVALID && st != ST_EXISTS) {
-        return st;
-    }
+    const struct ev *ev = refused->record;
     uint64_t ord = ev->type < REC_BASE ? ev->ord : 0;
-    stats->lost++;
     return put_gap(s, ev->source, ord, ord,
-                   st == ST_EXISTS ? "store: a number came twice, row refused"
-                                   : "store: malformed record refused");
+                   refused->why == ST_EXISTS ? "store: a number came twice, row refused"
+                                             : "store: malformed record refused");
+}
+
+static void count_row(struct store_stats *stats, const void *record, uint64_t n)
+{
+    uint32_t i = store_type_index(((const struct rec *)record)->type);
+    stats->rows += n;
+    if (i < TYPES_MAX) { /* strange types are malformed, and refused */
+        stats->by_type[i] += n;
+    }
+}
+
+/* The chunk that has been gathered. */
+static enum status put_chunk(struct store *s, size_t n, struct store_stats *stats)
+{
+    size_t n_refused = 0;
+    enum status st = backend_put_all(s->db, s->chunk, n, s->refused, &n_refused);
+    for (size_t i = 0; i < n && st == ST_OK; i++) {
+        count_row(stats, s->chunk[i], 1);
+    }
+    for (size_t i = 0; i < n_refused && st == ST_OK; i++) {
+        count_row(stats, s->refused[i].record, UINT64_MAX); /* less one */
+        stats->lost++;
+        st = put_refused(s, &s->refused[i]);
+    }
+    return st;
 }
 
 static enum status put_dropped(struct store *s)
@@ -345,12 +365,14 @@ static enum status fill_transaction(struct store *s, struct queue_cursor *cursor
                                     struct store_stats *stats)
 {
     enum status st = put_dropped(s);
-    while (st == ST_OK && cursor->records < TRANSACTION_ROWS) {
-        const void *record = queue_next(cursor);
-        if (record == NULL) {
-            break;
+    for (bool more = true; st == ST_OK && more && cursor->records < TRANSACTION_ROWS;) {
+        size_t n = 0;
+        while (n < CHUNK_ROWS && cursor->records < TRANSACTION_ROWS && more) {
+            s->chunk[n] = queue_next(cursor);
+            more = s->chunk[n] != NULL;
+            n += more;
         }
-        st = put_record(s, record, stats);
+        st = put_chunk(s, n, stats);
     }
     return st;
 }
