@@ -99,8 +99,7 @@ void buf_printf(struct buf *b, const char *fmt, ...)
     va_end(again);
 }
 
-/* Length of the valid UTF-8 sequence at s[0..n), 0 when it is not valid. */
-static size_t utf8_len(const unsigned char *s, size_t n)
+size_t utf8_len(const unsigned char *s, size_t n)
 {
     if (s[0] < 0x80) {
         return 1;

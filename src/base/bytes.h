@@ -50,6 +50,9 @@ void buf_str(struct buf *b, const char *s);
 void buf_char(struct buf *b, char c);
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* Length of the valid UTF-8 sequence at s[0..n), n > 0; 0 when it is not valid. */
+size_t utf8_len(const unsigned char *s, size_t n);
+
 /* A JSON string with quotes, escaped as needed. Bytes that are not valid UTF-8 become U+FFFD. */
 void buf_json_str(struct buf *b, struct text s);
 

@@ -1,5 +1,5 @@
 /*
- * schema.c - tables made from the layouts, views for people, versions, sessions.
+ * schema.c - tables made from the layouts, views for people (views_list.h), versions, sessions.
  *
  * Tables hold integers in the units of base/money.h; the views (deltas, fills, orders, ...) show
  * them as decimal text, with tickers and times. A migration step is one function from version i to
@@ -12,6 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "store/process.h"
+#include "store/views.h"
 
 #define SQL_MAX (1U << 18)
 
@@ -94,118 +97,10 @@ static void create_table(const struct layout *l, struct buf *out)
     }
 }
 
-#define PX(c)   "printf('%s%d.%04d', iif(" c "<0,'-',''), abs(" c ")/10000, abs(" c ")%10000)"
-#define QTY(c)  "printf('%s%d.%02d', iif(" c "<0,'-',''), abs(" c ")/100, abs(" c ")%100)"
-#define USD(c)  "printf('%s%d.%06d', iif(" c "<0,'-',''), abs(" c ")/1000000, abs(" c ")%1000000)"
-#define WALL(c) "strftime('%Y-%m-%dT%H:%M:%fZ', " c "/1000000000.0, 'unixepoch')"
-#define MS(c)   "iif(" c "=0, NULL, strftime('%Y-%m-%dT%H:%M:%fZ', " c "/1000.0, 'unixepoch'))"
-#define SIDE(c) "iif(" c "=0,'yes','no')"
-#define JOIN    " LEFT JOIN ticker k ON k.session=t.session AND k.mkt=t.mkt;\n"
-
-/* One column a line reads best. */
-/* clang-format off */
-static const char *const views[] = {
-    "CREATE VIEW ticker AS SELECT DISTINCT session, mkt, ticker FROM market;\n",
-
-    "CREATE VIEW markets AS SELECT session, mkt, ticker, status, grid, min(ord) AS first_ord"
-    " FROM market GROUP BY session, mkt;\n",
-
-    "CREATE VIEW deltas AS SELECT t.session, ord, "
-    WALL("recv_wall") " AS received, "
-    MS("ts_ms") " AS sent, k.ticker, "
-    SIDE("side") " AS side, "
-    PX("px") " AS price, "
-    QTY("qty") " AS change, seq, flags FROM delta t" JOIN,
-
-    "CREATE VIEW trades AS SELECT t.session, ord, "
-    WALL("recv_wall") " AS received, "
-    MS("ts_ms") " AS sent, k.ticker, "
-    SIDE("taker") " AS taker, "
-    PX("yes_px") " AS yes_price, "
-    QTY("qty") " AS count, trade_id, seq FROM trade t" JOIN,
-
-    "CREATE VIEW snapshots AS SELECT t.session, ord, "
-    WALL("recv_wall") " AS received, k.ticker, n_yes AS yes_levels, n_no AS no_levels, seq"
-    " FROM snapshot t" JOIN,
-
-    "CREATE VIEW fills AS SELECT session, "
-    WALL("wall") " AS counted, ticker, "
-    SIDE("outcome") " AS outcome, "
-    PX("yes_px") " AS yes_price, "
-    QTY("qty") " AS count, "
-    USD("fee") " AS fee, is_taker, order_number, trade_id, order_id FROM applied_fill;\n",
-
-    /* The last step of each order, with the time of its first. */
-    "CREATE VIEW orders AS SELECT o.session, o.number, "
-    WALL("first_wall") " AS began, "
-    WALL("wall") " AS changed, ticker, iif(is_buy,'buy','sell') AS action, "
-    SIDE("outcome") " AS outcome, "
-    PX("yes_px") " AS yes_price, "
-    QTY("qty") " AS count, "
-    QTY("filled") " AS filled, to_name AS state, reason, client_id, order_id FROM order_step o"
-    " JOIN (SELECT max(n) AS last, min(wall) AS first_wall FROM order_step"
-    " GROUP BY session, number) l ON o.n=l.last;\n",
-
-    "CREATE VIEW decisions AS SELECT t.session, number, turn, "
-    WALL("wall") " AS at, k.ticker,"
-    " CASE action WHEN 0 THEN 'hold' WHEN 1 THEN 'buy yes' WHEN 2 THEN 'sell yes'"
-    " WHEN 3 THEN 'buy no' WHEN 4 THEN 'sell no' ELSE action END AS action,"
-    " CASE verdict WHEN 0 THEN 'hold' WHEN 1 THEN 'throttled' WHEN 2 THEN 'breaker'"
-    " WHEN 3 THEN 'refused' WHEN 4 THEN 'kept' WHEN 5 THEN 'sent' WHEN 6 THEN 'error'"
-    " ELSE verdict END AS verdict, check_name, sharing, order_number FROM decision t" JOIN,
-
-    "CREATE VIEW accounts AS SELECT session, "
-    WALL("wall") " AS at, ticker, "
-    QTY("position") " AS position, "
-    USD("cost") " AS cost, "
-    USD("realized") " AS realized, "
-    USD("fees") " AS fees, "
-    USD("cash_total") " AS cash_total, "
-    USD("cash_reserved") " AS cash_reserved, "
-    USD("pv_mid") " AS pv_mid, "
-    USD("pv_exit") " AS pv_exit FROM account;\n",
-
-    "CREATE VIEW reconciliations AS SELECT session, "
-    WALL("wall") " AS at, ticker,"
-    " CASE kind WHEN 0 THEN 'position' WHEN 1 THEN 'cash' WHEN 2 THEN 'orders of others'"
-    " ELSE kind END AS kind,"
-    " CASE kind WHEN 1 THEN " USD("ours") " WHEN 2 THEN ours ELSE " QTY("ours") " END AS ours,"
-    " CASE kind WHEN 0 THEN " QTY("theirs") " ELSE " USD("theirs") " END AS theirs,"
-    " in_flight, adopted, reason FROM reconciliation;\n",
-
-    "CREATE VIEW fee_drifts AS SELECT session, "
-    WALL("wall") " AS counted, ticker, "
-    SIDE("outcome") " AS outcome, "
-    PX("yes_px") " AS yes_price, "
-    QTY("qty") " AS count, is_taker, "
-    USD("fee") " AS fee, "
-    USD("ours") " AS our_fee, order_number, trade_id, order_id FROM fee_drift;\n",
-
-    "CREATE VIEW settlements AS SELECT session, "
-    WALL("wall") " AS at, ticker, "
-    QTY("position") " AS position, "
-    PX("yes_px") " AS yes_pays, "
-    USD("cost") " AS cost, "
-    USD("paid") " AS paid, "
-    USD("realized") " AS realized FROM settlement;\n",
-
-    "CREATE VIEW frames AS SELECT session, "
-    WALL("wall") " AS at, ord AS after_ord,"
-    " CASE kind WHEN 0 THEN 'unknown' WHEN 1 THEN 'malformed' ELSE 'connection' END AS kind,"
-    " CAST(bytes AS TEXT) AS text FROM raw;\n",
-
-    "CREATE VIEW gaps AS SELECT session, "
-    WALL("wall") " AS at,"
-    " CASE source WHEN 0 THEN 'command' WHEN 1 THEN 'private' WHEN 2 THEN 'answer'"
-    " WHEN 3 THEN 'market' ELSE source END AS source, mkt, lost, sid, seq_expected, seq_got,"
-    " reason FROM gap;\n",
-
-    "CREATE VIEW sessions AS SELECT id, "
-    WALL("began") " AS began, "
-    WALL("ended") " AS ended,"
-    " coalesce(outcome, 'running') AS outcome, exchange, policy, build, rows, lost FROM session;\n",
-};
-/* clang-format on */
+static void create_view(size_t i, struct buf *sql)
+{
+    buf_printf(sql, "CREATE VIEW %s AS %s;\n", view_name(i), view_text(i, DIALECT_SQLITE));
+}
 
 static const char session_table[] =
     "CREATE TABLE session (id INTEGER PRIMARY KEY AUTOINCREMENT, began INTEGER NOT NULL,"
@@ -223,8 +118,8 @@ static enum status to_version_1(sqlite3 *db, struct err *err)
     for (size_t i = 0; i < n; i++) {
         create_table(&l[i], &sql);
     }
-    for (size_t i = 0; i < sizeof views / sizeof views[0]; i++) {
-        buf_str(&sql, views[i]);
+    for (size_t i = 0; i < view_count(); i++) {
+        create_view(i, &sql);
     }
     return run_text(db, &sql, "making the tables", err);
 }
@@ -279,13 +174,8 @@ static enum status to_version_3(sqlite3 *db, struct err *err)
 /* The view of that name as it is today. */
 static void view_again(struct buf *sql, const char *name)
 {
-    char begin[64];
-    int n = snprintf(begin, sizeof begin, "CREATE VIEW %s AS", name);
-    for (size_t i = 0; i < sizeof views / sizeof views[0]; i++) {
-        if (strncmp(views[i], begin, (size_t)n) == 0) {
-            buf_printf(sql, "DROP VIEW IF EXISTS %s;\n%s", name, views[i]);
-        }
-    }
+    buf_printf(sql, "DROP VIEW IF EXISTS %s;\n", name);
+    create_view(view_number(name), sql);
 }
 
 static enum status to_version_4(sqlite3 *db, struct err *err)
@@ -404,40 +294,6 @@ enum status schema_migrate(sqlite3 *db, wall_ns_t wall, struct err *err)
 }
 
 /* --- sessions --- */
-
-/* When a process began, in clock ticks since boot; -1: there is none. With the boot's id this tells
- * a process from a later one with the same number. */
-static int64_t process_start(int64_t pid)
-{
-    char path[64], text[1024];
-    snprintf(path, sizeof path, "/proc/%" PRId64 "/stat", pid);
-    FILE *f = fopen(path, "re");
-    if (f == NULL) {
-        return -1;
-    }
-    size_t n = fread(text, 1, sizeof text - 1, f);
-    fclose(f);
-    text[n] = '\0';
-    /* The second field is the name in parentheses and may hold anything; the start is the 22nd. */
-    const char *p = strrchr(text, ')');
-    for (int field = 2; p != NULL && field < 22; field++) {
-        p = strchr(p + 1, ' ');
-    }
-    return p != NULL ? (int64_t)strtoll(p + 1, NULL, 10) : -1;
-}
-
-static void boot_id(char buf[64])
-{
-    buf[0] = '\0';
-    FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
-    if (f == NULL) {
-        return;
-    }
-    size_t n = fread(buf, 1, 63, f);
-    fclose(f);
-    buf[n] = '\0';
-    buf[strcspn(buf, "\n")] = '\0';
-}
 
 static void is_running(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 {
