@@ -156,7 +156,9 @@ static void record_decision(struct engine *e, uint32_t mkt, const struct policy_
     memcpy(d.check, r->check, n);
     memcpy(d.logits, out->logits, sizeof d.logits);
     memcpy(d.probs, out->probs, sizeof d.probs);
-    memcpy(d.obs, m->cache.obs, sizeof d.obs);
+    if (e->config.record_obs) {
+        memcpy(d.obs, m->cache.obs, sizeof d.obs);
+    }
     if (e->sinks.record != NULL) {
         e->sinks.record(e->sinks.self, &d.h);
     }

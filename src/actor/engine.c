@@ -20,6 +20,7 @@ struct engine_config engine_config_default(void)
         .mirror = PX_ONE,
         .zero_order_features = false,
         .scale_check = false,
+        .record_obs = true,
         .orders = orders_config_default(),
     };
 }
@@ -27,7 +28,7 @@ struct engine_config engine_config_default(void)
 static bool config_ok(const struct engine_config *c, const struct engine_sinks *sinks)
 {
     return c->throttle >= 0 && c->breaker_open >= 0 && c->slow_turn >= 0 && c->lag_limit_ms >= 0 &&
-           (c->mirror == PX_ONE || c->mirror == PX_ONE - PX_CENT) &&
+           c->mark_every >= 0 && (c->mirror == PX_ONE || c->mirror == PX_ONE - PX_CENT) &&
            (!c->trading || sinks->gateway.submit != NULL);
 }
 
@@ -297,10 +298,37 @@ void engine_timers(struct engine *e)
     }
 }
 
+/* What the account is worth, when it is time and it is not what the last mark said. Due only in
+ * turns in which something happens: in the others nothing changes. */
+static void mark(struct engine *e)
+{
+    const struct account *a = orders_account(e->orders);
+    struct rec_mark m = {
+        .cash_total = a->cash_total,
+        .cash_reserved = a->cash_reserved,
+        .pv_mid = account_pv_mid(a),
+        .pv_exit = account_pv_exit(a),
+        .positions = a->n_held,
+        .open_orders = orders_open(e->orders),
+    };
+    m.pv_known = orders_pv_exchange(e->orders, &m.pv_exchange) ? 1 : 0;
+    e->mark_at = e->mono + e->config.mark_every;
+    if (memcmp(&m, &e->marked, sizeof m) == 0) {
+        return;
+    }
+    e->marked = m;
+    m.h = (struct rec){.size = sizeof m, .type = REC_MARK, .mkt = MKT_NONE, .wall = e->wall};
+    sink_record(e, &m.h);
+}
+
 bool engine_turn_end(struct engine *e)
 {
     if (!e->happened) {
         return false;
+    }
+    bool due = e->mono >= e->mark_at || e->stopping;
+    if (e->config.mark_every > 0 && due && engine_ready(e)) {
+        mark(e);
     }
     struct rec_turn t = {
         .h = {.size = sizeof t, .type = REC_TURN, .mkt = MKT_NONE, .wall = e->wall},

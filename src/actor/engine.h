@@ -37,6 +37,8 @@ struct engine_config {
     px_t mirror;                 /* 10000, or 9900 for models of the prototype (quirk 1) */
     bool zero_order_features;    /* features 47..51 forced to 0 (quirk 15) */
     bool scale_check;            /* compare each market's first snapshot with the REST book */
+    bool record_obs;             /* decisions carry the 52 values; else only their hash */
+    mono_ns_t mark_every;        /* a REC_MARK so often, when something changed; 0: none */
     struct orders_config orders; /* markets_max is there */
 };
 struct engine_config engine_config_default(void);

@@ -84,6 +84,8 @@ struct engine {
     bool happened; /* in this turn: it needs a row */
     bool decided;
     uint64_t decisions;
+    mono_ns_t mark_at;      /* the next mark is due */
+    struct rec_mark marked; /* the last, its header zero */
     int64_t clock_ahead_ms; /* of the exchange's clock, the shortest way of a message included */
     bool stopping;
     bool flattening;      /* what is held is being closed; the policy is not asked */

@@ -27,6 +27,7 @@ enum rec_type {
     REC_RESTORED,  /* struct rec_restored: what an earlier run left, handed to the engine at its
                       start */
     REC_REFUSED,   /* struct rec_refused: a call of the engine to the outside that failed */
+    REC_MARK,      /* struct rec_mark: what the whole account is worth */
     REC_TYPE_MAX
 };
 
@@ -82,7 +83,7 @@ struct rec_decision {
         risk_limit; /* of a check of the risk gate that refused (orders/risk.h), else 0 */
     float logits[ACTION_COUNT];
     float probs[ACTION_COUNT];
-    float obs[OBS_SIZE];
+    float obs[OBS_SIZE]; /* all zero with store.observations = hash */
 };
 
 /* One transition of an order: the state after it. States are named in orders/. */
@@ -201,6 +202,15 @@ struct rec_refused {
     uint32_t kind; /* enum engine_call */
     uint32_t pad;
     char status[24]; /* name of the enum status that came back */
+};
+
+/* The account as a whole, every store.mark_s when something changed. */
+struct rec_mark {
+    struct rec h;
+    usd_t cash_total, cash_reserved, pv_mid, pv_exit;
+    usd_t pv_exchange; /* as the exchange said last */
+    uint32_t pv_known; /* 1: it has said */
+    uint32_t positions, open_orders, pad;
 };
 
 struct rec_raw {

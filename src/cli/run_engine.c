@@ -69,6 +69,8 @@ struct engine_config run_engine_config(const struct run_options *o, bool trading
     c.zero_order_features = o->features.zero_order_features;
     /* A paper account's book is the feed's: to compare the two would prove nothing. */
     c.scale_check = trading && !o->paper.enabled;
+    c.record_obs = o->store.observations == OBSERVATIONS_VALUES;
+    c.mark_every = o->store.mark_s * NS_PER_SEC;
     c.orders = orders_config_of(o, session_id);
     c.orders.wants_link = trading;
     return c;

@@ -40,12 +40,16 @@ struct feed_options {
     int64_t markets_max, levels_max;
 };
 
+enum observations_kind { OBSERVATIONS_VALUES, OBSERVATIONS_HASH };
+
 /* [store] */
 struct store_options {
     bool enabled;
     const char *path;
     int64_t rows_max, interval_ms;
-    int64_t ring_bytes;   /* of each producer's ring */
+    int64_t ring_bytes; /* of each producer's ring */
+    enum observations_kind observations;
+    int64_t mark_s;
     int64_t memory_bytes; /* most that is kept while the database cannot be written */
 };
 

@@ -109,6 +109,11 @@ static const struct config_option rows[] = {
     INT_ROW(store, rows_max, "100", 1, 1000000, "rows", NULL,
             "A batch is committed when it has so many rows, or"),
     INT_ROW(store, interval_ms, "1000", 1, 60000, "ms", NULL, "when its first row is so old."),
+    ENUM_ROW(
+        store, observations, "values", "values|hash", NULL,
+        "Decisions are stored with the 52 values of their observation, or with its hash only."),
+    INT_ROW(store, mark_s, "10", 0, 86400, "s", NULL,
+            "The account's worth is stored so often, when it changed. 0: never."),
     RING_ROW(store, ring_bytes, "67108864", "Each producer's ring into the store."),
     INT_ROW(store, memory_bytes, "268435456", MIB, 1024 * 1024 * MIB, "bytes", NULL,
             "Rows kept in memory while the database cannot be written. Over it market data is "

@@ -246,6 +246,12 @@ static const struct field gap[] = {
     I64(rec_gap, seq_got), TXT(rec_gap, reason),
 };
 
+static const struct field worth[] = {
+    REC(rec_mark),           I64(rec_mark, cash_total), I64(rec_mark, cash_reserved),
+    I64(rec_mark, pv_mid),   I64(rec_mark, pv_exit),    I64(rec_mark, pv_exchange),
+    U32(rec_mark, pv_known), U32(rec_mark, positions),  U32(rec_mark, open_orders),
+};
+
 #define LAYOUT(type_, table_, key_, struct_, fields_)                                              \
     {                                                                                              \
         type_, table_, key_, sizeof(struct struct_), fields_, sizeof fields_ / sizeof fields_[0]   \
@@ -278,9 +284,10 @@ static const struct layout all[] = {
     LAYOUT(REC_SETTLED, "settlement", "", rec_settled, settlement),
     LAYOUT(REC_RESTORED, "restored", "", rec_restored, restored),
     LAYOUT(REC_REFUSED, "refused_call", "", rec_refused, refused),
+    LAYOUT(REC_MARK, "worth", "", rec_mark, worth),
 };
 _Static_assert(sizeof all / sizeof all[0] <= LAYOUTS_MAX, "room in arrays by layout");
-_Static_assert(EV_TYPE_MAX == 13 && REC_TYPE_MAX == REC_BASE + 14, "every type has a layout");
+_Static_assert(EV_TYPE_MAX == 13 && REC_TYPE_MAX == REC_BASE + 15, "every type has a layout");
 
 const struct layout *layouts(size_t *ret_n)
 {
@@ -323,6 +330,16 @@ uint64_t layout_tail(const struct layout *l, const void *record)
         return ((const struct rec_raw *)record)->len;
     }
     return 0;
+}
+
+uint32_t layout_bytes(const struct field *f, const void *record)
+{
+    const uint8_t *p = (const uint8_t *)record + f->offset;
+    uint8_t any = 0;
+    for (uint32_t i = 0; i < f->size; i++) {
+        any |= p[i];
+    }
+    return any != 0 ? f->size : 0;
 }
 
 static bool field_valid(const struct field *f, const void *record)

@@ -16,7 +16,7 @@ enum field_kind {
     FIELD_U32,
     FIELD_I64,    /* uint64_t too: same bits */
     FIELD_TEXT,   /* char[size], ended by NUL, zeros behind */
-    FIELD_BYTES,  /* size bytes as they are */
+    FIELD_BYTES,  /* size bytes as they are; none when all are zero */
     FIELD_GRID,   /* struct grid as text: levels, then start:end:step:before for each range */
     FIELD_LEVELS, /* the tail of a snapshot, see layout.c */
     FIELD_ROWS,   /* the tail of an answer: its rows as they are */
@@ -50,6 +50,9 @@ void layout_columns(const struct layout *l, struct buf *out);
 
 /* True when size, counts and texts of a record agree, so that it may be read. */
 bool layout_valid(const struct layout *l, const void *record);
+
+/* Bytes that a FIELD_BYTES column holds: 0 when all are zero. */
+uint32_t layout_bytes(const struct field *f, const void *record);
 
 /* Bytes of the tail that the fixed part announces; UINT64_MAX: impossible. */
 uint64_t layout_tail(const struct layout *l, const void *record);

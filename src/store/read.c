@@ -66,10 +66,12 @@ static enum status take_field(const struct field *f, const struct cell *cell, ui
     case FIELD_TEXT:
         return text.p != NULL && text_copy((char *)p, f->size, text) ? ST_OK : ST_MALFORMED;
     case FIELD_BYTES:
-        if (text.n != f->size) {
+        if (text.n != f->size && text.n != 0) {
             return ST_MALFORMED;
         }
-        memcpy(p, text.p, text.n);
+        if (text.n > 0) { /* none: zeros, as they are already */
+            memcpy(p, text.p, text.n);
+        }
         return ST_OK;
     case FIELD_GRID:
         return take_grid(text, (struct grid *)(void *)p);

@@ -224,8 +224,23 @@ static enum status to_version_6(sqlite3 *db, struct err *err)
     return st == ST_OK ? add_table(db, REC_REFUSED, err) : st;
 }
 
+/* --- version 7: what the whole account is worth --- */
+
+static enum status to_version_7(sqlite3 *db, struct err *err)
+{
+    enum status st = add_table(db, REC_MARK, err);
+    struct buf sql;
+    if (st != ST_OK) {
+        return st;
+    }
+    buf_init(&sql, SQL_MAX);
+    view_again(&sql, "marks");
+    return run_text(db, &sql, "adding a view", err);
+}
+
 static enum status (*const steps[])(sqlite3 *db, struct err *err) = {
-    to_version_1, to_version_2, to_version_3, to_version_4, to_version_5, to_version_6};
+    to_version_1, to_version_2, to_version_3, to_version_4,
+    to_version_5, to_version_6, to_version_7};
 _Static_assert(sizeof steps / sizeof steps[0] == STORE_SCHEMA_VERSION, "a step to each version");
 
 /* --- versions --- */

@@ -179,7 +179,7 @@ static int result_field(const struct window *w, sqlite3_context *ctx, const stru
         sqlite3_result_text(ctx, (const char *)p, -1, SQLITE_STATIC);
         return SQLITE_OK;
     case FIELD_BYTES:
-        sqlite3_result_blob64(ctx, p, f->size, SQLITE_STATIC);
+        sqlite3_result_blob64(ctx, p, layout_bytes(f, record), SQLITE_STATIC);
         return SQLITE_OK;
     case FIELD_GRID:
         grid_to_text((const struct grid *)(const void *)p, grid);

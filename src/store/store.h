@@ -14,7 +14,7 @@
 #include "bus/record.h"
 #include "bus/ring.h"
 
-#define STORE_SCHEMA_VERSION 6
+#define STORE_SCHEMA_VERSION 7
 #define STORE_RINGS_MAX      8
 
 /* The clock of the store's own waiting. mono: nanoseconds that never go back; sleep: returns after

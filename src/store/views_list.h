@@ -77,6 +77,16 @@ VIEW(accounts,
     USD("pv_mid") " AS pv_mid, "
     USD("pv_exit") " AS pv_exit FROM account")
 
+VIEW(marks,
+    "SELECT session, "
+    WALL("wall") " AS at, "
+    USD("cash_total") " AS cash_total, "
+    USD("cash_reserved") " AS cash_reserved, "
+    USD("pv_mid") " AS pv_mid, "
+    USD("pv_exit") " AS pv_exit,"
+    " CASE pv_known WHEN 0 THEN NULL ELSE " USD("pv_exchange") " END AS pv_exchange,"
+    " positions, open_orders FROM worth")
+
 VIEW(reconciliations,
     "SELECT session, "
     WALL("wall") " AS at, ticker,"

@@ -41,6 +41,9 @@ static void on_record(void *self, const struct rec *rec)
         r->n_reconciles++;
     } else if (rec->type == REC_FEE_DRIFT) {
         memcpy(&r->fee_drift, rec, sizeof r->fee_drift);
+    } else if (rec->type == REC_MARK) {
+        memcpy(&r->mark, rec, sizeof r->mark);
+        r->n_marks++;
     } else if (rec->type == REC_APPLIED) {
         r->n_fills++;
     } else if (rec->type == REC_TURN) {

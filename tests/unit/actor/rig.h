@@ -21,7 +21,8 @@ struct rig {
     struct rec_order order;       /* the last transition */
     struct rec_reconcile reconcile;
     struct rec_fee_drift fee_drift;
-    uint32_t n_decisions, n_orders, n_fills, n_reconciles, n_turns, repairs, journalled;
+    struct rec_mark mark;
+    uint32_t n_marks, n_decisions, n_orders, n_fills, n_reconciles, n_turns, repairs, journalled;
     struct journal_record journal; /* the last */
     mono_ns_t now;
     uint64_t ord;

@@ -219,6 +219,52 @@ static void every_decision_is_recorded_hold_too(void **state)
     rig_finish(&r);
 }
 
+static void a_decision_may_carry_only_the_hash_of_what_the_policy_saw(void **state)
+{
+    (void)state;
+    static const float none[OBS_SIZE];
+    struct rig whole, hashed;
+    open_rig(&whole);
+    struct engine_config c = rig_config();
+    c.record_obs = false;
+    rig_start(&hashed, &c);
+    rig_open(&hashed);
+    assert_int_equal(hashed.n_decisions, 1);
+    assert_memory_equal(hashed.obs, whole.obs, sizeof none); /* the policy sees all of it */
+    assert_memory_equal(hashed.decision.obs, none, sizeof none);
+    assert_true(hashed.decision.obs_hash == whole.decision.obs_hash);
+    rig_finish(&whole);
+    rig_finish(&hashed);
+}
+
+static void the_account_is_marked_at_its_interval_when_it_changed(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct engine_config c = rig_config();
+    c.mark_every = 10 * NS_PER_SEC;
+    rig_start(&r, &c);
+    rig_open(&r);
+    assert_int_equal(r.n_marks, 1);
+    assert_int_equal(r.mark.cash_total, 100 * USD_ONE);
+    assert_int_equal(r.mark.cash_reserved, 0);
+    rig_act(&r, ACT_BUY_YES);
+    const struct gw_request *req = rig_request(&r);
+    assert_non_null(req);
+    rig_ack(&r, req, "o-1", 0, 10 * QTY_ONE);
+    assert_int_equal(r.n_marks, 1); /* not yet */
+    rig_wait(&r, 11 * NS_PER_SEC);
+    rig_book(&r, 4000, 5500);
+    assert_int_equal(r.n_marks, 2);
+    assert_true(r.mark.cash_reserved > 0);
+    assert_int_equal(r.mark.open_orders, 1);
+    assert_int_equal(r.mark.pv_mid, 100 * USD_ONE);
+    rig_wait(&r, 11 * NS_PER_SEC);
+    rig_book(&r, 4000, 5500);
+    assert_int_equal(r.n_marks, 2); /* nothing changed */
+    rig_finish(&r);
+}
+
 static void changes_of_one_turn_share_a_decision(void **state)
 {
     (void)state;
@@ -482,6 +528,8 @@ int main(void)
         cmocka_unit_test(a_market_that_is_not_active_or_past_its_close_is_left_alone),
         cmocka_unit_test(impossible_events_are_counted_and_change_nothing),
         cmocka_unit_test(every_decision_is_recorded_hold_too),
+        cmocka_unit_test(a_decision_may_carry_only_the_hash_of_what_the_policy_saw),
+        cmocka_unit_test(the_account_is_marked_at_its_interval_when_it_changed),
         cmocka_unit_test(changes_of_one_turn_share_a_decision),
         cmocka_unit_test(an_idle_turn_leaves_no_row),
         cmocka_unit_test(an_action_that_is_none_is_hold),

@@ -15,8 +15,9 @@ const uint16_t event_types[] = {
     EV_MARKET,     EV_SNAPSHOT, EV_DELTA,  EV_TRADE,   EV_STALE, EV_LINK, EV_FILL,
     EV_USER_ORDER, EV_POSITION, EV_ANSWER, EV_COMMAND, EV_CLOCK, 0};
 const uint16_t record_types[] = {
-    REC_TURN, REC_DECISION, REC_ORDER,     REC_APPLIED, REC_RECONCILE, REC_POSITION, REC_RAW,
-    REC_GAP,  REC_CONN,     REC_FEE_DRIFT, REC_SETTLED, REC_RESTORED,  REC_REFUSED,  0};
+    REC_TURN,     REC_DECISION, REC_ORDER,   REC_APPLIED, REC_RECONCILE,
+    REC_POSITION, REC_RAW,      REC_GAP,     REC_CONN,    REC_FEE_DRIFT,
+    REC_SETTLED,  REC_RESTORED, REC_REFUSED, REC_MARK,    0};
 
 static int64_t any64(struct rng *r)
 {
@@ -256,6 +257,14 @@ static uint32_t make_rec_body(struct rng *r, uint16_t type, uint64_t number, voi
         fill_u32(r, &e->call, &e->pad);
         text(r, e->status, sizeof e->status);
         return sizeof *e;
+    }
+    case REC_MARK: {
+        struct rec_mark *m = buf;
+        fill_i64(r, &m->cash_total, &m->pv_known);
+        m->pv_known = (uint32_t)rng_below(r, 2);
+        m->positions = (uint32_t)rng_next(r);
+        m->open_orders = (uint32_t)rng_next(r);
+        return sizeof *m;
     }
     case REC_POSITION: {
         struct rec_account *a = buf;
