@@ -14,6 +14,7 @@ add_compile_options(
   # Same inputs, same bits: neither compiler may fuse or reorder floating point.
   -ffp-contract=off -fno-fast-math -fno-common -fno-strict-aliasing -fstack-protector-strong)
 add_compile_definitions(_GNU_SOURCE)
+add_link_options(-Wl,--build-id=sha1) # names the program in each recorded session
 if(DELTAFLOW_SANITIZE)
   add_compile_options(-fsanitize=${DELTAFLOW_SANITIZE} -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${DELTAFLOW_SANITIZE})

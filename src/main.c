@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/build_id.h"
 #include "cli/cli.h"
 
 static const struct cli_command *const commands[] = {
@@ -33,7 +34,7 @@ int main(int argc, char **argv)
         return EXIT_DONE;
     }
     if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "version") == 0) {
-        printf("deltaflow %s\n", deltaflow_version);
+        printf("deltaflow %s\n", build_text());
         return EXIT_DONE;
     }
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {

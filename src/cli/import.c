@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "capture/capture.h"
+#include "cli/build_id.h"
 #include "cli/cli.h"
 #include "wire/msg.h"
 
@@ -425,7 +426,7 @@ static enum status build(struct import *im, struct err *err)
     sc.path = im->config.path;
     sc.rows_max = FLUSH_ROWS;
     sc.config_json = im->config.config_json;
-    sc.build = deltaflow_version;
+    sc.build = build_text();
     sc.policy = "none: imported";
     sc.exchange = im->config.exchange;
     enum status st = store_open(&sc, clock_wall(), &im->store, err);

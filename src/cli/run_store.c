@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "cli/build_id.h"
 #include "cli/cli.h"
 #include "cli/run.h"
 
@@ -72,7 +73,7 @@ int run_store_build(struct run *r, struct err *err)
     c.interval_ns = o->interval_ms * NS_PER_MS;
     c.memory_max = (size_t)o->memory_bytes;
     c.config_json = r->config_json;
-    c.build = deltaflow_version;
+    c.build = build_text();
     c.policy = r->policy_line;
     c.exchange = r->o->exchange.rest_url;
     enum status st = store_open(&c, clock_wall(), &r->store, err);
