@@ -107,13 +107,15 @@ static enum status status_of(int code)
                                                             : ST_IO;
 }
 
-static enum status check_and_lock(int fd, const char *path, const char *what, struct err *err)
+/* A new file may be looked at by somebody for a moment. */
+static enum status check_and_lock(int fd, enum file_open how, const char *path, const char *what,
+                                  struct err *err)
 {
     struct stat info;
     if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
         return err_set(err, ST_IO, "%s %s is not a regular file", what, path);
     }
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    if (flock(fd, how == FILE_NEW ? LOCK_EX : LOCK_EX | LOCK_NB) != 0) {
         return err_set(err, errno == EWOULDBLOCK ? ST_STATE : ST_IO,
                        "%s %s is in use by another process (%s)", what, path, strerror(errno));
     }
@@ -135,7 +137,7 @@ static enum status real_open(void *self, const char *path, enum file_open how, c
         free(f);
         return err_set(err, status_of(code), "cannot open %s %s: %s", what, path, strerror(code));
     }
-    enum status st = check_and_lock(f->fd, path, what, err);
+    enum status st = check_and_lock(f->fd, how, path, what, err);
     if (st != ST_OK) {
         close(f->fd);
         free(f);

@@ -48,6 +48,9 @@ struct backend_ops {
     /* progress of b->session as the database has it, inside a transaction or outside.
      * ST_NOT_FOUND: no such session; ST_IO. */
     enum status (*progress)(struct backend *b, uint64_t *ret_progress);
+    /* When b->session began, as its row says: with its number this tells a session from one of
+     * another database. ST_NOT_FOUND: no such session; ST_IO. */
+    enum status (*began)(struct backend *b, wall_ns_t *ret_began);
     enum status (*end_session)(struct backend *b, const char *outcome, wall_ns_t wall,
                                const struct store_stats *stats);
     void (*close)(struct backend *b);
@@ -65,7 +68,8 @@ struct backend {
 
 /*
  * Open or create the database that config->path names, bring its schema forward, mark sessions
- * whose process is gone as broken, and add a session row. Errors as store_open.
+ * whose process is gone as broken, and add a session row, unless config->no_session. Errors as
+ * store_open.
  */
 enum status backend_open(const struct store_config *config, wall_ns_t wall,
                          struct backend **ret_backend, struct err *err) MUST_CHECK;

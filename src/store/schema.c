@@ -363,10 +363,8 @@ enum status schema_session_begin(sqlite3 *db, const struct store_config *config,
                              "UPDATE session SET outcome='broken' WHERE outcome IS NULL AND NOT "
                              "is_running(pid, pid_start, boot)",
                              "marking broken sessions", err);
-    if (st == ST_OK) {
+    if (st == ST_OK && !config->no_session) {
         st = session_insert(db, config, wall, err);
-    }
-    if (st == ST_OK) {
         *ret_session = sqlite3_last_insert_rowid(db);
     }
     return st;

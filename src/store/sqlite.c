@@ -154,23 +154,38 @@ static void rollback(struct backend *b)
     }
 }
 
-static enum status progress(struct backend *b, uint64_t *ret_progress)
+static enum status number_of_session(struct backend *b, const char *sql, int64_t *ret)
 {
     struct db *db = db_of(b);
     sqlite3_stmt *s = NULL;
-    enum status st = prepare(db, "SELECT progress FROM session WHERE id=?", &s);
+    enum status st = prepare(db, sql, &s);
     if (st != ST_OK) {
         return st;
     }
     sqlite3_bind_int64(s, 1, b->session);
     int rc = sqlite3_step(s);
     if (rc == SQLITE_ROW) {
-        *ret_progress = (uint64_t)sqlite3_column_int64(s, 0);
+        *ret = sqlite3_column_int64(s, 0);
     } else {
         st = rc == SQLITE_DONE ? ST_NOT_FOUND : fail(db);
     }
     sqlite3_finalize(s);
     return st;
+}
+
+static enum status progress(struct backend *b, uint64_t *ret_progress)
+{
+    int64_t n = 0;
+    enum status st = number_of_session(b, "SELECT progress FROM session WHERE id=?", &n);
+    if (st == ST_OK) {
+        *ret_progress = (uint64_t)n;
+    }
+    return st;
+}
+
+static enum status began(struct backend *b, wall_ns_t *ret_began)
+{
+    return number_of_session(b, "SELECT began FROM session WHERE id=?", ret_began);
 }
 
 static enum status end_session(struct backend *b, const char *outcome, wall_ns_t wall,
@@ -191,6 +206,7 @@ static const struct backend_ops ops = {
     .commit = commit,
     .rollback = rollback,
     .progress = progress,
+    .began = began,
     .end_session = end_session,
     .close = close_db,
 };

@@ -41,6 +41,7 @@ struct store_config {
     const char *spill;
     uint64_t spill_max;              /* bytes of the run's spill file: 4 GiB; 0: that */
     const struct file_system *files; /* the spill files' disk; NULL: the real one */
+    bool no_session; /* for backend_open: only to drain what others left, no row is added */
 };
 struct store_config store_config_default(void);
 
