@@ -597,7 +597,8 @@ static enum status from_block(struct spill *sp, struct spill_cursor *c, const st
     memcpy(&size, ret->record, sizeof size);
     c->in += size;
     c->passed++;
-    if (c->passed == h->count) {
+    ret->inside = c->passed < h->count;
+    if (!ret->inside) {
         pass_block(c, h);
     }
     return ST_OK;
@@ -640,22 +641,25 @@ void spill_skip_unreadable(struct spill *sp, struct spill_cursor *c)
 
 /* --- giving room back --- */
 
+void spill_all_done(struct spill *sp)
+{
+    sp->begin = sp->end;
+    /* The header first: reading may not begin behind what is written next. */
+    if (sp->end == BLOCKS_AT || header_write(sp, BLOCKS_AT) < 0 ||
+        sp->io.truncate(sp->io.self, BLOCKS_AT) < 0) {
+        return;
+    }
+    sp->begin = BLOCKS_AT;
+    sp->given = BLOCKS_AT;
+    sp->end = BLOCKS_AT;
+    sp->dirty = false;
+    sp->in_at = 0;
+    sp->in_unread = 0;
+}
+
 void spill_done(struct spill *sp, const struct spill_cursor *c)
 {
     sp->begin = c->at;
-    if (c->at >= sp->end) { /* all is drained: begin anew */
-        if (sp->end == BLOCKS_AT || header_write(sp, BLOCKS_AT) < 0 ||
-            sp->io.truncate(sp->io.self, BLOCKS_AT) < 0) {
-            return;
-        }
-        sp->begin = BLOCKS_AT;
-        sp->given = BLOCKS_AT;
-        sp->end = BLOCKS_AT;
-        sp->dirty = false;
-        sp->in_at = 0;
-        sp->in_unread = 0;
-        return;
-    }
     if (c->at - sp->given < GIVE_BACK || header_write(sp, c->at) < 0) {
         return;
     }

@@ -94,8 +94,8 @@ struct spill_item {
     enum spill_kind kind;
     uint64_t number;          /* of the record; SPILL_MISSING: of the last that is missing */
     uint64_t missing;         /* SPILL_MISSING: how many; 0: the end is torn, nobody knows */
-    const void *record;       /* SPILL_RECORD: valid until the next call for this file; its size is
-                                 whole, its contents are what was added */
+    const void *record;       /* SPILL_RECORD: what was added; valid as long as inside is true */
+    bool inside;              /* the next record comes from the same block */
     const char *outcome;      /* SPILL_END: valid as long */
     struct spill_state state; /* of its block; rows with what stands before the item in the block */
 };
@@ -121,7 +121,8 @@ enum status spill_next(struct spill *sp, struct spill_cursor *c,
 /* Reading fails there and goes on failing: what cannot be read is as if damaged. */
 void spill_skip_unreadable(struct spill *sp, struct spill_cursor *c);
 
-/* What stands before the cursor is in the database: its room is given back. */
+/* What stands before the cursor, or all, is in the database: its room is given back. */
 void spill_done(struct spill *sp, const struct spill_cursor *c);
+void spill_all_done(struct spill *sp);
 
 #endif

@@ -218,8 +218,9 @@ struct drain {
     struct spill *sp;
     const struct store_config *config;
     wall_ns_t wall;
-    uint64_t progress; /* as the database has it */
-    struct store_stats tally;
+    struct putter *putter;
+    uint64_t progress;        /* as the database has it */
+    struct store_stats tally; /* in the database */
     uint64_t missing;
     bool torn;
     uint64_t rows_before; /* of the session, when its last block was written */
@@ -242,12 +243,14 @@ static enum status put_missing(const struct drain *d, const struct spill_item *i
 
 static enum status put_item(struct drain *d, const struct spill_item *item)
 {
+    enum status st;
     d->something = true;
     switch (item->kind) {
     case SPILL_RECORD:
         d->state = item->state;
         d->state.rows++;
-        return put_record(d->db, item->record, d->wall, &d->tally);
+        st = put_add(d->putter, item->record);
+        return st == ST_OK && !item->inside ? put_flush(d->putter) : st;
     case SPILL_MISSING:
         d->missing += item->missing;
         d->torn = d->torn || item->missing == 0;
@@ -266,6 +269,7 @@ static enum status drain_some(struct drain *d, struct spill_cursor *ret_cursor)
     struct spill_cursor c = spill_begin(d->sp, d->progress);
     uint64_t done = d->progress;
     enum status st = ST_OK, read = ST_OK;
+    put_begin(d->putter, d->wall);
     for (uint32_t n = 0; st == ST_OK && n < TRANSACTION_ROWS; n++) {
         struct spill_item item;
         read = spill_next(d->sp, &c, &item);
@@ -280,10 +284,12 @@ static enum status drain_some(struct drain *d, struct spill_cursor *ret_cursor)
         *ret_cursor = c;
         return ST_CLOSED;
     }
+    st = st == ST_OK ? put_flush(d->putter) : st;
     st = st == ST_OK ? d->db->ops->commit(d->db, done) : st;
     if (st != ST_OK) {
         return st;
     }
+    put_tally(&d->tally, &d->putter->tally);
     d->progress = done;
     *ret_cursor = c;
     return read;
@@ -386,6 +392,7 @@ static enum status check_session(struct backend *db, const struct spill_id *id)
 
 struct drainer {
     struct backend *db;
+    struct putter *putter;
     const struct store_config *config;
     wall_ns_t wall;
     struct spill_drained *out;
@@ -405,7 +412,8 @@ static enum status drain_open_file(const struct drainer *r, struct spill *sp)
         spill_close(sp);
         return ST_OK;
     }
-    struct drain d = {.db = r->db, .sp = sp, .config = r->config, .wall = r->wall};
+    struct drain d = {
+        .db = r->db, .sp = sp, .config = r->config, .wall = r->wall, .putter = r->putter};
     st = st == ST_OK ? drain_file(&d) : st;
     r->out->rows += d.tally.rows;
     r->out->missing += d.missing;
@@ -450,7 +458,13 @@ enum status spill_drain_all(struct backend *db, const struct store_config *confi
     memset(ret_drained, 0, sizeof *ret_drained);
     int64_t session = db->session;
     struct drainer r = {.db = db, .config = config, .wall = wall, .out = ret_drained, .err = err};
+    r.putter = malloc(sizeof *r.putter);
+    if (r.putter == NULL) {
+        return err_set(err, ST_NOMEM, "out of memory");
+    }
+    r.putter->db = db;
     enum status st = each_path(disk_of(config->files), config->spill, drain_path, &r, err);
+    free(r.putter);
     db->session = session;
     return st;
 }

@@ -4,8 +4,9 @@
  * Producers (net, gateway, actor) push whole records (bus/event.h, bus/record.h) into rings of
  * their own; store_work, on the store's thread, drains all rings and writes one transaction per
  * batch: rows_max rows or interval_ns, whichever comes first, and as much as has queued up. Rows of
- * one ring reach the database in order, each once. When a ring is full or the disk fails for good,
- * what was lost is named by a gap row. The back end behind it is SQLite here.
+ * one ring reach the database in order, each once. While the database is away or slow, what waits
+ * goes to a local file (spill.h). When a ring or the file is full, what was lost is named by a gap
+ * row.
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
@@ -50,6 +51,14 @@ struct store_stats {
     uint64_t by_type[32];                   /* rows, by store_type_index() */
     uint64_t queued_bytes_max;
     int64_t commit_ns_max;
+    mono_ns_t away_ns; /* the database failed, in all */
+    /* Records into the spill file, their blocks' bytes, and records out of it into the database. */
+    uint64_t spilled, spilled_bytes, drained;
+    uint64_t spill_failures; /* of the file's disk */
+    uint64_t spill_left;     /* records that wait in the file for the next start */
+    /* What earlier runs had left: records and files now in the database, records that were damaged,
+     * and files that stay. */
+    uint64_t recovered, recovered_files, recovered_missing, recovered_kept;
 };
 
 /* enum ev_type as it is; 16 + (type - REC_BASE) for enum rec_type. */
@@ -68,7 +77,8 @@ enum status store_open(const struct store_config *config, wall_ns_t wall, struct
 void store_close(struct store *store, const char *outcome, wall_ns_t wall);
 
 /* Drain and commit everything, for as long as close_wait_ns if the database refuses. Returns the
- * rows lost in the session; what still could not be written is counted among them. */
+ * rows lost in the session. What still could not be written goes to the spill file; without one, or
+ * when that fails, it is counted among them. */
 uint64_t store_finish(struct store *store, wall_ns_t wall);
 
 int64_t store_session(const struct store *store);
