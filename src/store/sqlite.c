@@ -47,12 +47,19 @@ static enum status open_handle(struct db *db, const char *path, const char *vfs,
     return ST_OK;
 }
 
+/*
+ * NORMAL in WAL mode: a COMMIT is whole after a kill at any instant, the disk is waited for at
+ * checkpoints only, so that a loss of power may take the newest transactions, never the order.
+ * Checkpoints come every 32 MiB and pages are larger than SQLite's 4 KiB (files that are made now;
+ * others keep theirs), because both cost by their number when rows come fast.
+ */
 static enum status set_up(struct db *db, struct err *err)
 {
     sqlite3_busy_timeout(db->handle, 5000); /* opening may wait for another writer, work may not */
     if (sqlite3_exec(db->handle,
-                     "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA "
-                     "journal_size_limit=67108864; PRAGMA cache_size=-16384;",
+                     "PRAGMA page_size=8192; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; "
+                     "PRAGMA wal_autocheckpoint=4000; PRAGMA journal_size_limit=67108864; "
+                     "PRAGMA cache_size=-16384;",
                      NULL, NULL, NULL) != SQLITE_OK) {
         int rc = sqlite3_errcode(db->handle);
         enum status st = rc == SQLITE_NOTADB ? ST_MALFORMED : ST_IO;
