@@ -13,6 +13,10 @@ bool backend_is_url(const char *path)
 enum status backend_open(const struct store_config *config, wall_ns_t wall,
                          struct backend **ret_backend, struct err *err)
 {
+    if (config->backend != NULL) {
+        *ret_backend = config->backend;
+        return ST_OK;
+    }
     if (backend_is_url(config->path)) {
         return err_set(err, ST_UNSUPPORTED, "this program is built without PostgreSQL");
     }

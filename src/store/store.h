@@ -26,6 +26,8 @@ struct store_time {
     void *self;
 };
 
+struct backend; /* backend.h */
+
 struct store_config {
     const char *path;        /* SQLite file; its folder must exist */
     uint32_t rows_max;       /* 100 */
@@ -38,6 +40,7 @@ struct store_config {
     const char *exchange;    /* where it trades */
     const char *vfs;         /* SQLite's name of a file system; NULL: the real one */
     struct store_time time;  /* the default is the real clock */
+    struct backend *backend; /* to be used instead of what path names, and closed; NULL: path */
     /* Folder of the spill files, which must exist; NULL: what waits is kept in memory only. */
     const char *spill;
     uint64_t spill_max;              /* bytes of the run's spill file: 4 GiB; 0: that */
