@@ -7,7 +7,7 @@
  *     for each source in the order of enum ev_source, for each waiting event:
  *         engine_step(e, ev);
  *     engine_timers(e);
- *     while ((n = engine_pending(e, mkts, obs, cap)) > 0) {
+ *     while ((n = engine_pending(e, mkts, obs, ENGINE_BATCH)) > 0) {
  *         policy_select(policy, &obs[0][0], n, outs);
  *         engine_act(e, mkts, outs, n);
  *     }
@@ -53,6 +53,10 @@ struct engine_sinks {
     /* The order group of a shard is that one from now on. NULL is fine */
     void (*group)(void *self, int32_t exchange_index, const char *group_id);
 };
+
+/* Markets whose observations are taken together; what the first of them leads to is not yet in the
+ * observation of the last. So the size is a part of what a recorded run is. */
+#define ENGINE_BATCH 64
 
 /* Counters, each with one writer, the engine's thread. */
 struct engine_metrics {

@@ -96,7 +96,7 @@ struct run {
     uint64_t calls[CALL_MAX];  /* actor: calls of the engine, as they are numbered in the store */
     uint64_t command_ord;
     uint64_t rows_lost; /* by the store, known after run_stop */
-    char policy_line[256];
+    char policy_line[512];
 
     /* actor */
     struct policy *policy;

@@ -17,8 +17,7 @@
 #include "cli/run_engine.h"
 
 /* Bounds of one turn: work per turn is limited, the rest waits in the rings. */
-#define EVENTS_PER_TURN   4096
-#define DECISIONS_AT_ONCE 64
+#define EVENTS_PER_TURN 4096
 
 /* What the engine hears of its calls is an input of it, like an event: a replay needs it. */
 static enum status called(struct run *r, enum engine_call kind, enum status st)
@@ -149,12 +148,12 @@ static uint32_t drain(struct run *r, enum ev_source source, mono_ns_t turn_start
 
 static void decide(struct run *r)
 {
-    uint32_t mkts[DECISIONS_AT_ONCE];
-    float obs[DECISIONS_AT_ONCE][OBS_SIZE];
-    struct policy_out outs[DECISIONS_AT_ONCE];
+    uint32_t mkts[ENGINE_BATCH];
+    float obs[ENGINE_BATCH][OBS_SIZE];
+    struct policy_out outs[ENGINE_BATCH];
     for (;;) {
         mono_ns_t t0 = clock_mono();
-        uint32_t n = engine_pending(r->engine, mkts, obs, DECISIONS_AT_ONCE);
+        uint32_t n = engine_pending(r->engine, mkts, obs, ENGINE_BATCH);
         if (n == 0) {
             return;
         }

@@ -5,6 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *const action_names[ACTION_COUNT] = {"HOLD", "BUY_YES", "SELL_YES", "BUY_NO", "SELL_NO"};
+const char *const verdict_names[VERDICT_MAX] = {"hold", "throttled", "breaker", "refused",
+                                                "kept", "sent",      "error"};
+
 static struct risk_limits risk_limits_of(const struct run_options *ro)
 {
     const struct risk_options *r = &ro->risk;

@@ -9,6 +9,9 @@
 #include "config/options.h"
 #include "policy/policy.h"
 
+extern const char *const action_names[ACTION_COUNT];
+extern const char *const verdict_names[VERDICT_MAX];
+
 /* Without orders of earlier runs (orders.unsettled). */
 struct engine_config run_engine_config(const struct run_options *o, bool trading,
                                        uint64_t session_id);

@@ -6,12 +6,8 @@
 
 #include "cli/cli.h"
 #include "cli/run.h"
+#include "cli/run_engine.h"
 #include "paper/paper.h"
-
-static const char *const action_names[ACTION_COUNT] = {"HOLD", "BUY_YES", "SELL_YES", "BUY_NO",
-                                                       "SELL_NO"};
-static const char *const verdict_names[VERDICT_MAX] = {"hold", "throttled", "breaker", "refused",
-                                                       "kept", "sent",      "error"};
 
 static const char *const queue_names[] = {
     [PAPER_QUEUE_PESSIMISTIC] = "pessimistic",

@@ -1,8 +1,6 @@
-add_executable(replay_session ${CMAKE_CURRENT_LIST_DIR}/replay_session.c)
-target_link_libraries(replay_session PRIVATE df_cli)
 foreach(scenario capture_hold capture_ppo generated_random recorded own_thread passive_shorts fees settled settled_away settled_unheard by_hand faults crash_restart kill_restart)
   add_test(NAME integ.live.${scenario}
-    COMMAND ${CMAKE_CURRENT_LIST_DIR}/live.py $<TARGET_FILE:deltaflow> $<TARGET_FILE:replay_session> ${scenario})
+    COMMAND ${CMAKE_CURRENT_LIST_DIR}/live.py $<TARGET_FILE:deltaflow> ${scenario})
   set_tests_properties(integ.live.${scenario} PROPERTIES LABELS integ TIMEOUT 400 SKIP_RETURN_CODE 77
     WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
 endforeach()
@@ -10,6 +8,6 @@ set_tests_properties(integ.live.own_thread integ.live.generated_random PROPERTIE
 add_test(NAME integ.bad_input COMMAND ${CMAKE_CURRENT_LIST_DIR}/bad_input.py $<TARGET_FILE:deltaflow>)
 set_tests_properties(integ.bad_input PROPERTIES LABELS integ TIMEOUT 300 WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
 
-add_test(NAME integ.recorded_session COMMAND ${CMAKE_CURRENT_LIST_DIR}/replayed.py $<TARGET_FILE:replay_session>)
+add_test(NAME integ.recorded_session COMMAND ${CMAKE_CURRENT_LIST_DIR}/replayed.py $<TARGET_FILE:deltaflow>)
 set_tests_properties(integ.recorded_session PROPERTIES LABELS "integ;bits" TIMEOUT 300 SKIP_RETURN_CODE 77
   WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})

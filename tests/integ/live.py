@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""live.py DELTAFLOW REPLAY SCENARIO - the real binaries over real TLS, WebSocket and REST on loopback.
+"""live.py DELTAFLOW SCENARIO - the real binaries over real TLS, WebSocket and REST on loopback.
 
 Starts `deltaflow sim` and `deltaflow run`, and compares what both sides know when it is over: books level by level, every
 message in the database once and in order, orders, fills, cash and positions to the last 1e-6 dollar. Then the recorded
@@ -495,6 +495,7 @@ def crash_restart(folder):
     check_messages(live)
     fees = check_crashed_orders(live)
     check_account(live, fees)
+    both.check_replays(live.db)
 
 
 class Killed:
@@ -599,6 +600,7 @@ def kill_restart(folder):
     check("each fill is counted once, over all sessions", len({f for f, _ in fills}) == len(fills))
     theirs = {f["trade_id"] + f["order_id"]: amount(f["fee"]) for f in dump["fills"]}
     check("each fill that we counted is a fill of the exchange", all(theirs.get(f) == amount(fee) for f, fee in fills))
+    both.check_replays(k.db)
     print(f"        {k.kills} kills, {len(clients)} orders, {len(theirs)} fills, {k.resting_at_kill} orders rested at the moment of a kill, "
           f"faults {({n: v for n, v in dump['counters']['faults'].items() if v})}")
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""paper.py DELTAFLOW REPLAY SCENARIO - `deltaflow run --paper` over real sockets against `deltaflow sim`.
+"""paper.py DELTAFLOW SCENARIO - `deltaflow run --paper` over real sockets against `deltaflow sim`.
 
 Proves that nothing leaves for the exchange: by the simulator's own counts (which a run without --paper makes move), and by
 what a relay between the two saw on the wire while the paper account traded. Then that the paper account's books add up, and
