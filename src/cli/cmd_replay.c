@@ -5,7 +5,6 @@
  * policies, and what is printed.
  */
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,12 +13,11 @@
 
 #include "base/clock.h"
 #include "cli/cli.h"
+#include "cli/interrupt.h"
 #include "cli/replay_options.h"
 #include "cli/run_engine.h"
 #include "config/options.h"
 #include "world/load.h"
-
-extern char **environ;
 
 /* What a replay has at hand; not all of it in every use. */
 struct replaying {
@@ -43,14 +41,6 @@ struct replaying {
     bool output_failed;
 };
 
-static volatile sig_atomic_t interrupted;
-
-static void on_signal(int sig)
-{
-    (void)sig;
-    interrupted = 1;
-}
-
 /* The first turn's time: what +DURATION counts from. */
 static wall_ns_t first_time(const struct replaying *r)
 {
@@ -61,20 +51,13 @@ static wall_ns_t first_time(const struct replaying *r)
 
 /* --- the session --- */
 
-static int code_of(enum status st)
-{
-    return st == ST_UNREACHABLE || st == ST_TIMEOUT ? EXIT_UNREACHABLE
-           : st == ST_NOMEM || st == ST_CLOSED      ? EXIT_FAILED
-                                                    : EXIT_REFUSED;
-}
-
 static bool load_progress(void *self, const struct session *so_far)
 {
     const mono_ns_t *began = self;
     if (clock_mono() - *began > 2 * NS_PER_SEC) {
         cli_progress("loading: %zu MB", so_far->bytes / 1000000);
     }
-    return interrupted == 0;
+    return !interrupt_asked();
 }
 
 static int64_t machine_mb(void)
@@ -83,18 +66,31 @@ static int64_t machine_mb(void)
     return pages > 0 && page > 0 ? pages / 1024 * page / 1024 : 0;
 }
 
-static int load(struct replaying *r, const char *path)
+/* What is wrong with the session's contents or a model. */
+static int code_of(enum status st)
 {
+    return st == ST_NOMEM || st == ST_CLOSED ? EXIT_FAILED : EXIT_REFUSED;
+}
+
+static int load(struct replaying *r)
+{
+    const struct session_args *a = &r->o->shared;
+    struct session_row row;
+    int code = session_pick(a, r->o->session, &row);
+    int64_t id = row.s.id;
+    session_row_finish(&row);
+    if (code != EXIT_DONE) {
+        return code;
+    }
     struct err err = {0};
     mono_ns_t began = clock_mono();
     int64_t mb = r->o->memory_mb > 0 ? r->o->memory_mb : machine_mb();
     r->session.bytes_max = (size_t)mb << 20;
     enum load_what what = r->o->books ? LOAD_MARKET : LOAD_ALL;
-    enum status st =
-        session_load(path, r->o->session, what, &r->session, load_progress, &began, &err);
+    enum status st = session_load(a->path, id, what, &r->session, load_progress, &began, &err);
     cli_progress_end();
     r->load_seconds = (double)(clock_mono() - began) / 1e9;
-    return st == ST_OK ? EXIT_DONE : cli_fail("replay", code_of(st), "%s", err.text);
+    return st == ST_OK ? EXIT_DONE : session_fail(a, st, &err);
 }
 
 /* The options of the recorded run. */
@@ -334,7 +330,7 @@ static void pace_wait(struct pace *p, const struct rec_turn *turn)
         p->recorded = turn->mono;
     }
     mono_ns_t due = p->began + (mono_ns_t)((double)(turn->mono - p->recorded) / p->speed);
-    for (mono_ns_t left = due - clock_mono(); left > 0 && interrupted == 0;
+    for (mono_ns_t left = due - clock_mono(); left > 0 && !interrupt_asked();
          left = due - clock_mono()) {
         mono_ns_t slice = left < NS_PER_SEC / 4 ? left : NS_PER_SEC / 4;
         struct timespec ts = {.tv_sec = 0, .tv_nsec = (long)slice};
@@ -346,7 +342,7 @@ static bool go_on(struct replaying *r, struct pace *pace, mono_ns_t began)
 {
     const struct rec_turn *turn = replay_next(r->replay);
     const struct replay_status *st = replay_status(r->replay);
-    if (interrupted != 0) {
+    if (interrupt_asked()) {
         replay_stop(r->replay, "interrupted");
     } else if (turn != NULL && r->until != 0 && turn->h.wall > r->until) {
         replay_stop(r->replay, "--until");
@@ -384,9 +380,9 @@ static int replay_all(struct replaying *r)
     cli_progress_end();
     if (st != ST_OK && st != ST_END) {
         return cli_fail("replay", code_of(st), "session %" PRId64 " of %s: %s", r->session.id,
-                        r->o->store, err.text);
+                        r->o->shared.path, err.text);
     }
-    return r->verify.differs || interrupted != 0 ? EXIT_FAILED : EXIT_DONE;
+    return r->verify.differs || interrupt_asked() ? EXIT_FAILED : EXIT_DONE;
 }
 
 static int run_books(struct replaying *r)
@@ -394,7 +390,7 @@ static int run_books(struct replaying *r)
     struct err err = {0};
     mono_ns_t began = clock_mono();
     enum status st = books_create(&r->session, &r->books);
-    while (st == ST_OK && interrupted == 0) {
+    while (st == ST_OK && !interrupt_asked()) {
         st = books_run(r->books, 1000000, &err);
         if (clock_mono() - began > 2 * NS_PER_SEC) {
             cli_progress("replaying: %" PRIu64 " events", books_stats(r->books)->events);
@@ -405,7 +401,7 @@ static int run_books(struct replaying *r)
     if (st != ST_OK && st != ST_END) {
         return cli_fail("replay", code_of(st), "session %" PRId64 ": %s", r->session.id, err.text);
     }
-    return interrupted != 0 ? EXIT_FAILED : EXIT_DONE;
+    return interrupt_asked() ? EXIT_FAILED : EXIT_DONE;
 }
 
 static void say_summary(struct replaying *r)
@@ -417,7 +413,7 @@ static void say_summary(struct replaying *r)
         changes = books_stats(r->books)->changes;
     }
     struct replay_report report = {
-        .store = r->o->store,
+        .store = r->o->shared.path,
         .session = &r->session,
         .replay = r->replay,
         .verify = r->o->verify ? &r->verify : NULL,
@@ -434,7 +430,7 @@ static void say_summary(struct replaying *r)
     };
     struct buf out;
     buf_init(&out, 256U << 20);
-    if (r->o->json) {
+    if (r->o->shared.json) {
         replay_summary_json(&report, &out);
     } else {
         replay_summary_text(&report, &out);
@@ -447,7 +443,7 @@ static void say_summary(struct replaying *r)
 
 static int prepare(struct replaying *r)
 {
-    int code = load(r, r->o->store);
+    int code = load(r);
     if (code == EXIT_DONE) {
         code = choose_markets(r);
     }
@@ -500,37 +496,17 @@ static int replay(const struct replay_options *o)
     return code;
 }
 
-/* store.path of file and environment. */
-static int configured_store(struct config **ret_config, struct run_options *ret, const char **path)
-{
-    struct config_args args;
-    struct err err = {0};
-    char *none[] = {(char *)(uintptr_t) "replay", NULL};
-    if (config_load(&run_option_table, 1, none, environ, ret, ret_config, &args, &err) != ST_OK) {
-        return cli_fail("replay", EXIT_CONFIG, "%s", err.text);
-    }
-    *path = ret->store.path;
-    return (*path)[0] != '\0'
-               ? EXIT_DONE
-               : cli_usage("replay", "--store is not given, and store.path is not set");
-}
-
 static int run(int argc, char **argv)
 {
     struct replay_options o;
-    struct run_options here;
-    struct config *config = NULL;
     int code = replay_options_parse(argc, argv, &o);
-    if (code == EXIT_DONE && o.help) {
+    if (code == EXIT_DONE && o.shared.help) {
         fputs(replay_help, stdout);
     } else if (code == EXIT_DONE) {
-        struct sigaction sa = {.sa_handler = on_signal};
-        sigaction(SIGINT, &sa, NULL);
-        sigaction(SIGTERM, &sa, NULL);
-        code = o.store != NULL ? EXIT_DONE : configured_store(&config, &here, &o.store);
+        interrupt_catch();
+        code = session_store_find(&o.shared);
         code = code == EXIT_DONE ? replay(&o) : code;
     }
-    config_destroy(config);
     replay_options_finish(&o);
     return code;
 }

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,11 +15,9 @@ const char replay_help[] =
     "\n"
     "Feeds a recorded session to the engine again: market data, private messages, answers,\n"
     "timers and commands in the recorded order, under the recorded clock. Same inputs, same\n"
-    "bits: every observation, decision and order comes out as it was. SESSION is a number, or\n"
-    "'last'. Nothing is sent anywhere, and the database is only read.\n"
-    "\n"
-    "  --store FILE     the database (a file, or a postgresql:// URL; default: store.path of the\n"
-    "                   configuration)\n"
+    "bits: every observation, decision and order comes out as it was. Nothing is sent\n"
+    "anywhere, and the database is only read.\n"
+    "\n" SESSION_ARGUMENT_HELP "\n" SESSION_OPTIONS_HELP
     "  --verify         compare every observation, decision, order transition, fill,\n"
     "                   reconciliation and account mark with the recorded ones, bit for bit, and\n"
     "                   name the first difference\n"
@@ -30,7 +27,7 @@ const char replay_help[] =
     "  --sample         OTHER draws from its probabilities (--seed N, default 1)\n"
     "  --model FILE     where the session's own model is now; its hash must be the recorded one\n"
     "  --from TIME      show and compare from there on: a time (2026-06-11T06:29:20Z), or\n"
-    "                   +DURATION (+90, +250ms, +5m, +2h) after the first turn. What comes before\n"
+    "                   a length after the first turn (+250ms, +90s, +5m). What comes before\n"
     "                   is applied all the same, so that the engine stands as it stood\n"
     "  --until TIME     end before the first turn after it\n"
     "  --market TICKER  show and compare only these (repeat it, or separate with commas)\n"
@@ -106,20 +103,6 @@ static int parse_steps(const char *text, enum replay_steps *ret)
     return EXIT_DONE;
 }
 
-static int parse_session(struct replay_options *o)
-{
-    uint64_t v = 0;
-    if (strcmp(o->session_text, "last") == 0) {
-        return EXIT_DONE;
-    }
-    int code = parse_number("SESSION", o->session_text, INT64_MAX, &v);
-    if (code == EXIT_DONE && v == 0) {
-        return cli_usage("replay", "sessions are numbered from 1");
-    }
-    o->session = (int64_t)v;
-    return code;
-}
-
 /* Flags that make no sense together. */
 static int check_options(const struct replay_options *o)
 {
@@ -133,99 +116,114 @@ static int check_options(const struct replay_options *o)
     return EXIT_DONE;
 }
 
+enum {
+    OPT_VERIFY = SESSION_OPT_OWN,
+    OPT_POLICY,
+    OPT_STATS,
+    OPT_SAMPLE,
+    OPT_SEED,
+    OPT_MODEL,
+    OPT_FROM,
+    OPT_UNTIL,
+    OPT_MARKET,
+    OPT_STEPS,
+    OPT_SPEED,
+    OPT_BOOKS,
+    OPT_MEMORY
+};
+
+static const struct option table[] = {SESSION_LONG_OPTIONS,
+                                      {"verify", no_argument, NULL, OPT_VERIFY},
+                                      {"policy", required_argument, NULL, OPT_POLICY},
+                                      {"stats", required_argument, NULL, OPT_STATS},
+                                      {"sample", no_argument, NULL, OPT_SAMPLE},
+                                      {"seed", required_argument, NULL, OPT_SEED},
+                                      {"model", required_argument, NULL, OPT_MODEL},
+                                      {"from", required_argument, NULL, OPT_FROM},
+                                      {"until", required_argument, NULL, OPT_UNTIL},
+                                      {"market", required_argument, NULL, OPT_MARKET},
+                                      {"steps", optional_argument, NULL, OPT_STEPS},
+                                      {"speed", required_argument, NULL, OPT_SPEED},
+                                      {"books", no_argument, NULL, OPT_BOOKS},
+                                      {"memory-mb", required_argument, NULL, OPT_MEMORY},
+                                      {NULL, 0, NULL, 0}};
+
+/* One of our own. An exit code. */
+static int take_option(int c, struct replay_options *o)
+{
+    uint64_t v = 0;
+    int code = EXIT_DONE;
+    switch (c) {
+    case OPT_VERIFY:
+        o->verify = true;
+        break;
+    case OPT_POLICY:
+        o->policy = optarg;
+        break;
+    case OPT_STATS:
+        o->stats = optarg;
+        break;
+    case OPT_SAMPLE:
+        o->sample = true;
+        break;
+    case OPT_SEED:
+        code = parse_number("--seed", optarg, UINT64_MAX, &o->seed);
+        break;
+    case OPT_MODEL:
+        o->model = optarg;
+        break;
+    case OPT_FROM:
+        o->from = optarg;
+        break;
+    case OPT_UNTIL:
+        o->until = optarg;
+        break;
+    case OPT_MARKET:
+        code = add_tickers(o, optarg);
+        break;
+    case OPT_STEPS:
+        code = parse_steps(optarg, &o->steps);
+        break;
+    case OPT_SPEED:
+        code = parse_speed(optarg, &o->speed);
+        break;
+    case OPT_BOOKS:
+        o->books = true;
+        break;
+    default: /* OPT_MEMORY */
+        code = parse_number("--memory-mb", optarg, INT64_C(1) << 30, &v);
+        o->memory_mb = (int64_t)v;
+        break;
+    }
+    return code;
+}
+
 int replay_options_parse(int argc, char **argv, struct replay_options *o)
 {
-    enum { STORE = 256, VERIFY, POLICY, STATS, SAMPLE, SEED, MODEL, FROM, UNTIL, MARKET, STEPS };
-    enum { SPEED = 300, BOOKS, MEMORY, JSON };
-    static const struct option table[] = {{"store", required_argument, NULL, STORE},
-                                          {"verify", no_argument, NULL, VERIFY},
-                                          {"policy", required_argument, NULL, POLICY},
-                                          {"stats", required_argument, NULL, STATS},
-                                          {"sample", no_argument, NULL, SAMPLE},
-                                          {"seed", required_argument, NULL, SEED},
-                                          {"model", required_argument, NULL, MODEL},
-                                          {"from", required_argument, NULL, FROM},
-                                          {"until", required_argument, NULL, UNTIL},
-                                          {"market", required_argument, NULL, MARKET},
-                                          {"steps", optional_argument, NULL, STEPS},
-                                          {"speed", required_argument, NULL, SPEED},
-                                          {"books", no_argument, NULL, BOOKS},
-                                          {"memory-mb", required_argument, NULL, MEMORY},
-                                          {"json", no_argument, NULL, JSON},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {NULL, 0, NULL, 0}};
-    uint64_t v = 0;
-    *o = (struct replay_options){.seed = 1};
+    *o = (struct replay_options){.shared = {.command = "replay"}, .seed = 1};
     optind = 0;
     opterr = 0;
-    for (int c = getopt_long(argc, argv, ":h", table, NULL); c != -1;
-         c = getopt_long(argc, argv, ":h", table, NULL)) {
-        int code = EXIT_DONE;
-        switch (c) {
-        case STORE:
-            o->store = optarg;
-            break;
-        case VERIFY:
-            o->verify = true;
-            break;
-        case POLICY:
-            o->policy = optarg;
-            break;
-        case STATS:
-            o->stats = optarg;
-            break;
-        case SAMPLE:
-            o->sample = true;
-            break;
-        case SEED:
-            code = parse_number("--seed", optarg, UINT64_MAX, &o->seed);
-            break;
-        case MODEL:
-            o->model = optarg;
-            break;
-        case FROM:
-            o->from = optarg;
-            break;
-        case UNTIL:
-            o->until = optarg;
-            break;
-        case MARKET:
-            code = add_tickers(o, optarg);
-            break;
-        case STEPS:
-            code = parse_steps(optarg, &o->steps);
-            break;
-        case SPEED:
-            code = parse_speed(optarg, &o->speed);
-            break;
-        case BOOKS:
-            o->books = true;
-            break;
-        case MEMORY:
-            code = parse_number("--memory-mb", optarg, INT64_C(1) << 30, &v);
-            o->memory_mb = (int64_t)v;
-            break;
-        case JSON:
-            o->json = true;
-            break;
-        case 'h':
-            o->help = true;
-            return EXIT_DONE;
-        case ':':
-            return cli_usage("replay", "%s needs a value", argv[optind - 1]);
-        default:
-            return cli_usage("replay", "unknown option '%s'", argv[optind - 1]);
+    for (int c = getopt_long(argc, argv, ":", table, NULL); c != -1;
+         c = getopt_long(argc, argv, ":", table, NULL)) {
+        if (session_take_option(c, &o->shared)) {
+            continue;
         }
+        if (c == ':' || c == '?') {
+            return session_bad_option(&o->shared, c, argv);
+        }
+        int code = take_option(c, o);
         if (code != EXIT_DONE) {
             return code;
         }
     }
+    if (o->shared.help) {
+        return EXIT_DONE;
+    }
     if (optind + 1 != argc) {
         return cli_usage("replay", "give one SESSION: a number, or 'last'");
     }
-    o->session_text = argv[optind];
-    int code = parse_session(o);
-    return code == EXIT_DONE ? check_options(o) : code;
+    o->session = argv[optind];
+    return check_options(o);
 }
 
 void replay_options_finish(struct replay_options *o)
@@ -234,46 +232,11 @@ void replay_options_finish(struct replay_options *o)
     o->tickers = NULL;
 }
 
-/* +DURATION in ns; false: not one. */
-static bool parse_duration(const char *text, int64_t *ret)
-{
-    static const struct {
-        const char *unit;
-        int64_t ns;
-    } units[] = {{"", NS_PER_SEC},       {"ms", NS_PER_MS},        {"s", NS_PER_SEC},
-                 {"m", 60 * NS_PER_SEC}, {"h", 3600 * NS_PER_SEC}, {"d", 86400 * NS_PER_SEC}};
-    char *end = NULL;
-    double v = strtod(text, &end);
-    if (text[0] < '0' || text[0] > '9' || !isfinite(v)) {
-        return false;
-    }
-    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
-        if (strcmp(end, units[i].unit) == 0 && v * (double)units[i].ns < 4e18) {
-            *ret = (int64_t)(v * (double)units[i].ns);
-            return true;
-        }
-    }
-    return false;
-}
-
 int replay_time(const char *flag, const char *text, wall_ns_t first, wall_ns_t *ret)
 {
-    int64_t after = 0;
-    if (text == NULL) {
+    if (text == NULL || session_time(text, first, ret)) {
         return EXIT_DONE;
     }
-    if (text[0] == '+') {
-        if (!parse_duration(text + 1, &after)) {
-            return cli_usage("replay", "%s '%s': +DURATION is like +90, +250ms, +5m, +2h", flag,
-                             text);
-        }
-        *ret = first + after;
-        return EXIT_DONE;
-    }
-    if (time_parse(text, strlen(text), ret) != ST_OK) {
-        return cli_usage("replay",
-                         "%s '%s': neither a time like 2026-06-11T06:29:20Z nor +DURATION", flag,
-                         text);
-    }
-    return EXIT_DONE;
+    return cli_usage("replay", "%s '%s': neither a time like 2026-06-11T06:29:20Z nor +5m", flag,
+                     text);
 }

@@ -4,12 +4,12 @@
 
 #include "base/timefmt.h"
 #include "cli/replay_say.h"
+#include "cli/session_args.h"
 
 struct replay_options {
-    const char *session_text;
-    int64_t session; /* 0: the newest */
-    const char *store;
-    bool verify, json, books, sample, help;
+    struct session_args shared;
+    const char *session; /* as it was given */
+    bool verify, books, sample;
     const char *policy, *stats, *model;
     uint64_t seed;
     const char *from, *until;
@@ -26,7 +26,7 @@ extern const char replay_help[];
 int replay_options_parse(int argc, char **argv, struct replay_options *ret);
 void replay_options_finish(struct replay_options *o);
 
-/* The time that a flag means, +DURATION counted from first; text NULL: *ret stays. An exit code. */
+/* The time that a flag means, +N counted from first; text NULL: *ret stays. An exit code. */
 int replay_time(const char *flag, const char *text, wall_ns_t first, wall_ns_t *ret);
 
 #endif

@@ -15,7 +15,7 @@ static const struct {
 } compared[] = {
     {REC_TURN, "turns"},           {REC_DECISION, "decisions"},        {REC_ORDER, "orders"},
     {REC_APPLIED, "fills"},        {REC_RECONCILE, "reconciliations"}, {REC_POSITION, "accounts"},
-    {REC_FEE_DRIFT, "fee_drifts"}, {REC_SETTLED, "settlements"},
+    {REC_FEE_DRIFT, "fee_drifts"}, {REC_SETTLED, "settlements"},       {REC_MARK, "marks"},
 };
 #define COMPARED (sizeof compared / sizeof compared[0])
 

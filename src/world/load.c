@@ -103,7 +103,7 @@ static enum status load_rows(struct load *l, const char *path, enum rec_type typ
 
 static const enum rec_type inputs[] = {REC_TURN, REC_RESTORED, REC_REFUSED};
 static const enum rec_type outputs[] = {REC_DECISION, REC_ORDER,     REC_APPLIED, REC_RECONCILE,
-                                        REC_POSITION, REC_FEE_DRIFT, REC_SETTLED};
+                                        REC_POSITION, REC_FEE_DRIFT, REC_SETTLED, REC_MARK};
 
 static enum status load_all(struct load *l, const char *path, enum load_what what)
 {

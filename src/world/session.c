@@ -151,15 +151,27 @@ const char *session_ticker(const struct session *s, uint32_t mkt)
 /* --- gap rows --- */
 
 /* Rows that the feed writes tell of messages that never came; the engine did not see those. */
-static bool from_store(const struct rec_gap *gap)
+static bool of_store(const struct rec_gap *gap)
 {
     return strncmp(gap->reason, "store: ", 7) == 0;
 }
 
-static bool covers(const struct rec_gap *gap, uint64_t first, uint64_t next)
+/* The store's word for what it lost, where it could tell. */
+static bool mentions(const struct rec_gap *gap, const char *word)
 {
-    bool numbered = gap->seq_got != 0;
-    return !numbered || (gap->seq_expected < next && gap->seq_got >= first);
+    return memmem(gap->reason, strnlen(gap->reason, sizeof gap->reason), word, strlen(word)) !=
+           NULL;
+}
+
+/* It could not: any number may be among them. */
+static bool of_anything(const struct rec_gap *gap)
+{
+    return mentions(gap, "record") || mentions(gap, "row refused");
+}
+
+static bool overlaps(const struct rec_gap *gap, uint64_t first, uint64_t next)
+{
+    return gap->seq_got == 0 || (gap->seq_expected < next && gap->seq_got > first);
 }
 
 const struct rec_gap *session_event_gap(const struct session *s, enum ev_source source,
@@ -167,8 +179,9 @@ const struct rec_gap *session_event_gap(const struct session *s, enum ev_source 
 {
     struct cursor c = session_cursor(s, REC_GAP);
     for (const struct rec_gap *gap = cursor_next(&c); gap != NULL; gap = cursor_next(&c)) {
-        bool here = gap->h.source == source || gap->h.source >= EV_SRC_MAX;
-        if (from_store(gap) && here && covers(gap, first, next)) {
+        bool events = mentions(gap, "events") || mentions(gap, "market data");
+        bool here = events && gap->h.source == source && overlaps(gap, first, next);
+        if (of_store(gap) && (here || of_anything(gap))) {
             return gap;
         }
     }
@@ -181,9 +194,8 @@ const struct rec_gap *session_row_gap(const struct session *s, enum rec_type typ
     const char *word = type == REC_TURN ? "turns" : type == REC_DECISION ? "decisions" : "records";
     struct cursor c = session_cursor(s, REC_GAP);
     for (const struct rec_gap *gap = cursor_next(&c); gap != NULL; gap = cursor_next(&c)) {
-        bool here = strstr(gap->reason, word) != NULL || strstr(gap->reason, "records") != NULL ||
-                    strstr(gap->reason, "row") != NULL;
-        if (from_store(gap) && here && covers(gap, first, next)) {
+        bool here = mentions(gap, word) && overlaps(gap, first, next);
+        if (of_store(gap) && (here || of_anything(gap))) {
             return gap;
         }
     }

@@ -16,7 +16,7 @@
 
 static const enum rec_type compared_types[] = {REC_DECISION,  REC_ORDER,    REC_APPLIED,
                                                REC_RECONCILE, REC_POSITION, REC_FEE_DRIFT,
-                                               REC_SETTLED,   REC_TURN};
+                                               REC_SETTLED,   REC_MARK,     REC_TURN};
 #define COMPARED (sizeof compared_types / sizeof compared_types[0])
 
 void verify_init(struct verify *v, const struct session *session, const struct replay *replay,

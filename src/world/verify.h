@@ -2,10 +2,10 @@
  * verify.h - what the replayed engine makes, compared with what was recorded.
  *
  * Row by row and column by column, bit for bit: turns, decisions with their observations and
- * verdicts, transitions of orders, applied fills, reconciliations, account marks, fee drifts and
- * settlements. The first difference in the order of events ends it. Policies may be asked later
- * than the engine acts (replay.h): verify_answer tells of those, and `settle` is called before a
- * difference is taken down, so that an earlier one that waits to be found comes first.
+ * verdicts, transitions of orders, applied fills, reconciliations, account rows and marks, fee
+ * drifts and settlements. The first difference in the order of events ends it. Policies may be
+ * asked later than the engine acts (replay.h): verify_answer tells of those, and `settle` is called
+ * before a difference is taken down, so that an earlier one that waits to be found comes first.
  */
 #ifndef WORLD_VERIFY_H
 #define WORLD_VERIFY_H
