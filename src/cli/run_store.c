@@ -50,6 +50,16 @@ static void push_restored(struct run *r)
     }
 }
 
+static enum status make_spill_folder(const char *folder, struct err *err)
+{
+    char inside[1024];
+    int n = snprintf(inside, sizeof inside, "%s/x", folder);
+    if (n < 0 || (size_t)n >= sizeof inside) {
+        return err_set(err, ST_LIMIT, "[store] spill is too long");
+    }
+    return config_make_folder_of(inside, err);
+}
+
 int run_store_build(struct run *r, struct err *err)
 {
     if (!r->o->store.enabled) {
@@ -57,6 +67,10 @@ int run_store_build(struct run *r, struct err *err)
     }
     const struct store_options *o = &r->o->store;
     if (config_make_folder_of(o->path, err) != ST_OK) {
+        return EXIT_CONFIG;
+    }
+    bool spill = o->spill_bytes > 0 && o->spill[0] != '\0';
+    if (spill && make_spill_folder(o->spill, err) != ST_OK) {
         return EXIT_CONFIG;
     }
     size_t bytes = (size_t)o->ring_bytes;
@@ -72,6 +86,8 @@ int run_store_build(struct run *r, struct err *err)
     c.rows_max = (uint32_t)o->rows_max;
     c.interval_ns = o->interval_ms * NS_PER_MS;
     c.memory_max = (size_t)o->memory_bytes;
+    c.spill = spill ? o->spill : NULL;
+    c.spill_max = (uint64_t)o->spill_bytes;
     c.config_json = r->config_json;
     c.build = build_text();
     c.policy = r->policy_line;
