@@ -4,6 +4,13 @@
 
 #include "config/config_int.h"
 
+/* An entry that begins a line must not look like a key of its own ("b=2" of "fault:a=1,b=2"). */
+static bool may_begin_line(const char *entry)
+{
+    size_t n = strcspn(entry, ":=");
+    return entry[n] != '=';
+}
+
 /* A list whose line would be too long for INI goes on in indented lines. */
 static void print_list(const struct config *c, size_t i, struct buf *out)
 {
@@ -12,7 +19,7 @@ static void print_list(const struct config *c, size_t i, struct buf *out)
     size_t column = 60;
     for (size_t k = 0; k < list->n; k++) {
         column += strlen(list->v[k]) + 1;
-        if (k > 0 && column > 180) {
+        if (k > 0 && column > 180 && may_begin_line(list->v[k])) {
             buf_str(out, "\n    ");
             column = 4 + strlen(list->v[k]) + 1;
         } else if (k > 0) {
