@@ -123,7 +123,7 @@ static void random_events_come_back_byte_for_byte(void **state)
     for (unsigned i = 0; i < ROUNDS; i++) {
         uint16_t source = (uint16_t)rng_below(&rng, EV_SRC_MAX);
         uint32_t size =
-            make_record(&rng, event_types[rng_below(&rng, 11)], source, ++ord[source], buf);
+            make_record(&rng, event_types[rng_below(&rng, 12)], source, ++ord[source], buf);
         expect_add(&e[source], buf, size);
         while (ring_push(ring, buf, size) == ST_FULL) {
             assert_true(store_work(s, 2000, (mono_ns_t)i) > 0);
