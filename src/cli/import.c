@@ -427,7 +427,7 @@ static enum status build(struct import *im, struct err *err)
     sc.rows_max = FLUSH_ROWS;
     sc.config_json = im->config.config_json;
     sc.build = build_text();
-    sc.policy = "none: imported";
+    sc.policy = "hold"; /* what a replay of it asks */
     sc.exchange = im->config.exchange;
     enum status st = store_open(&sc, clock_wall(), &im->store, err);
     if (st == ST_OK) {

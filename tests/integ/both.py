@@ -118,12 +118,13 @@ def check_schemas(**values):
         check(f"{name} fits its schema", not wrong, wrong[:5])
 
 
-def check_replay(database, session="last"):
+def check_replay(database, session="last", finds={}):
     wrong, summary = replayed.verify(binary, database, session)
     check("the recorded session gives the same observations, decisions, orders and money, bit for bit", not wrong, wrong)
     print("        " + replayed.line(summary))
     if summary:
         check_schemas(replay=summary)
+    check_verify(database, finds)
     return summary
 
 
@@ -140,6 +141,21 @@ def check_replays(database):
         broken += outcome == "broken"
     check(f"all {len(sessions)} sessions replay, bit for bit, {broken} of them of killed processes", not wrong, wrong[:3])
     check("some of them began with orders of an earlier one", restored > 0 and broken > 0, (restored, broken))
+    check_verify(database)
+
+
+def check_verify(database, finds={}):
+    """`deltaflow verify` finds nothing in any session of the database, or only what the exchange itself contradicts: {rule: count}."""
+    listed = subprocess.run([binary, "sessions", "--json", "--store", database], capture_output=True, text=True, timeout=60)
+    sessions = [json.loads(line)["session"] for line in listed.stdout.splitlines()]
+    check("the database lists its sessions", listed.returncode == 0 and sessions, listed.stderr[-400:])
+    for session in sessions:
+        done = subprocess.run([binary, "verify", str(session), "--json", "--store", database], capture_output=True, text=True, timeout=300)
+        said = json.loads(done.stdout) if done.stdout else {}
+        check_schemas(verify=said)
+        found = {rule: n for rule, n in said.get("by_rule", {"unreadable": 1}).items() if n}
+        check(f"session {session} agrees with itself: {said.get('checked', {}).get('records')} records",
+              found == finds and done.returncode == (1 if finds else 0), said.get("findings", [done.stderr])[:5])
 
 
 def main(*scenarios):
