@@ -53,6 +53,21 @@ static bool over_limit(const struct store *s, const void *record)
     return intake_droppable(far ? DROP_RECORDS : DROP_MARKET, record);
 }
 
+/* The gap rows of what has just been dropped come into the same block: a kill loses neither. */
+static uint64_t add_drops(struct store *s)
+{
+    uint64_t added = 0;
+    for (size_t i = 0; i < DROP_CLASSES; i++) {
+        struct rec_gap *gap = &s->drops.gap[i];
+        if (gap->lost > 0 && spill_add(s->spill, gap) == ST_OK) {
+            s->drops.lost -= gap->lost;
+            memset(gap, 0, sizeof *gap);
+            added++;
+        }
+    }
+    return added;
+}
+
 /* Fill a block from the front of memory. Returns the records in it; those that were dropped are
  * passed over too. */
 static uint64_t fill_block(struct store *s, struct queue_cursor *cursor)
@@ -63,7 +78,7 @@ static uint64_t fill_block(struct store *s, struct queue_cursor *cursor)
         struct queue_cursor before = *cursor;
         const void *record = queue_next(cursor);
         if (record == NULL) {
-            return added;
+            return added + add_drops(s);
         }
         if (cursor->records > kept && over_limit(s, record)) {
             intake_drop(s, record, "spill file full");
@@ -151,7 +166,8 @@ static bool must(const struct store *s, mono_ns_t now)
     }
     mono_ns_t age = now - s->oldest;
     if (s->spilling) {
-        mono_ns_t wait = APPEND_NS < s->interval_ns ? APPEND_NS : s->interval_ns;
+        bool soon = APPEND_NS < s->interval_ns && !s->spill_full;
+        mono_ns_t wait = soon ? APPEND_NS : s->interval_ns;
         return age >= wait || s->queue.bytes > APPEND_SIZE;
     }
     bool away = s->retry_at != 0 && age >= s->interval_ns;
