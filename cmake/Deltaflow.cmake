@@ -28,7 +28,7 @@ endif()
 
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
-foreach(lib jansson cmocka libzip libzstd sqlite3 libcurl openssl inih)
+foreach(lib jansson cmocka libzip libzstd sqlite3 libpq libcurl openssl inih)
   pkg_check_modules(${lib} REQUIRED IMPORTED_TARGET ${lib})
 endforeach()
 pkg_check_modules(libwebsockets REQUIRED IMPORTED_TARGET libwebsockets)

@@ -8,6 +8,7 @@
 #include <sys/random.h>
 
 #include "base/clock.h"
+#include "base/url.h"
 #include "cli/cli.h"
 #include "cli/import.h"
 #include "cli/interrupt.h"
@@ -174,7 +175,7 @@ static void print_json(const struct importing *x, int64_t session, const struct 
 
 static void print_text(const struct importing *x, int64_t session, const struct import_counts *c)
 {
-    char first[TIME_TEXT_MAX], last[TIME_TEXT_MAX];
+    char first[TIME_TEXT_MAX], last[TIME_TEXT_MAX], shown[URL_SHOWN_MAX];
     time_format(c->first, first);
     time_format(c->last, last);
     printf("session %" PRId64 ": %s\n", session, x->outcome);
@@ -184,7 +185,8 @@ static void print_text(const struct importing *x, int64_t session, const struct 
            c->messages, x->n_files, x->n_files == 1 ? "" : "s", c->snapshots, c->deltas, c->trades,
            c->markets, c->unknown, c->malformed, c->gaps, c->duplicates);
     if (c->first != 0) {
-        printf("from %s to %s; %" PRIu64 " rows in %s\n", first, last, c->rows, x->args.path);
+        printf("from %s to %s; %" PRIu64 " rows in %s\n", first, last, c->rows,
+               url_shown(x->args.path, shown, sizeof shown));
     }
 }
 

@@ -10,6 +10,7 @@
 #include "cli/build_id.h"
 #include "cli/cli.h"
 #include "cli/run.h"
+#include "store/backend.h"
 
 void run_store_push(struct ring *ring, const void *record)
 {
@@ -50,27 +51,13 @@ static void push_restored(struct run *r)
     }
 }
 
-static enum status make_spill_folder(const char *folder, struct err *err)
-{
-    char inside[1024];
-    int n = snprintf(inside, sizeof inside, "%s/x", folder);
-    if (n < 0 || (size_t)n >= sizeof inside) {
-        return err_set(err, ST_LIMIT, "[store] spill is too long");
-    }
-    return config_make_folder_of(inside, err);
-}
-
 int run_store_build(struct run *r, struct err *err)
 {
     if (!r->o->store.enabled) {
         return EXIT_DONE;
     }
     const struct store_options *o = &r->o->store;
-    if (config_make_folder_of(o->path, err) != ST_OK) {
-        return EXIT_CONFIG;
-    }
-    bool spill = o->spill_bytes > 0 && o->spill[0] != '\0';
-    if (spill && make_spill_folder(o->spill, err) != ST_OK) {
+    if (!backend_is_url(o->path) && config_make_folder_of(o->path, err) != ST_OK) {
         return EXIT_CONFIG;
     }
     size_t bytes = (size_t)o->ring_bytes;
@@ -86,15 +73,16 @@ int run_store_build(struct run *r, struct err *err)
     c.rows_max = (uint32_t)o->rows_max;
     c.interval_ns = o->interval_ms * NS_PER_MS;
     c.memory_max = (size_t)o->memory_bytes;
-    c.spill = spill ? o->spill : NULL;
-    c.spill_max = (uint64_t)o->spill_bytes;
+    c.answer_ns = o->answer_ms * NS_PER_MS;
     c.config_json = r->config_json;
     c.build = build_text();
     c.policy = r->policy_line;
     c.exchange = r->o->exchange.rest_url;
     enum status st = store_open(&c, clock_wall(), &r->store, err);
     if (st != ST_OK) {
-        return st == ST_UNSUPPORTED || st == ST_MALFORMED ? EXIT_REFUSED : EXIT_UNREACHABLE;
+        return st == ST_INVALID                             ? EXIT_CONFIG
+               : st == ST_UNSUPPORTED || st == ST_MALFORMED ? EXIT_REFUSED
+                                                            : EXIT_UNREACHABLE;
     }
     store_add_ring(r->store, r->store_net);
     store_add_ring(r->store, r->store_gateway);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/url.h"
 #include "cli/cli.h"
 #include "config/options.h"
 
@@ -137,16 +138,18 @@ int session_pick(const struct session_args *a, const char *text, struct session_
         }
     }
     struct err err = {0};
+    char shown[URL_SHOWN_MAX];
     enum status st = store_read_sessions(a->path, look_at, &p, &err);
     if (st != ST_OK) {
         return session_fail(a, st, &err);
     }
     if (!ret->found && p.wanted == 0) {
-        return cli_fail(a->command, EXIT_REFUSED, "the database %s has no session", a->path);
+        return cli_fail(a->command, EXIT_REFUSED, "the database %s has no session",
+                        url_shown(a->path, shown, sizeof shown));
     }
     if (!ret->found) {
         return cli_fail(a->command, EXIT_REFUSED, "the database %s has no session %" PRId64,
-                        a->path, p.wanted);
+                        url_shown(a->path, shown, sizeof shown), p.wanted);
     }
     return EXIT_DONE;
 }

@@ -46,13 +46,12 @@ enum observations_kind { OBSERVATIONS_VALUES, OBSERVATIONS_HASH };
 struct store_options {
     bool enabled;
     const char *path;
+    int64_t answer_ms; /* PostgreSQL: longest wait for an answer */
     int64_t rows_max, interval_ms;
     int64_t ring_bytes; /* of each producer's ring */
     enum observations_kind observations;
     int64_t mark_s;
     int64_t memory_bytes; /* most that is kept while the database cannot be written */
-    const char *spill;    /* folder */
-    int64_t spill_bytes;  /* 0: no spill file */
 };
 
 /* [bus]: bytes of the rings into the actor and into the gateway, powers of two */

@@ -105,7 +105,10 @@ static const struct config_option rows[] = {
 
     ROW(store, enabled, OPT_BOOL, "true", NULL, "Record the session in the database."),
     ROW(store, path, OPT_PATH, "$XDG_DATA_HOME/deltaflow/deltaflow.sqlite", "db",
-        "SQLite file. Its folder is made when it is missing."),
+        "SQLite file, whose folder is made when it is missing; or postgresql://USER@HOST/DATABASE "
+        "(docs/POSTGRESQL.md)."),
+    INT_ROW(store, answer_ms, "10000", 100, 600000, "ms", NULL,
+            "PostgreSQL: a server that gives no answer for so long counts as away."),
     INT_ROW(store, rows_max, "100", 1, 1000000, "rows", NULL,
             "A batch is committed when it has so many rows, or"),
     INT_ROW(store, interval_ms, "1000", 1, 60000, "ms", NULL, "when its first row is so old."),
@@ -116,15 +119,8 @@ static const struct config_option rows[] = {
             "The account's worth is stored so often, when it changed. 0: never."),
     RING_ROW(store, ring_bytes, "67108864", "Each producer's ring into the store."),
     INT_ROW(store, memory_bytes, "268435456", MIB, 1024 * 1024 * MIB, "bytes", NULL,
-            "Most memory for rows that wait. What waits longer than interval_ms because the "
-            "database is away or slow goes to the spill file; when that cannot be written either, "
-            "market data over this limit is dropped, with a gap row; orders and fills never."),
-    ROW(store, spill, OPT_PATH, "$XDG_STATE_HOME/deltaflow/spill", NULL,
-        "Folder of the spill files, one for each run that goes on or left one. Made when it is "
-        "missing. Empty: rows wait in memory only."),
-    INT_ROW(store, spill_bytes, "4294967296", 0, INT64_MAX / 4, "bytes", NULL,
-            "Size of a run's spill file. Over it market data is dropped, with a gap row, an eighth "
-            "over it turns and decisions too; orders and fills never. 0: no spill file."),
+            "Rows kept in memory while the database cannot be written. Over it market data is "
+            "dropped, with a gap row; orders and fills never."),
 
     RING_ROW(bus, market_ring_bytes, "8388608", "Market data into the actor."),
     RING_ROW(bus, private_ring_bytes, "1048576",

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/money.h"
+#include "base/url.h"
 #include "config/config_int.h"
 
 static void *target(const struct config *c, size_t i)
@@ -115,6 +116,8 @@ static enum status refuse(const struct config_option *o, enum status st, const c
                           const char *reason, struct err *err)
 {
     struct buf allowed;
+    char shown[URL_SHOWN_MAX];
+    text = url_shown(text, shown, sizeof shown);
     buf_init(&allowed, 400);
     value_allowed(o, &allowed);
     (void)err_set(err, st, "\"%.40s%s\" %s; allowed: %s", text, strlen(text) > 40 ? "..." : "",
@@ -363,6 +366,16 @@ static void float_text(double v, struct buf *out)
     buf_str(out, text);
 }
 
+static void add_path(const char *path, struct buf *out)
+{
+    if (strstr(path, "://") == NULL) {
+        buf_str(out, path);
+    } else {
+        char shown[URL_SHOWN_MAX];
+        buf_str(out, url_shown(path, shown, sizeof shown));
+    }
+}
+
 void value_text(const struct config *c, size_t i, struct buf *out)
 {
     const struct config_option *o = &c->table->v[i];
@@ -389,8 +402,10 @@ void value_text(const struct config *c, size_t i, struct buf *out)
         return;
     }
     case OPT_TEXT:
-    case OPT_PATH:
         buf_str(out, *(const char *const *)p);
+        return;
+    case OPT_PATH: /* may be a database's URL with a password */
+        add_path(*(const char *const *)p, out);
         return;
     case OPT_LIST: {
         const struct config_list *list = p;

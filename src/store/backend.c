@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "store/pg.h"
 #include "store/sqlite.h"
 
 bool backend_is_url(const char *path)
@@ -18,7 +19,7 @@ enum status backend_open(const struct store_config *config, wall_ns_t wall,
         return ST_OK;
     }
     if (backend_is_url(config->path)) {
-        return err_set(err, ST_UNSUPPORTED, "this program is built without PostgreSQL");
+        return pg_backend_open(config, wall, ret_backend, err);
     }
     return sqlite_backend_open(config, wall, ret_backend, err);
 }

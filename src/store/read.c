@@ -9,8 +9,10 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/url.h"
 #include "store/backend.h"
 #include "store/layout.h"
+#include "store/pg.h"
 #include "store/reader.h"
 
 /* A record that is being rebuilt. */
@@ -145,7 +147,7 @@ static enum status rebuild_row(const struct layout *l, const struct row_source *
 enum status reader_open(const char *path, struct reader **ret_reader, struct err *err)
 {
     if (backend_is_url(path)) {
-        return err_set(err, ST_UNSUPPORTED, "this program is built without PostgreSQL");
+        return pg_reader_open(path, ret_reader, err);
     }
     return sqlite_reader_open(path, ret_reader, err);
 }
@@ -489,7 +491,9 @@ enum status store_last_session(const char *path, int64_t *ret_session, struct er
     int64_t last = 0;
     enum status st = store_read_sessions(path, take_id, &last, err);
     if (st == ST_OK && last == 0) {
-        return err_set(err, ST_NOT_FOUND, "the database %s has no session", path);
+        char shown[URL_SHOWN_MAX];
+        return err_set(err, ST_NOT_FOUND, "the database %s has no session",
+                       url_shown(path, shown, sizeof shown));
     }
     *ret_session = st == ST_OK ? last : *ret_session;
     return st;

@@ -56,6 +56,12 @@ struct reader {
     char error[256]; /* of the last failure */
 };
 
+/* A database that a writer must bring forward first: its version, and ours. */
+#define READER_OLDER_TEXT                                                                          \
+    "schema version %d is older than this program's (%d): what opens it for writing (deltaflow "   \
+    "run) "                                                                                        \
+    "brings it forward, its rows stay"
+
 /* Whatever path means. ST_NOT_FOUND: no such database, or an empty one; ST_UNREACHABLE: no server;
  * ST_UNSUPPORTED: of another schema version; err names the path. */
 enum status reader_open(const char *path, struct reader **ret_reader, struct err *err) MUST_CHECK;

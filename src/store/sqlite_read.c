@@ -105,10 +105,7 @@ static enum status look(sqlite3 *db, struct err *err)
         return err_set(err, ST_NOT_FOUND, "the database is empty");
     }
     if (st == ST_OK && version < STORE_SCHEMA_VERSION) {
-        return err_set(err, ST_UNSUPPORTED,
-                       "schema version %d is older than this program's (%d): what opens it for "
-                       "writing (deltaflow run) brings it forward, its rows stay",
-                       version, STORE_SCHEMA_VERSION);
+        return err_set(err, ST_UNSUPPORTED, READER_OLDER_TEXT, version, STORE_SCHEMA_VERSION);
     }
     return st;
 }

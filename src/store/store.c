@@ -66,6 +66,7 @@ struct store_config store_config_default(void)
                                  .interval_ns = NS_PER_SEC,
                                  .memory_max = MEMORY_DEFAULT,
                                  .close_wait_ns = 5 * NS_PER_SEC,
+                                 .answer_ns = 10 * NS_PER_SEC,
                                  .time = {real_mono, real_sleep, NULL}};
 }
 

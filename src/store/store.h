@@ -6,7 +6,7 @@
  * batch: rows_max rows or interval_ns, whichever comes first, and as much as has queued up. Rows of
  * one ring reach the database in order, each once. While the database is away or slow, what waits
  * goes to a local file (spill.h). When a ring or the file is full, what was lost is named by a gap
- * row.
+ * row. The database is SQLite or PostgreSQL (backend.h).
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
@@ -29,11 +29,12 @@ struct store_time {
 struct backend; /* backend.h */
 
 struct store_config {
-    const char *path;        /* SQLite file; its folder must exist */
+    const char *path;        /* SQLite file; its folder must exist. Or postgresql://... */
     uint32_t rows_max;       /* 100 */
     mono_ns_t interval_ns;   /* 1 s */
     size_t memory_max;       /* most kept while the database fails: 256 MiB; 0: that */
     mono_ns_t close_wait_ns; /* store_close goes on trying so long: 5 s */
+    mono_ns_t answer_ns;     /* PostgreSQL: longest wait for an answer: 10 s */
     const char *config_json; /* the run's options, for the session row; NULL */
     const char *build;       /* version text */
     const char *policy;      /* policy_text, with its hash */

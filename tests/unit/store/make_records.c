@@ -9,8 +9,6 @@
 
 #include <cmocka.h>
 
-#include <sqlite3.h>
-
 const uint16_t event_types[] = {
     EV_MARKET,     EV_SNAPSHOT, EV_DELTA,  EV_TRADE,   EV_STALE, EV_LINK, EV_FILL,
     EV_USER_ORDER, EV_POSITION, EV_ANSWER, EV_COMMAND, EV_CLOCK, 0};
@@ -343,38 +341,4 @@ void remove_folder(const char *path)
     char cmd[128];
     snprintf(cmd, sizeof cmd, "rm -r '%s'", path);
     assert_int_equal(system(cmd), 0);
-}
-
-void sql_text(const char *db_path, const char *sql, char *buf, size_t cap)
-{
-    sqlite3 *db = NULL;
-    sqlite3_stmt *s = NULL;
-    assert_int_equal(sqlite3_open(db_path, &db), SQLITE_OK);
-    sqlite3_busy_timeout(db, 2000);
-    if (sqlite3_prepare_v2(db, sql, -1, &s, NULL) != SQLITE_OK) {
-        fail_msg("%s: %s", sql, sqlite3_errmsg(db));
-    }
-    assert_int_equal(sqlite3_step(s), SQLITE_ROW);
-    const unsigned char *t = sqlite3_column_text(s, 0);
-    snprintf(buf, cap, "%s", t != NULL ? (const char *)t : "NULL");
-    sqlite3_finalize(s);
-    sqlite3_close(db);
-}
-
-long long sql_number(const char *db_path, const char *sql)
-{
-    char buf[64];
-    sql_text(db_path, sql, buf, sizeof buf);
-    return strtoll(buf, NULL, 10);
-}
-
-void sql_run(const char *db_path, const char *sql)
-{
-    sqlite3 *db = NULL;
-    assert_int_equal(sqlite3_open(db_path, &db), SQLITE_OK);
-    sqlite3_busy_timeout(db, 2000);
-    if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK) {
-        fail_msg("%s: %s", sql, sqlite3_errmsg(db));
-    }
-    sqlite3_close(db);
 }

@@ -4,6 +4,7 @@
 
 #include "base/rng.h"
 #include "bus/record.h"
+#include "databases.h"
 
 #define RECORD_ROOM 65536U
 
@@ -20,11 +21,5 @@ extern const uint16_t event_types[], record_types[];
 /* A new folder in /tmp, and its removal with everything in it. */
 void make_folder(char path[64]);
 void remove_folder(const char *path);
-
-/* First column of the first row as a number; fails the test on an SQL error. */
-long long sql_number(const char *db_path, const char *sql);
-/* The same as text. */
-void sql_text(const char *db_path, const char *sql, char *buf, size_t cap);
-void sql_run(const char *db_path, const char *sql);
 
 #endif

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "databases.h"
 #include "make_records.h"
 #include "store/store.h"
 
@@ -180,7 +181,7 @@ static void all_came_back(struct model *m, const char *path, int64_t session)
 
 static void try_seed(uint64_t seed)
 {
-    char folder[64], path[96];
+    char folder[64], path[DATABASE_MAX];
     struct model m;
     struct ring *ring = NULL;
     struct store *s = NULL;
@@ -189,7 +190,7 @@ static void try_seed(uint64_t seed)
     memset(&m, 0, sizeof m);
     rng_init(&m.rng, seed);
     make_folder(folder);
-    snprintf(path, sizeof path, "%s/s.sqlite", folder);
+    database_new(folder, path);
     config.path = path;
     assert_int_equal(store_open(&config, 1000, &s, &err), ST_OK);
     assert_int_equal(ring_create(RING_BYTES, &ring), ST_OK);
@@ -236,5 +237,5 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_whole_and_new_comes_back_and_the_rest_is_named),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return database_run_both(tests, sizeof tests / sizeof tests[0]);
 }

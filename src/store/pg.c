@@ -1,0 +1,500 @@
+/*
+ * pg.c - see pg.h: transactions of binary COPY.
+ *
+ * put writes a row behind those of its table in memory. The table that first has a good chunk of
+ * rows gets its COPY at once, and the server takes rows in while we encode the next; the other
+ * tables follow at commit, one COPY each. Then the session's progress, then COMMIT.
+ *
+ * COPY fails as a whole. When it does for a row's fault (its number came before), the transaction
+ * is asked for again (ST_AGAIN) and written row by row, each behind a savepoint, so that put can
+ * say which row is refused. The transaction behind it is copied again.
+ *
+ * A lost connection is made again in begin. Nothing is written before the session's lock is held
+ * again: then the old connection is dead at the server, and its transaction has counted or has not,
+ * for good. If the server still believes in the old connection, it is told to end it.
+ */
+#include "store/pg.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/url.h"
+#include "store/layout.h"
+#include "store/pg_conn.h"
+#include "store/pg_copy.h"
+#include "store/pg_schema.h"
+
+#define CHUNK_BYTES   ((size_t)64 << 10) /* sent at once when its COPY is open */
+#define WAITING_BYTES ((size_t)4 << 20)  /* of a table whose COPY is not: then it gets its turn */
+#define TABLE_BYTES   ((size_t)2 << 30)
+#define LOCK_NS       NS_PER_SEC
+
+struct table {
+    struct buf rows;
+    bool prepared; /* its INSERT, on this connection */
+};
+
+struct pg {
+    struct backend b; /* first: the ops are given this */
+    struct pg_conn conn;
+    char *url;
+    int64_t own;    /* the session of open, or a number that is none: its lock is held */
+    int server_pid; /* of the connection, also when that is lost */
+    struct pg_encoder encoder;
+    struct table tables[LAYOUTS_MAX];
+    int copying;    /* table whose COPY is open, -1: none */
+    bool careful;   /* row by row */
+    bool savepoint; /* one is open */
+};
+
+static struct pg *pg_of(struct backend *b)
+{
+    return (struct pg *)b;
+}
+
+static void idle(void *self)
+{
+    struct pg *pg = self;
+    if (pg->b.idle != NULL) {
+        pg->b.idle(pg->b.idle_self);
+    }
+}
+
+/* What the connection says; whatever it was, the transaction failed. */
+static enum status fail(struct pg *pg)
+{
+    snprintf(pg->b.error, sizeof pg->b.error, "%s%s%s", pg->conn.error,
+             pg->conn.state[0] != '\0' ? " SQLSTATE " : "", pg->conn.state);
+    return ST_IO;
+}
+
+static enum status fail_text(struct pg *pg, const char *text)
+{
+    snprintf(pg->b.error, sizeof pg->b.error, "%s", text);
+    return ST_IO;
+}
+
+/* --- the connection --- */
+
+/* The server has not heard that the old connection is dead. */
+static void end_old_connection(struct pg *pg)
+{
+    char sql[300];
+    snprintf(sql, sizeof sql,
+             "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype='advisory' AND granted"
+             " AND database=(SELECT oid FROM pg_database WHERE datname=current_database())"
+             " AND classid=%" PRIu32 "::oid AND objid=%" PRIu32 "::oid AND pid=%d",
+             (uint32_t)pg->conn.lock_class, (uint32_t)pg->own, pg->server_pid);
+    if (pg_run(&pg->conn, sql) != ST_OK) {
+        log_warn("store", "cannot end the old connection: %s", pg->conn.error);
+    }
+}
+
+static void forget_connection(struct pg *pg)
+{
+    for (size_t i = 0; i < LAYOUTS_MAX; i++) {
+        pg->tables[i].prepared = false;
+    }
+    pg->copying = -1;
+    pg->savepoint = false;
+}
+
+static enum status reconnect(struct pg *pg)
+{
+    forget_connection(pg);
+    if (pg_connect(&pg->conn) != ST_OK) {
+        return fail(pg);
+    }
+    enum status st = pg_session_lock(&pg->conn, pg->own);
+    if (st == ST_AGAIN) {
+        end_old_connection(pg);
+        pg_disconnect(&pg->conn);
+        return fail_text(pg, "the server still holds the old connection");
+    }
+    pg->server_pid = PQbackendPID(pg->conn.c);
+    if (st == ST_OK && pg->own > 0) {
+        st = pg_session_resume(&pg->conn, pg->own);
+    }
+    if (st == ST_OK) {
+        log_info("store", "connected again to the database");
+        return ST_OK;
+    }
+    enum status failed = st == ST_NOT_FOUND ? fail_text(pg, "the session's row is gone") : fail(pg);
+    pg_disconnect(&pg->conn);
+    return failed;
+}
+
+static enum status begin(struct backend *b)
+{
+    struct pg *pg = pg_of(b);
+    if (pg->conn.c != NULL && pg_run(&pg->conn, "BEGIN") == ST_OK) {
+        return ST_OK;
+    }
+    if (pg->conn.c != NULL) {
+        return fail(pg);
+    }
+    enum status st = reconnect(pg);
+    if (st == ST_OK && pg_run(&pg->conn, "BEGIN") != ST_OK) {
+        st = fail(pg);
+    }
+    return st;
+}
+
+static void rollback(struct backend *b)
+{
+    struct pg *pg = pg_of(b);
+    pg_rollback(&pg->conn);
+    pg->copying = -1;
+    pg->savepoint = false;
+    for (size_t i = 0; i < LAYOUTS_MAX; i++) {
+        buf_clear(&pg->tables[i].rows);
+    }
+}
+
+/* --- COPY --- */
+
+/* A row's own fault makes the next transaction a careful one. */
+static enum status copy_failed(struct pg *pg, enum status st)
+{
+    pg->copying = -1;
+    (void)fail(pg);
+    if (st == ST_EXISTS || st == ST_INVALID) {
+        pg->careful = true;
+        return ST_AGAIN;
+    }
+    return ST_IO;
+}
+
+static enum status copy_open(struct pg *pg, size_t i)
+{
+    size_t n = 0;
+    struct buf sql, head;
+    buf_init(&sql, 8192);
+    buf_init(&head, 64);
+    pg_copy_sql(&layouts(&n)[i], &sql);
+    pg_copy_header(&head);
+    enum status st = ST_NOMEM;
+    if (!sql.failed && !head.failed) {
+        st = pg_copy_begin(&pg->conn, sql.p);
+        st = st == ST_OK ? pg_copy_data(&pg->conn, head.p, head.n) : st;
+    }
+    buf_finish(&sql);
+    buf_finish(&head);
+    if (st == ST_OK) {
+        pg->copying = (int)i;
+    }
+    return st;
+}
+
+static enum status copy_send(struct pg *pg)
+{
+    struct buf *rows = &pg->tables[pg->copying].rows;
+    enum status st = pg_copy_data(&pg->conn, rows->p, rows->n);
+    buf_clear(rows);
+    return st;
+}
+
+/* The open COPY to its end. */
+static enum status copy_close(struct pg *pg)
+{
+    pg_copy_trailer(&pg->tables[pg->copying].rows);
+    enum status st = copy_send(pg);
+    st = st == ST_OK ? pg_copy_end(&pg->conn) : st;
+    pg->copying = -1;
+    return st;
+}
+
+/* Table i has some rows in memory. */
+static enum status send_some(struct pg *pg, size_t i)
+{
+    size_t n = pg->tables[i].rows.n;
+    enum status st = ST_OK;
+    if (n < CHUNK_BYTES || (pg->copying >= 0 && pg->copying != (int)i && n < WAITING_BYTES)) {
+        return ST_OK;
+    }
+    if (pg->copying >= 0 && pg->copying != (int)i) {
+        st = copy_close(pg);
+    }
+    if (st == ST_OK && pg->copying < 0) {
+        st = copy_open(pg, i);
+    }
+    st = st == ST_OK ? copy_send(pg) : st;
+    return st == ST_OK ? ST_OK : copy_failed(pg, st);
+}
+
+static enum status send_all(struct pg *pg)
+{
+    enum status st = pg->copying >= 0 ? copy_close(pg) : ST_OK;
+    for (size_t i = 0; i < LAYOUTS_MAX && st == ST_OK; i++) {
+        if (pg->tables[i].rows.n > 0) {
+            st = copy_open(pg, i);
+            st = st == ST_OK ? copy_close(pg) : st;
+        }
+    }
+    return st == ST_OK ? ST_OK : copy_failed(pg, st);
+}
+
+/* --- row by row --- */
+
+static enum status prepare_insert(struct pg *pg, size_t i)
+{
+    size_t n = 0;
+    const struct layout *l = &layouts(&n)[i];
+    struct buf sql;
+    buf_init(&sql, 8192);
+    buf_printf(&sql, "PREPARE put_%s AS ", l->table);
+    pg_insert_sql(l, &sql);
+    enum status st = sql.failed ? ST_NOMEM : pg_run(&pg->conn, sql.p);
+    buf_finish(&sql);
+    pg->tables[i].prepared = st == ST_OK;
+    return st == ST_OK ? ST_OK : fail(pg);
+}
+
+/* The row that stands alone in rows. */
+static enum status insert_row(struct pg *pg, const struct layout *l, const struct buf *rows)
+{
+    const char *values[PG_VALUES_MAX];
+    int lengths[PG_VALUES_MAX], formats[PG_VALUES_MAX];
+    char name[64];
+    PGresult *r = NULL;
+    struct pg_params params = {.n = pg_row_values(rows->p, values, lengths),
+                               .values = values,
+                               .lengths = lengths,
+                               .formats = formats};
+    for (int i = 0; i < params.n; i++) {
+        formats[i] = 1;
+    }
+    snprintf(name, sizeof name, "put_%s", l->table);
+    enum status st = pg_exec_prepared(&pg->conn, name, &params, &r);
+    if (st == ST_OK) {
+        st = strcmp(PQcmdTuples(r), "1") == 0 ? ST_OK : ST_EXISTS;
+        PQclear(r);
+        return st;
+    }
+    if ((st != ST_EXISTS && st != ST_INVALID) || pg->conn.c == NULL) {
+        return fail(pg);
+    }
+    log_warn("store", "the database refused a row of %s: %s", l->table, pg->conn.error);
+    return pg_run(&pg->conn, "ROLLBACK TO SAVEPOINT put") == ST_OK ? st : fail(pg);
+}
+
+static enum status put_careful(struct pg *pg, size_t i)
+{
+    size_t n = 0;
+    const struct layout *l = &layouts(&n)[i];
+    struct buf *rows = &pg->tables[i].rows;
+    enum status st = ST_OK;
+    if (!pg->tables[i].prepared) {
+        st = prepare_insert(pg, i);
+    }
+    if (st == ST_OK && pg_run(&pg->conn, pg->savepoint ? "RELEASE SAVEPOINT put; SAVEPOINT put"
+                                                       : "SAVEPOINT put") != ST_OK) {
+        st = fail(pg);
+    }
+    if (st == ST_OK) {
+        pg->savepoint = true;
+        st = insert_row(pg, l, rows);
+    }
+    buf_clear(rows);
+    return st;
+}
+
+static enum status put(struct backend *b, const void *record)
+{
+    struct pg *pg = pg_of(b);
+    const struct rec *head = record; /* the type stands at the same place in both headers */
+    const struct layout *l = layout_of(head->type);
+    if (l == NULL || !layout_valid(l, record)) {
+        return ST_INVALID;
+    }
+    size_t n = 0, i = (size_t)(l - layouts(&n));
+    if (pg_copy_row(&pg->encoder, l, b->session, record, &pg->tables[i].rows) != ST_OK) {
+        return fail_text(pg, "out of memory");
+    }
+    return pg->careful ? put_careful(pg, i) : send_some(pg, i);
+}
+
+/* --- transactions --- */
+
+static enum status write_progress(struct pg *pg, uint64_t done)
+{
+    char sql[120];
+    PGresult *r = NULL;
+    snprintf(sql, sizeof sql, "UPDATE session SET progress=%" PRId64 " WHERE id=%" PRId64,
+             (int64_t)done, pg->b.session);
+    if (pg_exec(&pg->conn, sql, &r) != ST_OK) {
+        return fail(pg);
+    }
+    bool there = strcmp(PQcmdTuples(r), "1") == 0;
+    PQclear(r);
+    return there ? ST_OK : fail_text(pg, "the session's row is gone");
+}
+
+static enum status commit(struct backend *b, uint64_t done)
+{
+    struct pg *pg = pg_of(b);
+    PGresult *r = NULL;
+    enum status st = send_all(pg);
+    if (st == ST_OK) {
+        st = write_progress(pg, done);
+    }
+    if (st != ST_OK) {
+        return st;
+    }
+    if (pg_exec(&pg->conn, "COMMIT", &r) != ST_OK) {
+        return fail(pg);
+    }
+    bool good = strcmp(PQcmdStatus(r), "COMMIT") == 0;
+    PQclear(r);
+    if (!good) {
+        return fail_text(pg, "the server rolled the transaction back");
+    }
+    pg->careful = false;
+    pg->savepoint = false;
+    return ST_OK;
+}
+
+static enum status number_of_session(struct pg *pg, const char *column, int64_t *ret)
+{
+    char sql[100];
+    snprintf(sql, sizeof sql, "SELECT %s FROM session WHERE id=%" PRId64, column, pg->b.session);
+    enum status st = pg->conn.c != NULL ? ST_OK : reconnect(pg);
+    if (st != ST_OK) {
+        return st;
+    }
+    st = pg_number(&pg->conn, sql, ret);
+    return st == ST_OK || st == ST_NOT_FOUND ? st : fail(pg);
+}
+
+static enum status progress(struct backend *b, uint64_t *ret_progress)
+{
+    int64_t n = 0;
+    enum status st = number_of_session(pg_of(b), "progress", &n);
+    *ret_progress = st == ST_OK ? (uint64_t)n : *ret_progress;
+    return st;
+}
+
+static enum status began(struct backend *b, wall_ns_t *ret_began)
+{
+    return number_of_session(pg_of(b), "began", ret_began);
+}
+
+static enum status end_session(struct backend *b, const char *outcome, wall_ns_t wall,
+                               const struct store_stats *stats)
+{
+    struct pg *pg = pg_of(b);
+    for (int attempt = 0; attempt < 2; attempt++) { /* the connection may have died unheard */
+        enum status st = pg->conn.c != NULL ? ST_OK : reconnect(pg);
+        if (st != ST_OK) {
+            return st;
+        }
+        if (pg_session_end(&pg->conn, b->session, outcome, wall, stats) == ST_OK) {
+            return ST_OK;
+        }
+        (void)fail(pg);
+    }
+    return ST_IO;
+}
+
+static void close_pg(struct backend *b)
+{
+    struct pg *pg = pg_of(b);
+    pg_disconnect(&pg->conn);
+    pg_encoder_finish(&pg->encoder);
+    for (size_t i = 0; i < LAYOUTS_MAX; i++) {
+        buf_finish(&pg->tables[i].rows);
+    }
+    free(pg->url);
+    free(pg);
+}
+
+/* --- opening --- */
+
+static const struct backend_ops ops = {
+    .name = "PostgreSQL",
+    .begin = begin,
+    .put = put,
+    .commit = commit,
+    .rollback = rollback,
+    .progress = progress,
+    .began = began,
+    .end_session = end_session,
+    .close = close_pg,
+};
+
+/* A server that is set to lose what it has said is on disk: its owner's decision, but said. */
+static void warn_of_settings(struct pg *pg)
+{
+    int64_t unsafe = 0;
+    if (pg_number(&pg->conn,
+                  "SELECT 1 WHERE current_setting('fsync')='off' OR"
+                  " current_setting('full_page_writes')='off'",
+                  &unsafe) == ST_OK) {
+        log_warn("store", "the server runs without fsync or full_page_writes: a crash of its "
+                          "machine can destroy the database");
+    }
+}
+
+static enum status open_pg(struct pg *pg, const struct store_config *config, wall_ns_t wall,
+                           struct err *err)
+{
+    enum status st = pg_url_check(config->path, err);
+    if (st != ST_OK) {
+        return st;
+    }
+    pg->url = strdup(config->path);
+    if (pg->url == NULL) {
+        return err_set(err, ST_NOMEM, "out of memory");
+    }
+    pg->conn.url = pg->url;
+    st = pg_connect(&pg->conn);
+    if (st != ST_OK) {
+        return err_set(err, st, "%s", pg->conn.error);
+    }
+    pg->server_pid = PQbackendPID(pg->conn.c);
+    warn_of_settings(pg);
+    st = pg_schema_migrate(&pg->conn, wall, err);
+    if (st == ST_OK) {
+        st = pg_session_begin(&pg->conn, config, wall, &pg->own, err);
+    }
+    if (st == ST_OK && config->no_session) {
+        /* A lock all the same: it tells when an old connection is dead. */
+        pg->own = -1 - (int64_t)(getpid() & INT32_MAX);
+        st = pg_session_lock(&pg->conn, pg->own);
+        st = st == ST_OK ? ST_OK : err_set(err, ST_IO, "%s", pg->conn.error);
+    }
+    pg->b.session = config->no_session ? 0 : pg->own;
+    return st;
+}
+
+enum status pg_backend_open(const struct store_config *config, wall_ns_t wall,
+                            struct backend **ret_backend, struct err *err)
+{
+    struct pg *pg = calloc(1, sizeof *pg);
+    if (pg == NULL) {
+        return err_set(err, ST_NOMEM, "out of memory");
+    }
+    pg->b.ops = &ops;
+    pg->copying = -1;
+    pg->conn.answer_ns = config->answer_ns;
+    pg->conn.lock_ns = LOCK_NS;
+    pg->conn.idle = idle;
+    pg->conn.idle_self = pg;
+    pg_encoder_init(&pg->encoder);
+    for (size_t i = 0; i < LAYOUTS_MAX; i++) {
+        buf_init(&pg->tables[i].rows, TABLE_BYTES);
+    }
+    enum status st = open_pg(pg, config, wall, err);
+    if (st != ST_OK) {
+        char shown[URL_SHOWN_MAX];
+        close_pg(&pg->b);
+        return err_prefix(err, st, "cannot use the database %s",
+                          url_shown(config->path, shown, sizeof shown));
+    }
+    *ret_backend = &pg->b;
+    return ST_OK;
+}
