@@ -158,7 +158,7 @@ static enum status transaction(struct store *s, struct reach *r, mono_ns_t now)
     if (st != ST_OK) {
         return st;
     }
-    intake_name_drops(s, now);
+    (void)intake_name_drops(s, now); /* else with the next one */
     put_begin(&s->putter, s->wall);
     *r = (struct reach){.number = s->progress};
     if (s->spilling) {

@@ -9,24 +9,29 @@
 #define RING_ROWS       65536U /* taken from one ring in one turn */
 #define REFUSED_WAIT_NS NS_PER_SEC
 
-static void enqueue(struct store *s, const void *record, uint32_t size, mono_ns_t now)
+/* False: there is no memory. */
+static bool enqueue(struct store *s, const void *record, uint32_t size, mono_ns_t now)
 {
     if (s->queue.records == 0) {
         s->oldest = now;
     }
-    if (queue_push(&s->queue, record, size) != ST_OK) {
-        /* No memory at all: named like what is dropped, and logged, whatever it is. */
-        intake_drop(s, record, "out of memory");
-        log_error("store", "out of memory, a record of type %u is lost",
-                  ((const struct rec *)record)->type);
-    }
+    return queue_push(&s->queue, record, size) == ST_OK;
 }
 
-static void enqueue_gap(struct store *s, const struct rec_gap *gap, mono_ns_t now)
+/* Without memory it waits among the drops, whose rows come later. */
+static bool enqueue_gap(struct store *s, const struct rec_gap *gap, mono_ns_t now)
 {
-    enqueue(s, gap, sizeof *gap, now);
+    if (!enqueue(s, gap, sizeof *gap, now)) {
+        struct rec_gap *to = &s->drops.gap[DROP_RECORDS];
+        uint64_t before = to->lost;
+        *to = before == 0 ? *gap : *to;
+        to->lost = before + gap->lost;
+        s->drops.lost += gap->lost;
+        return false;
+    }
     log_warn("store", "gap: %s lost=%" PRIu64 " from=%" PRIu64 " to=%" PRIu64, gap->reason,
              gap->lost, gap->seq_expected, gap->seq_got);
+    return true;
 }
 
 /* --- rings --- */
@@ -41,7 +46,7 @@ static void name_hole(struct store *s, struct source_ring *r, const struct rec_g
     uint64_t rest = n - known;
     r->named += rest;
     s->stats.lost += rest;
-    enqueue_gap(s, gap, now);
+    (void)enqueue_gap(s, gap, now);
 }
 
 /* Refused pushes that no hole has explained for a while: records without numbers. */
@@ -63,7 +68,7 @@ static void name_refused(struct store *s, struct source_ring *r, mono_ns_t now, 
     r->named += n;
     r->since = 0;
     s->stats.lost += n;
-    enqueue_gap(s, &gap, now);
+    (void)enqueue_gap(s, &gap, now);
 }
 
 /* A record that is too short to say what it is goes no further. */
@@ -75,11 +80,13 @@ static bool headless(struct store *s, const struct rec *record, mono_ns_t now)
     struct rec_gap gap;
     gap_make(&gap, EV_SRC_MAX, s->wall, 1, 0, 0, "store: malformed record refused");
     s->stats.lost++;
-    enqueue_gap(s, &gap, now);
+    (void)enqueue_gap(s, &gap, now);
     return true;
 }
 
-static uint32_t drain_ring(struct store *s, struct source_ring *r, mono_ns_t now)
+/* Without memory the rest stays in the ring until a batch has made room; at the end (last), when
+ * no batch has, it is named like what is dropped. */
+static uint32_t drain_ring(struct store *s, struct source_ring *r, mono_ns_t now, bool last)
 {
     uint32_t n = 0;
     for (; n < RING_ROWS; n++) {
@@ -92,7 +99,14 @@ static uint32_t drain_ring(struct store *s, struct source_ring *r, mono_ns_t now
             if (losses_note(&s->losses, record, s->wall, &gap)) {
                 name_hole(s, r, &gap, now);
             }
-            enqueue(s, record, ((const struct rec *)record)->size, now);
+            if (!enqueue(s, record, ((const struct rec *)record)->size, now)) {
+                if (!last) {
+                    break;
+                }
+                intake_drop(s, record, "out of memory");
+                log_error("store", "out of memory, a record of type %u is lost",
+                          ((const struct rec *)record)->type);
+            }
         }
         ring_pop(r->ring);
     }
@@ -103,7 +117,7 @@ uint32_t intake_rings(struct store *s, mono_ns_t now, bool at_once)
 {
     uint32_t n = 0;
     for (size_t i = 0; i < s->n_rings; i++) {
-        n += drain_ring(s, &s->rings[i], now);
+        n += drain_ring(s, &s->rings[i], now, at_once);
         name_refused(s, &s->rings[i], now, at_once);
     }
     return n;
@@ -114,7 +128,7 @@ void intake_meanwhile(void *self)
     struct store *s = self;
     mono_ns_t now = s->time.mono(s->time.self);
     for (size_t i = 0; i < s->n_rings; i++) {
-        (void)drain_ring(s, &s->rings[i], now);
+        (void)drain_ring(s, &s->rings[i], now, false);
     }
 }
 
@@ -153,15 +167,17 @@ void intake_drop(struct store *s, const void *record, const char *why)
     }
 }
 
-void intake_name_drops(struct store *s, mono_ns_t now)
+bool intake_name_drops(struct store *s, mono_ns_t now)
 {
     struct drops drops = s->drops;
+    bool named = true;
     memset(&s->drops, 0, sizeof s->drops);
     for (size_t i = 0; i < DROP_CLASSES; i++) {
         if (drops.gap[i].lost > 0) {
-            enqueue_gap(s, &drops.gap[i], now);
+            named = enqueue_gap(s, &drops.gap[i], now) && named;
         }
     }
+    return named;
 }
 
 uint64_t intake_unsure(const struct store *s)

@@ -135,7 +135,10 @@ static bool append(struct store *s, mono_ns_t now)
 {
     begin_spilling(s);
     do {
-        intake_name_drops(s, now); /* a gap row waits in the file like the others */
+        bool named = intake_name_drops(s, now); /* a gap row waits in the file like the others */
+        if (!named && s->queue.records == 0) {
+            return false;
+        }
         while (s->queue.records > 0) {
             if (!append_block(s, now)) {
                 return false;

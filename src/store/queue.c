@@ -28,13 +28,42 @@ void queue_finish(struct queue *q)
         free(q->first);
         q->first = next;
     }
+    free(q->spare);
     memset(q, 0, sizeof *q);
+}
+
+enum status queue_reserve(struct queue *q)
+{
+    if (q->spare == NULL) {
+        q->spare = malloc(sizeof *q->spare + SEGMENT_SIZE);
+    }
+    return q->spare != NULL ? ST_OK : ST_NOMEM;
+}
+
+/* New memory; the spare one only when there is no other. */
+static struct segment *take_segment(struct queue *q, size_t cap)
+{
+    struct segment *s = malloc(sizeof *s + cap);
+    if (s == NULL && cap == SEGMENT_SIZE) {
+        s = q->spare;
+        q->spare = NULL;
+    }
+    return s;
+}
+
+static void give_segment(struct queue *q, struct segment *s)
+{
+    if (q->spare == NULL && s->cap == SEGMENT_SIZE) {
+        q->spare = s;
+    } else {
+        free(s);
+    }
 }
 
 static struct segment *add_segment(struct queue *q, uint32_t size)
 {
     size_t cap = size > SEGMENT_SIZE ? size : SEGMENT_SIZE;
-    struct segment *s = malloc(sizeof *s + cap);
+    struct segment *s = take_segment(q, cap);
     if (s == NULL) {
         return NULL;
     }
@@ -95,7 +124,7 @@ static void free_first(struct queue *q)
     q->last = q->first == NULL ? NULL : q->last;
     q->bytes -= sizeof *s + s->cap;
     q->records -= s->records;
-    free(s);
+    give_segment(q, s);
 }
 
 void queue_pop(struct queue *q, const struct queue_cursor *c)

@@ -18,6 +18,7 @@ struct queue {
     struct segment *first, *last;
     size_t bytes;     /* memory taken */
     uint64_t records; /* waiting */
+    struct segment *spare;
 };
 
 struct queue_cursor {
@@ -27,6 +28,9 @@ struct queue_cursor {
 };
 
 void queue_finish(struct queue *q);
+
+/* Keep one segment aside for when there is no other memory. ST_NOMEM. */
+enum status queue_reserve(struct queue *q) MUST_CHECK;
 
 /* ST_NOMEM: not taken. */
 enum status queue_push(struct queue *q, const void *record, uint32_t size) MUST_CHECK;

@@ -113,8 +113,10 @@ enum status store_open(const struct store_config *config, wall_ns_t wall, struct
     s->close_wait_ns = config->close_wait_ns;
     s->memory_max = config->memory_max > 0 ? config->memory_max : MEMORY_DEFAULT;
     s->time = config->time;
-    enum status st = backend_open(config, wall, &s->db, err);
+    enum status st = queue_reserve(&s->queue);
+    st = st == ST_OK ? backend_open(config, wall, &s->db, err) : err_set(err, st, "out of memory");
     if (st != ST_OK) {
+        queue_finish(&s->queue);
         free(s);
         return st;
     }
@@ -124,6 +126,7 @@ enum status store_open(const struct store_config *config, wall_ns_t wall, struct
     if (st != ST_OK) {
         (void)s->db->ops->end_session(s->db, "failed to start", wall, &s->stats);
         s->db->ops->close(s->db);
+        queue_finish(&s->queue);
         free(s);
         return st;
     }

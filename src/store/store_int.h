@@ -82,8 +82,8 @@ void intake_bound(struct store *s);
 bool intake_droppable(enum drop_class class, const void *record);
 /* Count a record among the drops. why: "memory full". */
 void intake_drop(struct store *s, const void *record, const char *why);
-/* The gap rows of what was dropped wait like other records from now on. */
-void intake_name_drops(struct store *s, mono_ns_t now);
+/* The gap rows of what was dropped wait like other records from now on. False: no memory yet. */
+bool intake_name_drops(struct store *s, mono_ns_t now);
 /* Records at the front of memory that are perhaps in the database already. */
 uint64_t intake_unsure(const struct store *s);
 
