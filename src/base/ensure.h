@@ -20,4 +20,16 @@
         }                                                                                          \
     } while (0)
 
+/*
+ * Memory that is wanted in the middle of a change. Without it the process ends there with exit
+ * status 1, as after a kill: what it had written stands, and the next start goes on from it.
+ */
+#define ensure_memory(there)                                                                       \
+    do {                                                                                           \
+        if (__builtin_expect(!(there), 0)) {                                                       \
+            fprintf(stderr, "fatal: %s:%d: out of memory\n", __FILE__, __LINE__);                  \
+            _Exit(EXIT_FAILURE);                                                                   \
+        }                                                                                          \
+    } while (0)
+
 #endif

@@ -55,7 +55,8 @@ enum status keep_begin(struct exchange *x, struct err *err)
     if (st != ST_OK) {
         return err_set(err, st, "no memory to keep the state");
     }
-    return save(x, true, err) ? ST_OK : ST_IO;
+    x->broken = !save(x, true, err); /* half of a state is worse than none: not written again */
+    return x->broken ? ST_IO : ST_OK;
 }
 
 bool keep_save(struct exchange *x, bool now)

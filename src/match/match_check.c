@@ -120,7 +120,7 @@ static const char *check_account(const struct match *m, uint32_t account)
 {
     const struct account *a = &m->accounts[account];
     struct open *open = calloc((size_t)a->pub.n_positions + 1, sizeof *open);
-    ensure(open != NULL);
+    ensure_memory(open);
     uint32_t n = 0;
     for (uint32_t i = a->first; i != NONE; i = m->links[i].anext) {
         const struct match_order *o = &m->slots[i].o;

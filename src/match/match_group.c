@@ -147,7 +147,7 @@ static void ring_grow(struct group *g)
 {
     uint32_t cap = g->cap == 0 ? 8 : g->cap * 2;
     struct matched *ring = calloc(cap, sizeof *ring);
-    ensure(ring != NULL);
+    ensure_memory(ring);
     for (uint32_t i = 0; i < g->n; i++) {
         ring[i] = g->ring[(g->head + i) % g->cap];
     }

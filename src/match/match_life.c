@@ -145,7 +145,7 @@ static void drop_off_grid(struct match *m, uint32_t market, enum side side, cons
 static void level_move(struct match *m, const struct mlevel *l, struct mside *to, int32_t at)
 {
     struct mlevel *n = page_make(to, at);
-    ensure(n != NULL);
+    ensure_memory(n);
     *n = *l;
     for (uint32_t s = n->head; s != NONE; s = m->links[s].next) {
         m->slots[s].index = at;

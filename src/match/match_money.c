@@ -242,7 +242,7 @@ void fill_user(struct match *m, struct match_order *o, uint64_t trade, px_t px, 
                bool taker, wall_ns_t now)
 {
     struct match_position *p = position_make(m, o->account, o->market);
-    ensure(p != NULL);
+    ensure_memory(p);
     px_t yes_px = own_to_yes(o->side, px);
     usd_t revenue = revenue_of(p->qty, o->side, px, qty);
     usd_t fee = fee_of(m, o, revenue, px, qty, taker, now, &o->rounding);

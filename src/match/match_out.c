@@ -10,7 +10,7 @@ static void *more(void *p, uint32_t n, uint32_t *cap, size_t size)
     }
     uint32_t next = *cap == 0 ? 16 : *cap * 2;
     void *q = realloc(p, (size_t)next * size);
-    ensure(q != NULL);
+    ensure_memory(q);
     *cap = next;
     return q;
 }

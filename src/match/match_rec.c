@@ -70,7 +70,7 @@ static void rec_add(struct match *m, uint32_t market, enum side side, int32_t in
     px_t px = grid_px(&m->markets[market].grid, index);
     qty_t hit = hit_crossed(m, market, side_other(side), px - trade_through(m), qty, now);
     struct mlevel *l = level_make(m, market, side, index);
-    ensure(l != NULL);
+    ensure_memory(l);
     if (hit < qty && trade_through(m) && locks(m, market, side, px)) {
         l->taken += hit;
         withhold(m, market, side, index, qty - hit);
@@ -96,7 +96,7 @@ enum status match_rec_delta(struct match *m, uint32_t market, enum side side, px
         return ST_OK;
     }
     struct mlevel *l = level_make(m, market, side, index);
-    ensure(l != NULL);
+    ensure_memory(l);
     qty_t want = -delta;
     struct mside *s = &m->markets[market].side[side];
     qty_t hidden = s->withheld_at == index ? s->withheld : 0;

@@ -198,7 +198,8 @@ void order_book(struct match *m, uint32_t slot, wall_ns_t now)
     s->index = grid_index(&m->markets[s->o.market].grid, s->o.px);
     struct mlevel *l = level_make(m, s->o.market, s->o.side, s->index);
     struct match_position *p = position_make(m, s->o.account, s->o.market);
-    ensure(l != NULL && p != NULL);
+    ensure_memory(l);
+    ensure_memory(p);
     queue_append(m, l, slot);
     level_touch(m, s->o.market, s->o.side, s->index);
     s->in_book = true;

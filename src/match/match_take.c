@@ -316,7 +316,7 @@ qty_t match_anon_place(struct match *m, uint32_t market, enum side side, px_t px
     take(m, &t);
     if (t.left > 0 && rests) {
         struct mlevel *l = level_make(m, market, side, index);
-        ensure(l != NULL);
+        ensure_memory(l);
         l->anon += t.left;
         l->tail += t.left;
         level_touch(m, market, side, index);

@@ -301,7 +301,9 @@ static void answer_line(struct admin *ad, struct client *c, struct text line)
     }
     if (c->out.failed) {
         buf_clear(&c->out);
-        put_error(&c->out, "the reply is too long");
+        put_error(&c->out,
+                  "the reply is too long, or there is no memory for it; the action may have "
+                  "been done");
     }
     buf_char(&c->out, '\n');
 }

@@ -37,7 +37,7 @@ static bool config_ok(const struct paper_config *c)
 void *paper_alloc(size_t size)
 {
     void *x = calloc(1, size);
-    ensure(x != NULL);
+    ensure_memory(x);
     return x;
 }
 
@@ -111,7 +111,7 @@ void paper_post(struct paper *p, enum mail_kind kind, void *body, mono_ns_t due)
     if (p->n_mails == p->mails_cap) {
         uint32_t cap = p->mails_cap == 0 ? 256 : p->mails_cap * 2;
         struct mail *x = realloc(p->mails, cap * sizeof *x);
-        ensure(x != NULL);
+        ensure_memory(x);
         p->mails = x;
         p->mails_cap = cap;
     }

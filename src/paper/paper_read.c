@@ -54,7 +54,7 @@ static void row_add(struct rows *rows, const void *row)
     if (rows->n == rows->cap) {
         rows->cap = rows->cap == 0 ? 64 : rows->cap * 2;
         char *x = realloc(rows->p, (size_t)rows->cap * rows->row_size);
-        ensure(x != NULL);
+        ensure_memory(x);
         rows->p = x;
     }
     memcpy(rows->p + (size_t)rows->n++ * rows->row_size, row, rows->row_size);

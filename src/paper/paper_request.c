@@ -65,7 +65,7 @@ static struct porder *slot_new(struct paper *p)
         uint64_t cap = p->orders_cap == 0 ? 1024 : p->orders_cap * 2;
         cap = cap < p->config.history_max ? cap : p->config.history_max;
         struct porder *x = realloc(p->orders, cap * sizeof *x);
-        ensure(x != NULL);
+        ensure_memory(x);
         memset(x + p->orders_cap, 0, (cap - p->orders_cap) * sizeof *x);
         p->orders = x;
         p->orders_cap = cap;

@@ -63,7 +63,7 @@ static void keep_fill(struct paper *p, const struct ev_fill *e)
         uint64_t cap = p->fills_cap == 0 ? 1024 : p->fills_cap * 2;
         cap = cap < p->config.history_max ? cap : p->config.history_max;
         struct ev_fill *x = realloc(p->fills, cap * sizeof *x);
-        ensure(x != NULL);
+        ensure_memory(x);
         p->fills = x;
         p->fills_cap = cap;
     }

@@ -64,7 +64,7 @@ void due_set(struct sim *sim, uint32_t market, enum life_step step, wall_ns_t du
     k->due = due;
     if (k->heap_at == NO_INDEX) {
         bool room = sim_grow((void **)&sim->due, sim->n_due, &sim->due_cap, sizeof *sim->due);
-        ensure(room);
+        ensure_memory(room);
         sim->due[sim->n_due] = market;
         k->heap_at = sim->n_due++;
     }

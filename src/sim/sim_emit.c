@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ensure.h"
 #include "sim/sim_read.h"
 
 /* --- one message to one subscription --- */
@@ -288,9 +289,9 @@ enum stage {
 
 static void keep_fill(struct sim *sim, const struct match_fill *f, wall_ns_t at)
 {
-    if (sim_grow((void **)&sim->fills, sim->n_fills, &sim->fills_cap, sizeof *sim->fills)) {
-        sim->fills[sim->n_fills++] = (struct sfill){*f, (uint32_t)(f->tag - 1), at};
-    }
+    ensure_memory(
+        sim_grow((void **)&sim->fills, sim->n_fills, &sim->fills_cap, sizeof *sim->fills));
+    sim->fills[sim->n_fills++] = (struct sfill){*f, (uint32_t)(f->tag - 1), at};
 }
 
 static void tell_trade(struct sim *sim, const struct match_trade *m, wall_ns_t at)

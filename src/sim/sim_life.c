@@ -341,10 +341,11 @@ static void keep_settlement(struct sim *sim, uint32_t account, uint32_t market, 
                             wall_ns_t at)
 {
     struct match_position p = match_position(sim->match, account, market);
-    if (p.volume == 0 || !sim_grow((void **)&sim->settles, sim->n_settles, &sim->settles_cap,
-                                   sizeof *sim->settles)) {
+    if (p.volume == 0) {
         return;
     }
+    ensure_memory(
+        sim_grow((void **)&sim->settles, sim->n_settles, &sim->settles_cap, sizeof *sim->settles));
     usd_t revenue = p.qty >= 0 ? usd_of(yes_px, p.qty) : usd_of(PX_ONE - yes_px, -p.qty);
     sim->settles[sim->n_settles++] = (struct ssettle){account, market, p, revenue, at};
 }

@@ -30,7 +30,7 @@ static bool set_add(struct number_set *s, uint32_t i)
     if (i >> 6 >= s->words) {
         uint32_t words = (i >> 6) + 1 > s->words * 2 ? (i >> 6) + 1 : s->words * 2;
         uint64_t *bits = realloc(s->bits, words * sizeof *bits);
-        ensure(bits != NULL);
+        ensure_memory(bits);
         memset(bits + s->words, 0, (words - s->words) * sizeof *bits);
         s->bits = bits;
         s->words = words;
@@ -61,7 +61,7 @@ static void set_finish(struct number_set *s)
 
 static void list_add(struct sub_list *l, struct sub *s)
 {
-    ensure(sim_grow((void **)&l->v, l->n, &l->cap, sizeof(struct sub *)));
+    ensure_memory(sim_grow((void **)&l->v, l->n, &l->cap, sizeof(struct sub *)));
     l->v[l->n++] = s;
 }
 
@@ -110,7 +110,7 @@ static void followers_reach(struct sim *sim, uint32_t market)
     uint32_t cap = sim->markets_cap > market ? sim->markets_cap : market + 1;
     for (int ch = 0; ch < CH_INDEXED; ch++) {
         struct sub_list *lists = realloc(sim->followers[ch], cap * sizeof *lists);
-        ensure(lists != NULL);
+        ensure_memory(lists);
         memset(lists + sim->followers_cap, 0, (cap - sim->followers_cap) * sizeof *lists);
         sim->followers[ch] = lists;
     }
@@ -302,7 +302,8 @@ struct sub *sub_create(struct sim *sim, struct sim_conn *c, enum channel channel
 {
     struct sub **subs = realloc(c->subs, (c->n_subs + 1) * sizeof(struct sub *));
     struct sub *s = calloc(1, sizeof *s);
-    ensure(subs != NULL && s != NULL);
+    ensure_memory(subs);
+    ensure_memory(s);
     c->subs = subs;
     c->subs[c->n_subs++] = s;
     *s = (struct sub){.conn = c, .sid = ++c->next_sid, .channel = channel};
