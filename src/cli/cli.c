@@ -37,6 +37,22 @@ int cli_fail(const char *command, int code, const char *fmt, ...)
     return code;
 }
 
+int cli_print(const char *command, const struct buf *text)
+{
+    if (text->failed) {
+        return cli_fail(command, EXIT_FAILED, "out of memory");
+    }
+    if ((text->n > 0 && fwrite(text->p, 1, text->n, stdout) != text->n) || fflush(stdout) != 0) {
+        return cli_fail(command, EXIT_FAILED, "cannot write to standard output");
+    }
+    return EXIT_DONE;
+}
+
+int cli_config_code(const struct err *err)
+{
+    return err->st == ST_NOMEM ? EXIT_FAILED : EXIT_CONFIG;
+}
+
 static bool progress_open;
 
 void cli_progress(const char *fmt, ...)

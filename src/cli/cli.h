@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 
+#include "base/bytes.h"
 #include "base/status.h"
 
 /* Exit statuses of every command (design: contracts of the command line). */
@@ -36,6 +37,14 @@ int cli_usage(const char *command, const char *fmt, ...) __attribute__((format(p
 /* "deltaflow books: what" on stderr; returns code. */
 int cli_fail(const char *command, int code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* The text on stdout, or a complaint when it is not whole or cannot be written. EXIT_DONE or
+ * EXIT_FAILED. */
+int cli_print(const char *command, const struct buf *text);
+
+/* How a command ends whose configuration could not be read: EXIT_CONFIG, or EXIT_FAILED without
+ * memory. */
+int cli_config_code(const struct err *err);
 
 /* No core file of this process: it would hold the private key. */
 void cli_no_core(void);

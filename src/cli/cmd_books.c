@@ -129,42 +129,46 @@ static px_t common_step(px_t a, px_t b)
     return a;
 }
 
-/* A grid on which px is, too. False: px is on no grid, or there is no memory. */
-static bool widen(struct shown_market *m, px_t px)
+/* A grid on which px is, too. ST_INVALID: px is on no grid. */
+static enum status widen(struct shown_market *m, px_t px)
 {
     if (px <= 0 || px >= PX_ONE) {
-        return false;
+        return ST_INVALID;
     }
     if (px % m->step == 0) {
-        return true;
+        return ST_OK;
     }
     px_t step = common_step(m->step, px);
     struct grid_range all = {0, PX_ONE, step, 0};
     struct grid grid;
-    if (grid_init(&grid, &all, 1) != ST_OK || book_regrid(m->book, &grid, NULL) != ST_OK) {
-        return false;
-    }
-    m->step = step;
-    return true;
+    enum status st = grid_init(&grid, &all, 1);
+    st = st == ST_OK ? book_regrid(m->book, &grid, NULL) : st;
+    m->step = st == ST_OK ? step : m->step;
+    return st;
 }
 
-static void on_snapshot(struct shown_market *m, const struct ev_snapshot *e)
+static enum status on_snapshot(struct shown_market *m, const struct ev_snapshot *e)
 {
     const struct level *yes = e->levels, *no = e->levels + e->n_yes;
     m->snapshots++;
     for (uint32_t i = 0; i < e->n_yes + e->n_no; i++) {
-        (void)widen(m, e->levels[i].px); /* what is on no grid is refused below */
+        if (widen(m, e->levels[i].px) == ST_NOMEM) { /* what is on no grid is refused below */
+            return ST_NOMEM;
+        }
     }
-    m->based = book_snapshot(m->book, yes, e->n_yes, no, e->n_no) == ST_OK;
+    enum status st = book_snapshot(m->book, yes, e->n_yes, no, e->n_no);
+    m->based = st == ST_OK;
     m->rejected += !m->based;
+    return st;
 }
 
-static void on_delta(struct shown_market *m, const struct ev_delta *e)
+static enum status on_delta(struct shown_market *m, const struct ev_delta *e)
 {
     m->deltas++;
-    bool taken = m->based && widen(m, e->px) &&
-                 book_apply(m->book, (enum side)e->side, e->px, e->qty) == ST_OK;
-    m->rejected += !taken;
+    enum status st = m->based ? widen(m, e->px) : ST_INVALID;
+    st = st == ST_OK ? book_apply(m->book, (enum side)e->side, e->px, e->qty) : st;
+    m->rejected += st != ST_OK;
+    return st;
 }
 
 static void hash_again(struct books *b, struct shown_market *m)
@@ -186,15 +190,17 @@ static enum status take_event(void *self, const struct ev *ev)
         b->out_of_memory = true;
         return ST_OK;
     }
+    enum status st = ST_OK;
     if (ev->type == EV_SNAPSHOT) {
-        on_snapshot(m, (const struct ev_snapshot *)(const void *)ev);
+        st = on_snapshot(m, (const struct ev_snapshot *)(const void *)ev);
     } else if (ev->type == EV_DELTA) {
-        on_delta(m, (const struct ev_delta *)(const void *)ev);
+        st = on_delta(m, (const struct ev_delta *)(const void *)ev);
     } else if (ev->type == EV_TRADE) {
         m->trades++;
     } else if (ev->type == EV_STALE) {
         m->gaps++;
     }
+    b->out_of_memory |= st == ST_NOMEM;
     if (b->opt.hash) {
         hash_again(b, m);
     }
@@ -255,6 +261,7 @@ static void on_line(struct books *b, const char *path, const struct capture_line
         st = feed_frame(b->feed, msg.p, msg.n, t, t);
         why = "not a message of its type";
     }
+    b->out_of_memory |= st == ST_NOMEM;
     bool json = true;
     if (st == ST_MALFORMED) {
         json = is_json(msg);
@@ -325,7 +332,7 @@ static void print_levels(const char *name, const struct book *book, enum side si
     printf("],");
 }
 
-static void print_json(const struct books *b, struct level *room)
+static bool print_json(const struct books *b, struct level *room)
 {
     struct buf text;
     buf_init(&text, 1024);
@@ -333,6 +340,9 @@ static void print_json(const struct books *b, struct level *room)
         const struct shown_market *m = &b->markets[i];
         buf_clear(&text);
         buf_json_str(&text, text_of(m->ticker));
+        if (text.failed) {
+            break;
+        }
         printf("{\"market\":%s,", text.p);
         print_levels("yes", m->book, SIDE_YES, room);
         print_levels("no", m->book, SIDE_NO, room);
@@ -340,6 +350,7 @@ static void print_json(const struct books *b, struct level *room)
                ",\"gaps\":%" PRIu64 ",\"rejected\":%" PRIu64 "}\n",
                m->snapshots, m->deltas, m->trades, m->gaps, m->rejected);
     }
+    bool whole = !text.failed;
     buf_finish(&text);
     printf("{\"summary\":{\"messages\":%" PRIu64 ",\"unknown\":%" PRIu64 ",\"malformed\":%" PRIu64
            ",\"markets\":%u",
@@ -348,6 +359,7 @@ static void print_json(const struct books *b, struct level *room)
         printf(",\"hash\":\"%016" PRIx64 "\"", b->hash);
     }
     printf("}}\n");
+    return whole;
 }
 
 static void print_best(const struct book *book, enum side side)
@@ -445,12 +457,16 @@ static int print_all(struct books *b)
     if (b->n > 0) {
         qsort(b->markets, b->n, sizeof *b->markets, by_ticker);
     }
+    bool whole = true;
     if (b->opt.json) {
-        print_json(b, room);
+        whole = print_json(b, room);
     } else {
         print_table(b);
     }
     free(room);
+    if (!whole) {
+        return cli_fail("books", EXIT_FAILED, "out of memory");
+    }
     if (fflush(stdout) != 0 || ferror(stdout)) {
         return cli_fail("books", EXIT_FAILED, "standard output cannot be written");
     }

@@ -100,7 +100,7 @@ static int find_paths(struct asked *a, const char *socket, const char *file)
     }
     int code = EXIT_DONE;
     if (config_load(&run_option_table, n, argv, environ, &o, &c, &args, &err) != ST_OK) {
-        code = cli_fail(a->command, EXIT_CONFIG, "%s", err.text);
+        code = cli_fail(a->command, cli_config_code(&err), "%s", err.text);
     } else if (o.control.socket[0] == '\0') {
         code = cli_fail(a->command, EXIT_CONFIG, "[control] socket is empty: such a run has none");
     } else {

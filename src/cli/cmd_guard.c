@@ -294,9 +294,9 @@ static int asides(const struct config *c, const struct config_args *args)
     } else {
         config_print(c, &out);
     }
-    fwrite(out.p, 1, out.n, stdout);
+    int code = cli_print("guard", &out);
     buf_finish(&out);
-    return EXIT_DONE;
+    return code;
 }
 
 static int run(int argc, char **argv)
@@ -307,7 +307,8 @@ static int run(int argc, char **argv)
     struct err err = {0};
     if (config_load(&run_option_table, argc, argv, environ, &o, &c, &args, &err) != ST_OK) {
         config_destroy(c);
-        return cli_fail("guard", args.wrong_flag ? EXIT_USAGE : EXIT_CONFIG, "%s", err.text);
+        return cli_fail("guard", args.wrong_flag ? EXIT_USAGE : cli_config_code(&err), "%s",
+                        err.text);
     }
     int code = asides(c, &args);
     if (code < 0) {

@@ -151,7 +151,7 @@ static void put_time(struct buf *b, const char *key, wall_ns_t t)
     buf_printf(b, t != 0 ? ",\"%s\":\"%s\"" : ",\"%s\":null", key, text);
 }
 
-static void print_json(const struct importing *x, int64_t session, const struct import_counts *c)
+static int print_json(const struct importing *x, int64_t session, const struct import_counts *c)
 {
     struct buf b;
     buf_init(&b, 1 << 24);
@@ -169,8 +169,9 @@ static void print_json(const struct importing *x, int64_t session, const struct 
     put_time(&b, "first", c->first);
     put_time(&b, "last", c->last);
     buf_str(&b, "}\n");
-    fwrite(b.p, 1, b.n, stdout);
+    int code = cli_print("import", &b);
     buf_finish(&b);
+    return code;
 }
 
 static void print_text(const struct importing *x, int64_t session, const struct import_counts *c)
@@ -289,7 +290,8 @@ static int run_import(struct importing *x, const struct import_config *ic)
             cli_fail("import", EXIT_FAILED, "%" PRIu64 " rows did not reach the database", c.lost);
     }
     if (x->args.json) {
-        print_json(x, session, &c);
+        int printed = print_json(x, session, &c);
+        code = printed != EXIT_DONE ? printed : code;
     } else {
         print_text(x, session, &c);
     }
@@ -325,7 +327,7 @@ static int run(int argc, char **argv)
         set_options(&x, c, &err) != ST_OK ||
         (!backend_is_url(x.args.path) && config_make_folder_of(x.args.path, &err) != ST_OK)) {
         config_destroy(c);
-        return cli_fail("import", EXIT_CONFIG, "%s", err.text);
+        return cli_fail("import", cli_config_code(&err), "%s", err.text);
     }
     x.began = clock_mono();
     interrupt_catch();

@@ -141,6 +141,9 @@ static int parse_options(int argc, char **argv, struct options *o)
 
 static int refused(const struct refusal *r)
 {
+    if (r->class == REFUSED_NOMEM) {
+        return cli_fail("policy", EXIT_FAILED, "%s", r->err.text);
+    }
     return cli_fail("policy", EXIT_REFUSED, "refused: %s: %s", refusal_name(r->class), r->err.text);
 }
 

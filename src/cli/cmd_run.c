@@ -81,7 +81,7 @@ static int handle_asides(const struct config *c, const struct config_args *args)
         code = EXIT_DONE;
     }
     if (code == EXIT_DONE) {
-        fwrite(out.p, 1, out.n, stdout);
+        code = cli_print("run", &out);
     }
     buf_finish(&out);
     return code;
@@ -257,16 +257,22 @@ static int watch_run(struct watch *w, const sigset_t *signals)
 static int write_file(const char *path, const struct buf *text, struct err *err)
 {
     if (strcmp(path, "-") == 0) {
-        fwrite(text->p, 1, text->n, stdout);
-        return EXIT_DONE;
+        return cli_print("run", text);
     }
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    bool fine = fd >= 0 && write(fd, text->p, text->n) == (ssize_t)text->n;
+    size_t done = 0;
+    bool fine = fd >= 0 && !text->failed;
+    while (fine && done < text->n) {
+        ssize_t n = write(fd, text->p + done, text->n - done);
+        fine = n >= 0 || errno == EINTR;
+        done += n > 0 ? (size_t)n : 0;
+    }
     if (fd >= 0 && close(fd) != 0) {
         fine = false;
     }
     if (!fine) {
-        err_set(err, ST_IO, "run.summary_json %s: %s", path, strerror(errno));
+        err_set(err, ST_IO, "run.summary_json %s: %s", path,
+                text->failed ? "out of memory" : strerror(errno));
         return EXIT_FAILED;
     }
     return EXIT_DONE;
@@ -303,7 +309,7 @@ static int finish(struct watch *w, int code, struct err *err)
         run_summary_json(r, seconds, w->outcome, &out);
         int wrote = write_file(r->o->run.summary_json, &out, err);
         if (wrote != EXIT_DONE) {
-            code = cli_fail("run", wrote, "%s", err->text);
+            code = to_stdout ? wrote : cli_fail("run", wrote, "%s", err->text);
         }
     }
     buf_finish(&out);
@@ -383,11 +389,17 @@ static int run_with(const struct config *c, const struct run_options *o)
     if (r->trading && run_risk_selftest(o, &selftest, &err) != ST_OK) {
         buf_finish(&selftest);
         free(r);
-        return cli_fail("run", EXIT_CONFIG, "%s", err.text);
+        return cli_fail("run", cli_config_code(&err), "%s", err.text);
     }
     run_session_json(c, r->trading, r->paper, r->session_id, r->trading ? selftest.p : NULL,
                      &session);
+    bool whole = !selftest.failed && !session.failed;
     buf_finish(&selftest);
+    if (!whole) { /* half a text would be recorded */
+        buf_finish(&session);
+        free(r);
+        return cli_fail("run", EXIT_FAILED, "out of memory");
+    }
     r->config_json = session.p;
 
     /* Threads inherit the mask, so that only sigtimedwait sees these. */
@@ -432,7 +444,7 @@ static bool same_file(const char *a, const char *b)
 static int check(struct config *c, const struct run_options *o, struct err *err)
 {
     if (o->exchange.file[0] != '\0' && ready_file_apply(c, o->exchange.file, err) != ST_OK) {
-        return cli_fail("run", EXIT_CONFIG, "%s", err->text);
+        return cli_fail("run", cli_config_code(err), "%s", err->text);
     }
     if (run_options_check(o, err) != ST_OK) {
         return cli_fail("run", EXIT_CONFIG, "%s", err->text);
@@ -468,7 +480,8 @@ static int run(int argc, char **argv)
     enum status st = config_load(&run_option_table, argc, argv, environ, &o, &c, &args, &err);
     if (st != ST_OK) {
         config_destroy(c);
-        return cli_fail("run", args.wrong_flag ? EXIT_USAGE : EXIT_CONFIG, "%s", err.text);
+        return cli_fail("run", args.wrong_flag ? EXIT_USAGE : cli_config_code(&err), "%s",
+                        err.text);
     }
     int code = handle_asides(c, &args);
     if (code < 0 && args.n_rest > 0) {

@@ -74,11 +74,12 @@ static void put_time(struct buf *b, wall_ns_t t)
     buf_printf(b, t != 0 ? "\"%s\"" : "null", text);
 }
 
-static void print_json(const struct list *l)
+static int print_json(const struct list *l)
 {
     struct buf b;
+    int code = EXIT_DONE;
     buf_init(&b, 1 << 24);
-    for (size_t i = 0; i < l->n; i++) {
+    for (size_t i = 0; i < l->n && code == EXIT_DONE; i++) {
         const struct listed *x = &l->v[i];
         static const char *const keys[] = {"outcome", "policy", "exchange"};
         buf_clear(&b);
@@ -92,9 +93,10 @@ static void print_json(const struct list *l)
         }
         buf_printf(&b, ",\"rows\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"gaps\":%" PRIu64 "}\n",
                    x->s.rows, x->s.lost, x->gaps);
-        fwrite(b.p, 1, b.n, stdout);
+        code = cli_print("sessions", &b);
     }
     buf_finish(&b);
+    return code;
 }
 
 /* "2026-06-11 06:29:20" */
@@ -143,7 +145,7 @@ static int list_sessions(const struct session_args *a)
     if (st != ST_OK) {
         code = session_fail(a, st, &err);
     } else if (a->json) {
-        print_json(&l);
+        code = print_json(&l);
     } else {
         print_text(&l);
     }

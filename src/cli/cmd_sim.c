@@ -67,9 +67,9 @@ static int handle_asides(const struct config *c, const struct config_args *args,
     } else {
         config_print(c, &out);
     }
-    fwrite(out.p, 1, out.n, stdout);
+    int code = cli_print("sim", &out);
     buf_finish(&out);
-    return EXIT_DONE;
+    return code;
 }
 
 /* The commands around a simulator: the first word, before any option. */
@@ -106,7 +106,8 @@ static int run(int argc, char **argv)
     struct err err = {0};
     if (config_load(&sim_option_table, argc, argv, environ, &o, &c, &args, &err) != ST_OK) {
         config_destroy(c);
-        return cli_fail("sim", args.wrong_flag ? EXIT_USAGE : EXIT_CONFIG, "%s", err.text);
+        return cli_fail("sim", args.wrong_flag ? EXIT_USAGE : cli_config_code(&err), "%s",
+                        err.text);
     }
     int code = handle_asides(c, &args, o.calibration);
     if (code < 0) {

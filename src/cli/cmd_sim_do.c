@@ -184,9 +184,9 @@ int sim_cmd_do(int argc, char **argv)
         buf_init(&b, 1 << 20);
         buf_str(&b, do_help);
         sim_command_help(&b);
-        fwrite(b.p, 1, b.n, stdout);
+        code = cli_print("sim do", &b);
         buf_finish(&b);
-        return EXIT_DONE;
+        return code;
     }
     if (optind + 1 != argc) {
         return cli_usage("sim do", optind == argc ? "the action is missing"

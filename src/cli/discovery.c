@@ -77,6 +77,9 @@ static enum status read_names_file(struct discovery *d, const char *path, struct
             st = err_prefix(err, st, "%s:%d", path, number);
         }
     }
+    if (st == ST_OK && ferror(f) != 0) {
+        st = err_set(err, ST_IO, "feed.markets_file %s: cannot be read to its end", path);
+    }
     fclose(f);
     return st;
 }

@@ -290,8 +290,8 @@ struct observer {
 };
 
 /* market is NULL for a step of a sequence. */
-static void print_line(struct observer *o, const char *sequence, size_t step, const char *market,
-                       const float *obs)
+static enum status print_line(struct observer *o, const char *sequence, size_t step,
+                              const char *market, const float *obs, struct err *err)
 {
     struct buf *b = &o->line;
     buf_clear(b);
@@ -310,7 +310,11 @@ static void print_line(struct observer *o, const char *sequence, size_t step, co
         add_float(b, obs[i]);
     }
     buf_str(b, "]}");
+    if (b->failed) {
+        return err_set(err, ST_NOMEM, "out of memory");
+    }
     o->sink->line(o->sink->ctx, b->p, b->n);
+    return ST_OK;
 }
 
 static void complain(struct observer *o, const struct err *err)
@@ -392,7 +396,7 @@ static enum status observe_sequence(struct observer *o, const json_t *sequence, 
             (void)err_prefix(err, st, "step %zu", i);
             break;
         }
-        print_line(o, name, i, NULL, obs);
+        st = print_line(o, name, i, NULL, obs, err);
     }
     return st == ST_OK ? ST_OK : err_prefix(err, st, "'%.100s'", name);
 }
@@ -513,7 +517,10 @@ static enum status observe_targets(struct observer *o, struct session *s, const 
         }
         float obs[FEATURE_COUNT];
         feature_build(&s->windows[mkt], mkt, &o->account.a, obs);
-        print_line(o, name, index, ticker, obs);
+        st = print_line(o, name, index, ticker, obs, err);
+        if (st != ST_OK) {
+            return st;
+        }
     }
     return ST_OK;
 }

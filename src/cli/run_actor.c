@@ -405,7 +405,7 @@ int run_actor_build(struct run *r, struct err *err)
 {
     enum status st = run_policy_create(r->o, &r->policy, err);
     if (st != ST_OK) {
-        return st == ST_INVALID ? EXIT_CONFIG : EXIT_REFUSED;
+        return st == ST_INVALID ? EXIT_CONFIG : st == ST_NOMEM ? EXIT_FAILED : EXIT_REFUSED;
     }
     const char *text = policy_text(r->policy);
     text_copy(r->policy_line, sizeof r->policy_line,

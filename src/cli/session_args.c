@@ -70,7 +70,7 @@ int session_store_find(struct session_args *a)
     }
     int code = EXIT_DONE;
     if (config_load(&run_option_table, n, argv, environ, &o, &c, &args, &err) != ST_OK) {
-        code = cli_fail(a->command, EXIT_CONFIG, "%s", err.text);
+        code = cli_fail(a->command, cli_config_code(&err), "%s", err.text);
     } else {
         code = take_path(a, o.store.path);
     }

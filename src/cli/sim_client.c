@@ -70,7 +70,7 @@ int sim_place_find(struct sim_place *p, const char *command)
     }
     int code = EXIT_DONE;
     if (config_load(&sim_option_table, n, argv, environ, &o, &c, &args, &err) != ST_OK) {
-        code = cli_fail(command, EXIT_CONFIG, "%s", err.text);
+        code = cli_fail(command, cli_config_code(&err), "%s", err.text);
     } else if (o.state_dir[0] == '\0') {
         code = cli_fail(command, EXIT_CONFIG, "--state-dir is not given, and neither is HOME set");
     } else {

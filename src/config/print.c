@@ -69,6 +69,7 @@ static void json_value(const struct config *c, size_t i, struct buf *out)
         buf_init(&text, CONFIG_TEXT_MAX + 1);
         value_text(c, i, &text);
         buf_json_str(out, text.p != NULL ? (struct text){text.p, text.n} : TEXT(""));
+        out->failed |= text.failed;
         buf_finish(&text);
     }
 }
@@ -152,6 +153,7 @@ static void help_option(const struct config_option *o, struct buf *out)
     }
     buf_char(&text, '.');
     wrap(out, text.p != NULL ? text.p : o->help, 6, 92);
+    out->failed |= text.failed;
     buf_finish(&text);
 }
 
@@ -203,6 +205,7 @@ static void markdown_row(const struct config_option *o, struct buf *out)
     }
     buf_str(out, " | ");
     cell(out, allowed.p != NULL ? allowed.p : "");
+    out->failed |= allowed.failed;
     buf_str(out, " | ");
     if (o->alias != NULL) {
         buf_printf(out, "`--%s`", o->alias);

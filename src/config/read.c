@@ -470,13 +470,14 @@ enum status config_load(const struct option_table *table, int argc, char *const 
                         struct config_args *ret_args, struct err *err)
 {
     struct config *c = NULL;
+    struct config_args args;
+    *ret_args = (struct config_args){0};
     enum status st = config_create(table, env, out, &c);
     if (st != ST_OK) {
         return err_set(err, st, "out of memory");
     }
-    struct config_args args;
     st = flags_walk(c, argc, argv, false, &args, err);
-    ret_args->wrong_flag = st != ST_OK;
+    ret_args->wrong_flag = st != ST_OK && st != ST_NOMEM;
     if (st == ST_OK) {
         st = load_file(c, args.file, err);
     }
@@ -485,7 +486,7 @@ enum status config_load(const struct option_table *table, int argc, char *const 
     }
     if (st == ST_OK) {
         st = config_read_flags(c, argc, argv, &args, err);
-        ret_args->wrong_flag = st != ST_OK;
+        ret_args->wrong_flag = st != ST_OK && st != ST_NOMEM;
     }
     if (st != ST_OK) {
         config_destroy(c);

@@ -88,7 +88,8 @@ void feed_close(struct feed *feed, const char *reason, mono_ns_t now, wall_ns_t 
 
 /*
  * One whole text frame. Answers ST_OK also for frames that could not be understood (counted, kept
- * raw, repaired); ST_MALFORMED and ST_UNSUPPORTED tell an offline reader what the line was.
+ * raw, repaired); ST_MALFORMED and ST_UNSUPPORTED tell an offline reader what the line was,
+ * ST_NOMEM that a market that came up in it could not be followed.
  */
 enum status feed_frame(struct feed *feed, const char *s, size_t n, mono_ns_t now, wall_ns_t wall);
 

@@ -321,16 +321,15 @@ static enum status on_rare(struct feed *f, const char *s, size_t n)
 /* --- hot messages --- */
 
 /* Offline, a market is followed from the first message about it; its grid is not in the file. */
-static uint32_t follow(struct feed *f, struct text ticker)
+static enum status follow(struct feed *f, struct text ticker)
 {
     struct ev_market market;
     memset(&market, 0, sizeof market);
     market.grid = grid_cents();
-    if (f->config.repair || !text_copy(market.ticker, sizeof market.ticker, ticker) ||
-        feed_add_market(f, &market, f->now, f->wall) != ST_OK) {
-        return MKT_NONE;
+    if (f->config.repair || !text_copy(market.ticker, sizeof market.ticker, ticker)) {
+        return ST_NOT_FOUND;
     }
-    return feed_find(f, ticker);
+    return feed_add_market(f, &market, f->now, f->wall);
 }
 
 static struct text ticker_of(const struct wire_msg *msg)
@@ -370,7 +369,10 @@ static enum status on_hot(struct feed *f, const struct wire_msg *msg, const char
     struct text ticker = ticker_of(msg);
     uint32_t mkt = feed_find(f, ticker);
     if (mkt == MKT_NONE) {
-        mkt = follow(f, ticker);
+        if (follow(f, ticker) == ST_NOMEM) {
+            return ST_NOMEM;
+        }
+        mkt = feed_find(f, ticker);
     }
     if (mkt == MKT_NONE) {
         return on_unknown(f, "message of a market that is not followed", s, n);

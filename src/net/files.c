@@ -87,7 +87,9 @@ enum status file_read(const char *path, struct buf *out, struct err *err)
     explicit_bzero(part, sizeof part);
     close(fd);
     if (st == ST_OK && out->failed) {
-        st = err_set(err, ST_LIMIT, "%s: larger than %zu bytes", path, out->max);
+        st = out->max - out->n < sizeof part
+                 ? err_set(err, ST_LIMIT, "%s: larger than %zu bytes", path, out->max)
+                 : err_set(err, ST_NOMEM, "%s: out of memory", path);
     }
     return st;
 }

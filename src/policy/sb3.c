@@ -142,13 +142,13 @@ static enum status load_data(struct zipfile *zip, struct model *model, struct re
 }
 
 /* Only for describing the model, so that a file without it, or with nonsense, is as good. */
-static void load_version(struct zipfile *zip, struct model *model)
+static enum status load_version(struct zipfile *zip, struct model *model, struct refusal *r)
 {
-    struct refusal ignored;
     uint8_t *bytes = NULL;
     size_t n = 0;
-    if (zipfile_read(zip, "_stable_baselines3_version", 256, &bytes, &n, &ignored) != ST_OK) {
-        return;
+    enum status st = zipfile_read(zip, "_stable_baselines3_version", 256, &bytes, &n, r);
+    if (st != ST_OK) {
+        return st == ST_NOMEM ? st : ST_OK;
     }
     while (n > 0 && (bytes[n - 1] == '\n' || bytes[n - 1] == '\r')) {
         n--;
@@ -161,6 +161,7 @@ static void load_version(struct zipfile *zip, struct model *model)
         text_copy(model->version, sizeof model->version, (struct text){(char *)bytes, n});
     }
     free(bytes);
+    return ST_OK;
 }
 
 static enum status load_weights(struct zipfile *zip, struct model *model, struct refusal *r)
@@ -197,7 +198,7 @@ enum status sb3_load(const uint8_t *bytes, size_t n, struct model *model, struct
         st = load_weights(zip, model, r);
     }
     if (st == ST_OK) {
-        load_version(zip, model);
+        st = load_version(zip, model, r);
     }
     zipfile_close(zip);
     return st;
