@@ -1,0 +1,338 @@
+"""program_walks.py - the commands of `deltaflow`."""
+import collections
+import json
+import os
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from decimal import Decimal
+
+from walk import Walk, deltaflow, environment, root
+
+amount = lambda v: Decimal(v).quantize(Decimal("0.000001"))
+
+
+class Sim:
+    """`deltaflow sim` without faults, in a folder."""
+
+    def __init__(self, folder, *args):
+        self.ready, self.state = os.path.join(folder, "ready.json"), os.path.join(folder, "sim")
+        self.log = open(os.path.join(folder, "sim.log"), "w")
+        self.process = subprocess.Popen([deltaflow, "sim", "--ready-file", self.ready, "--state-dir", self.state, *args],
+                                        stdout=self.log, stderr=self.log, env=environment(folder))
+        end = time.time() + 60
+        while not os.path.exists(self.ready):
+            if self.process.poll() is not None or time.time() > end:
+                self.process.kill()
+                sys.exit("the simulator does not get ready: " + open(self.log.name).read())
+            time.sleep(0.02)
+
+    def do(self, **action):
+        with open(f"{self.state}/admin.token") as f:
+            token = f.read().strip()
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(30)
+            s.connect(f"{self.state}/admin.sock")
+            s.sendall(json.dumps({"token": token, **action}).encode() + b"\n")
+            data = b""
+            while not data.endswith(b"\n"):
+                data += s.recv(1 << 20)
+        return json.loads(data)
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+
+
+def account_differs(summary, dump):
+    """Texts for all that the account of a run and the exchange's do not agree on, when nothing may be open any more."""
+    ours, theirs = summary["account"], dump["accounts"][0]
+    wrong = [f"{o['client_order_id']} rests" for o in dump["orders"] if o["status"] == "resting"]
+    if amount(ours["cash_total"]) != amount(theirs["cash"]):
+        wrong.append(f"cash {ours['cash_total']}, at the exchange {theirs['cash']}")
+    if amount(ours["cash_reserved"]) != 0:
+        wrong.append(f"reserved {ours['cash_reserved']}")
+    a = {p["market"]: (Decimal(p["position"]), amount(p["cost"])) for p in ours["positions"]}
+    b = {p["market"]: (Decimal(p["position"]), amount(p["cost"])) for p in theirs["positions"] if Decimal(p["position"]) != 0}
+    if a != b:
+        wrong.append(f"positions {a}, at the exchange {b}")
+    if summary["order_detail"]["open"] != 0:
+        wrong.append(f"open orders: {summary['order_detail']['open']}")
+    clients = [o["client_order_id"] for o in dump["orders"]]
+    if len(set(clients)) != len(clients):
+        wrong.append("an order is doubled")
+    return wrong
+
+
+RUN_INI = """[exchange]
+file = {folder}/exchange.json
+request_timeout_ms = 1000
+[feed]
+markets_file = {folder}/markets.txt
+[policy]
+kind = ppo
+model = {folder}/model.zip
+sample = true
+[actor]
+throttle_ms = 20
+[store]
+path = {folder}/run.db
+[orders]
+journal = {folder}/journal
+pricing = mid
+clock_window_ms = 1000
+count = 1.00
+[risk]
+unknown_halt = 0
+max_gross_usd = 100000
+max_position_count = 100000
+[run]
+summary_json = {folder}/summary.json
+"""
+
+
+class Run(Walk):
+    """`run` against a simulator: options, key, model, database, journal, connections, some trading, an orderly stop."""
+    kinds = ("memory", "memory gone", "sqlite", "EIO", "EIO for good", "ENOSPC for good", "EINTR", "short")
+    codes = (0, 1, 4, 5, 6, 7)
+    limit = 40
+
+    def __init__(self):
+        self.sims = []
+        self.given_up = collections.defaultdict(set)  # orders whose rows a run said it lost
+
+    def worker(self, folder):
+        self.sims.append((folder, Sim(folder, "--markets", "3", "--rate", "100", "--seed", "4", "--tier", "prime", "--balance", "1000000",
+                                      "--no-wait-for-client")))
+        ready = json.load(open(os.path.join(folder, "ready.json")))
+        with open(os.path.join(folder, "markets.txt"), "w") as f:
+            f.write("# followed\n" + "\n".join(ready.pop("markets")) + "\n")
+        with open(os.path.join(folder, "exchange.json"), "w") as f:
+            json.dump({**ready, "markets": []}, f)
+        shutil.copyfile(os.path.join(root, "tests/data/models/agent.zip"), os.path.join(folder, "model.zip"))
+        with open(os.path.join(folder, "run.ini"), "w") as f:
+            f.write(RUN_INI.format(folder=folder))
+
+    def sim(self, folder):
+        return next(s for f, s in self.sims if f == folder)
+
+    def end(self):
+        for _, sim in self.sims:
+            sim.stop()
+
+    def command(self, folder):
+        return [deltaflow, "run", "--config", os.path.join(folder, "run.ini")]
+
+    def stop(self, folder):
+        """Half a second after both connections stand, or after 4 s."""
+        began = time.time()
+        seen = None
+
+        def done(process):
+            nonlocal seen
+            with open(os.path.join(folder, "stderr"), errors="replace") as f:
+                text = f.read()
+            if seen is None and "feed: connected" in text and "fills: connected" in text:
+                seen = time.time()
+            return time.time() - (seen or began) > (0.5 if seen else 4)
+
+        return done
+
+    def config(self, folder, back):
+        """Of the last session but so many, without what differs in any case."""
+        con = sqlite3.connect(os.path.join(folder, "run.db"))
+        (text,) = con.execute("select config from session order by id desc limit 1 offset ?", (back,)).fetchone()
+        con.close()
+        try:
+            options = json.loads(text)
+        except ValueError:
+            return text
+        return {(s, k): v for s, o in options["options"].items() for k, v in o.items() if k not in ("duration_s", "release_halt")}
+
+    def after(self, folder, r):
+        """The next start: it finds its files in order, settles what was open, and agrees with the exchange to the last millionth."""
+        summary_path = os.path.join(folder, "summary.json")
+        if os.path.exists(summary_path):
+            os.unlink(summary_path)
+        with open(os.path.join(folder, "next.log"), "w") as log:
+            try:
+                code = subprocess.run([*self.command(folder), "--run-duration-s", "1", "--orders-release-halt"], stdout=log, stderr=log,
+                                      env=environment(folder), timeout=60).returncode
+            except subprocess.TimeoutExpired:
+                code = None
+        said = open(os.path.join(folder, "next.log")).read()
+        if code != 0:
+            return [f"the next start ends with {code}: {said[-500:]}"]
+        dump = self.sim(folder).do(do="dump")["state"]
+        wrong = account_differs(json.load(open(summary_path)), dump)
+        with sqlite3.connect(os.path.join(folder, "run.db")) as con:
+            state = con.execute("pragma quick_check").fetchall()
+            if state != [("ok",)]:
+                wrong.append(f"quick_check: {state[:3]}")
+            running = con.execute("select id from session where outcome is null").fetchall()
+            if running:
+                wrong.append(f"sessions are not closed: {running}")
+            known = {o for (o,) in con.execute("select distinct client_id from order_step")}
+        con.close()
+        never = [o["client_order_id"] for o in dump["orders"] if o["client_order_id"] not in known | self.given_up[folder]]
+        if r.code == 1 and "rows lost=" in r.err:
+            self.given_up[folder].update(never)  # it said so
+        elif never:
+            wrong.append(f"orders of the exchange that no session knows: {never[:3]}")
+        if r.code == 0 and "  markets    3 followed" not in r.out:
+            wrong.append("it went on without all its markets: " + r.out[:80])
+        if r.code == 0 and self.config(folder, 1) != self.config(folder, 0):
+            wrong.append("it went on with other options")
+        if wrong:  # so that the next point begins with one that is well
+            self.given_up[folder].update(o["client_order_id"] for o in dump["orders"])
+            for name in ("run.db", "run.db-wal", "run.db-shm", "journal"):
+                if os.path.exists(os.path.join(folder, name)):
+                    os.unlink(os.path.join(folder, name))
+            wrong.append(said[-300:])
+        return wrong
+
+
+class SimState(Walk):
+    """`sim` with a state file: start, money that comes to an account over the admin socket, an orderly stop."""
+    kinds = ("memory", "memory gone", "sqlite", "EIO", "EIO for good", "ENOSPC for good", "EINTR", "short")
+    codes = (0, 1, 4, 5, 6)
+    limit = 40
+    keeps = True
+
+    def __init__(self):
+        self.cash = {}  # of the account, as far as it was told; None: an answer did not come
+        self.running = {}
+
+    def prepare(self, folder, fresh):
+        for name in os.listdir(folder):
+            path = os.path.join(folder, name)
+            if name == "ready.json" or not self.keeps:
+                shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)
+
+    def command(self, folder):
+        p = lambda name: os.path.join(folder, name)
+        return [deltaflow, "sim", "--ready-file", p("ready.json"), "--state-dir", p("sim"), "--state", p("sim.db"), "--dump", p("dump.json"),
+                "--markets", "2", "--rate", "50", "--no-wait-for-client"]
+
+    def stop(self, folder):
+        began = time.time()
+
+        def done(process):
+            if not os.path.exists(os.path.join(folder, "ready.json")):
+                return time.time() - began > 10
+            self.deposit(folder)
+            return True
+
+        return done
+
+    def deposit(self, folder):
+        before = self.cash.get(folder)
+        try:
+            reply = self.ask(folder, do="deposit", user="user1", amount="1.00")
+        except (OSError, ValueError):
+            reply = {}
+        if reply.get("ok"):
+            self.cash[folder] = None if before is None else before + 1
+        elif "error" not in reply or "may have been done" in reply["error"]:
+            self.cash[folder] = None
+
+    def ask(self, folder, **action):
+        with open(f"{folder}/sim/admin.token") as f:
+            token = f.read().strip()
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(5)
+            s.connect(f"{folder}/sim/admin.sock")
+            s.sendall(json.dumps({"token": token, **action}).encode() + b"\n")
+            data = b""
+            while not data.endswith(b"\n"):
+                part = s.recv(1 << 20)
+                if not part:
+                    raise OSError("no answer")
+                data += part
+        return json.loads(data)
+
+    def after(self, folder, r):
+        ready = os.path.join(folder, "ready.json")
+        if os.path.exists(ready):
+            os.unlink(ready)
+        log_path = os.path.join(folder, "next.log")
+        with open(log_path, "w") as log:
+            process = subprocess.Popen(self.command(folder), stdout=log, stderr=log, env=environment(folder))
+            end = time.time() + 20
+            while process.poll() is None and not os.path.exists(ready) and time.time() < end:
+                time.sleep(0.01)
+            process.send_signal(15)
+            try:
+                code = process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                code = None
+        wrong = []
+        if code != 0:
+            wrong.append(f"the next start ends with {code}: {open(log_path).read()[-400:]}")
+            shutil.rmtree(os.path.join(folder, "sim"), ignore_errors=True)
+            for name in os.listdir(folder):
+                if name.startswith("sim.db"):
+                    os.unlink(os.path.join(folder, name))
+            self.cash[folder] = None
+            return wrong
+        cash = Decimal(json.load(open(os.path.join(folder, "dump.json")))["accounts"][0]["cash"])
+        told = self.cash.get(folder)
+        if told is not None and cash != told:
+            wrong.append(f"the account has {cash}, and {told} was told")
+        self.cash[folder] = cash if self.keeps else Decimal(10000)
+        con = sqlite3.connect(os.path.join(folder, "sim.db"))
+        state = con.execute("pragma integrity_check").fetchall()
+        con.close()
+        if state != [("ok",)]:
+            wrong.append(f"integrity_check: {state[:3]}")
+        return wrong
+
+
+class SimFirst(SimState):
+    """The first start: folder, CA, certificate, keys and state file are made."""
+    keeps = False
+
+
+class Command(Walk):
+    """A command that reads files and writes to stdout: what it says is whole, or it says that it failed."""
+
+    def __init__(self):
+        self.whole = None
+
+    def after(self, folder, r):
+        said = r.out.replace(folder, "")
+        if self.whole is None and not r.failed:
+            self.whole = said
+        if r.code == 0 and said != self.whole:
+            return [f"status 0 with another output: {r.out[:200]}"]
+        return []
+
+
+def copied(source, name):
+    """A worker that copies a file of the repository."""
+    return lambda self, folder: shutil.copyfile(os.path.join(root, source), os.path.join(folder, name))
+
+
+class Books(Command):
+    worker = copied("tests/fuzz/corpus/capture/wrapped", "capture.jsonl")
+
+    def command(self, folder):
+        return [deltaflow, "books", "--json", "--no-seq-check", os.path.join(folder, "capture.jsonl")]
+
+
+class Observe(Command):
+    worker = copied("tests/fuzz/corpus/observe/session.json", "observe.json")
+
+    def command(self, folder):
+        return [deltaflow, "observe", os.path.join(folder, "observe.json")]
+
+
+class Policy(Command):
+    worker = copied("tests/data/models/agent.zip", "agent.zip")
+
+    def command(self, folder):
+        return [deltaflow, "policy", "--json", os.path.join(folder, "agent.zip")]
