@@ -150,7 +150,7 @@ static void record_decision(struct engine *e, uint32_t mkt, const struct policy_
         .order_number = r->order_number,
         .risk_value = r->value,
         .risk_limit = r->limit,
-        .obs_hash = hash64(m->cache.obs, sizeof m->cache.obs),
+        .obs_hash = obs_hash_of(m->cache.obs),
     };
     size_t n = strnlen(r->check, sizeof d.check - 1);
     memcpy(d.check, r->check, n);

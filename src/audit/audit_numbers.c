@@ -237,7 +237,7 @@ enum status audit_decision(struct audit *a, const struct rec_decision *d)
     static const float none[OBS_SIZE];
     bool values = memcmp(d->obs, none, sizeof none) != 0;
     a->any_observation = a->any_observation || values;
-    if (values && hash64(d->obs, sizeof d->obs) != d->obs_hash) {
+    if (values && obs_hash_of(d->obs) != d->obs_hash) {
         audit_found(a, AUDIT_DECISION_HASH, place, "the observation has another hash");
     }
     return ST_OK;

@@ -21,6 +21,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/cpu.h"
+
 #define LN2_HI 0x1.62e42feep-1       /* the first 32 bits of ln 2: times |k| < 2^21 is exact */
 #define LN2_LO 0x1.a39ef35793c76p-33 /* the rest, rounded */
 #define LOG2_E 0x1.71547652b82fep+0
@@ -310,16 +312,31 @@ __attribute__((target("avx2"))) static void tanhf_avx2(float *x, size_t n)
 
 void fm_tanhf_n(float *x, size_t n)
 {
-    if (__builtin_cpu_supports("avx2")) {
+    if (cpu_has_avx2()) {
         tanhf_avx2(x, n);
     } else {
         tanhf_base(x, n);
     }
 }
 
-void fm_expf_n(float *x, size_t n)
+static void expf_base(float *x, size_t n)
 {
     LANE_LOOP(lane_exp, v4f, x, n);
+}
+
+/* The doubles between of four lanes in one register. */
+__attribute__((target("avx2"))) static void expf_avx2(float *x, size_t n)
+{
+    LANE_LOOP(lane_exp, v4f, x, n);
+}
+
+void fm_expf_n(float *x, size_t n)
+{
+    if (cpu_has_avx2()) {
+        expf_avx2(x, n);
+    } else {
+        expf_base(x, n);
+    }
 }
 
 float fm_tanhf(float x)
@@ -330,6 +347,6 @@ float fm_tanhf(float x)
 
 float fm_expf(float x)
 {
-    fm_expf_n(&x, 1);
+    expf_base(&x, 1);
     return x;
 }

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/cpu.h"
+
 static uint32_t crc32c_bitwise(uint32_t crc, const unsigned char *s, size_t n)
 {
     crc = ~crc;
@@ -34,7 +36,7 @@ __attribute__((target("sse4.2"))) static uint32_t crc32c_sse42(uint32_t crc, con
 
 uint32_t crc32c(uint32_t crc, const void *p, size_t n)
 {
-    return __builtin_cpu_supports("sse4.2") ? crc32c_sse42(crc, p, n) : crc32c_bitwise(crc, p, n);
+    return cpu_has_sse42() ? crc32c_sse42(crc, p, n) : crc32c_bitwise(crc, p, n);
 }
 
 uint64_t hash64(const void *p, size_t n)
@@ -45,6 +47,20 @@ uint64_t hash64(const void *p, size_t n)
         h = (h ^ s[i]) * UINT64_C(0x100000001b3);
     }
     h ^= h >> 32;
+    h *= UINT64_C(0x9fb21c651e98df25);
+    return h ^ (h >> 29);
+}
+
+uint64_t hash64_words(const void *words, size_t n_words)
+{
+    const unsigned char *p = words;
+    uint64_t h = UINT64_C(0xcbf29ce484222325);
+    for (size_t i = 0; i < n_words; i++) {
+        uint64_t w;
+        memcpy(&w, p + i * sizeof w, sizeof w);
+        h = (h ^ w) * UINT64_C(0x9fb21c651e98df25);
+        h ^= h >> 32;
+    }
     h *= UINT64_C(0x9fb21c651e98df25);
     return h ^ (h >> 29);
 }

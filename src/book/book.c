@@ -433,25 +433,39 @@ uint32_t book_levels(const struct book *book, enum side side)
     return book->side[side].levels;
 }
 
+/* Put qty among the n largest, largest first. */
+static inline void top_add(qty_t *top, uint32_t n, qty_t qty)
+{
+    uint32_t at = n - 1;
+    while (at > 0 && top[at - 1] < qty) {
+        top[at] = top[at - 1];
+        at--;
+    }
+    top[at] = qty;
+}
+
 void book_top_sizes(const struct book *book, enum side side, qty_t *ret, uint32_t n)
 {
     assert(n <= TOP_MAX);
     const struct ladder *l = &book->side[side];
     memset(ret, 0, n * sizeof *ret);
-    if (n == 0) {
+    if (n == 0 || l->best < 0) {
         return;
     }
-    for (int32_t i = l->best; i >= 0; i = next_below(book, l, i)) {
-        qty_t qty = qty_at(book, l, i);
-        if (qty <= ret[n - 1]) {
+    for (uint32_t page = 0; page <= (uint32_t)l->best / PAGE_LEVELS; page++) {
+        if ((l->summary[page / 64] >> (page % 64) & 1) == 0) {
             continue;
         }
-        uint32_t at = n - 1;
-        while (at > 0 && ret[at - 1] < qty) {
-            ret[at] = ret[at - 1];
-            at--;
+        const uint64_t *words = page_at(book, l, page);
+        /* Empty levels are zero and never among the largest, so the bits need not be walked. */
+        uint32_t first = (uint32_t)__builtin_ctzll(words[0]);
+        uint32_t last = 63 - (uint32_t)__builtin_clzll(words[0]);
+        for (uint32_t i = first; i <= last; i++) {
+            qty_t qty = (qty_t)words[1 + i];
+            if (qty > ret[n - 1]) {
+                top_add(ret, n, qty);
+            }
         }
-        ret[at] = qty;
     }
 }
 

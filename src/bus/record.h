@@ -8,6 +8,7 @@
 #ifndef BUS_RECORD_H
 #define BUS_RECORD_H
 
+#include "base/hash.h"
 #include "bus/event.h"
 
 enum rec_type {
@@ -77,7 +78,7 @@ struct rec_decision {
     uint32_t shared;       /* changes of this market that share the decision */
     uint32_t pad;
     uint64_t order_number; /* VERDICT_SENT: the order, 0 otherwise */
-    uint64_t obs_hash;     /* hash64 of obs */
+    uint64_t obs_hash;     /* obs_hash_of obs */
     char check[REASON_MAX];
     int64_t risk_value,
         risk_limit; /* of a check of the risk gate that refused (orders/risk.h), else 0 */
@@ -85,6 +86,13 @@ struct rec_decision {
     float probs[ACTION_COUNT];
     float obs[OBS_SIZE]; /* all zero with store.observations = hash */
 };
+
+/* The hash that stands for an observation. */
+static inline uint64_t obs_hash_of(const float obs[OBS_SIZE])
+{
+    _Static_assert(OBS_SIZE % 2 == 0, "floats make whole words");
+    return hash64_words(obs, OBS_SIZE / 2);
+}
 
 /* One transition of an order: the state after it. States are named in orders/. */
 struct rec_order {

@@ -8,6 +8,8 @@
  */
 #include "policy/mlp.h"
 
+#include "base/cpu.h"
+
 typedef float v8 __attribute__((vector_size(32)));
 typedef float v8_any __attribute__((vector_size(32), aligned(4), may_alias));
 
@@ -140,7 +142,7 @@ static void layer_sse2(const struct layer *l, const float *x, size_t xs, uint32_
 void mlp_layer(const struct layer *layer, const float *x, size_t x_stride, uint32_t rows, float *y,
                size_t y_stride)
 {
-    if (__builtin_cpu_supports("avx2")) {
+    if (cpu_has_avx2()) {
         layer_avx2(layer, x, x_stride, rows, y, y_stride);
     } else {
         layer_sse2(layer, x, x_stride, rows, y, y_stride);

@@ -14,6 +14,7 @@
 
 #include "base/hash.h"
 #include "base/rng.h"
+#include "bench/plain_book.h"
 #include "book/book.h"
 #include "capture/capture.h"
 #include "shared_data.h"
@@ -21,7 +22,6 @@
 
 #define RUNS       15
 #define OPS_MAX    200000
-#define FINE       9999
 #define RESULTS    8
 #define GOLD       "data/kalshi/ws/gold15m/KXGOLD15M-26AUG102130-30.jsonl.zst"
 #define LEVELS_MAX 1000
@@ -48,51 +48,6 @@ struct result {
 
 static struct result results[RESULTS];
 static uint32_t n_results;
-
-/* --- the peer --- */
-
-struct plain_side {
-    qty_t qty[FINE];
-    qty_t total;
-    int32_t best;
-    uint32_t levels;
-};
-
-struct plain {
-    struct grid grid;
-    struct plain_side side[2];
-};
-
-static bool plain_apply(struct plain *p, uint32_t side, px_t px, qty_t qty)
-{
-    struct plain_side *s = &p->side[side];
-    int32_t i = grid_index(&p->grid, px);
-    if (i < 0 || s->qty[i] + qty < 0) {
-        return false;
-    }
-    qty_t old = s->qty[i];
-    s->qty[i] += qty;
-    s->total += qty;
-    s->levels += (old == 0 && s->qty[i] != 0) ? 1U : 0U;
-    s->levels -= (old != 0 && s->qty[i] == 0) ? 1U : 0U;
-    if (s->qty[i] != 0 && i > s->best) {
-        s->best = i;
-    }
-    while (s->best >= 0 && s->qty[s->best] == 0) {
-        s->best--;
-    }
-    return true;
-}
-
-static void plain_clear(struct plain *p)
-{
-    for (int s = 0; s < 2; s++) {
-        memset(p->side[s].qty, 0, (size_t)p->grid.levels * sizeof(qty_t));
-        p->side[s].total = 0;
-        p->side[s].levels = 0;
-        p->side[s].best = -1;
-    }
-}
 
 /* --- operations --- */
 

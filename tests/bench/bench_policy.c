@@ -16,6 +16,7 @@
 
 #include "base/hash.h"
 #include "base/rng.h"
+#include "bench/plain_policy.h"
 #include "policy/mlp.h"
 #include "policy/network.h"
 
@@ -23,12 +24,6 @@
 #define ROWS   256
 #define RUNS   15
 #define ROUNDS 20
-
-struct plain_layer {
-    int in, out;
-    float *w; /* [out][in], as torch has it */
-    float *b;
-};
 
 /* The network in both forms, with and without the value part. */
 struct bench {
@@ -107,18 +102,6 @@ static void setup(struct bench *b)
     free(all);
 }
 
-static void plain_layer(const struct plain_layer *l, const float *x, float *y, bool hidden)
-{
-    for (int o = 0; o < l->out; o++) {
-        float sum = 0;
-        for (int i = 0; i < l->in; i++) {
-            sum += l->w[o * l->in + i] * x[i];
-        }
-        sum += l->b[o];
-        y[o] = hidden ? tanhf(sum) : sum;
-    }
-}
-
 #if HAVE_OPENBLAS
 static void blas_layer(const struct plain_layer *l, const float *x, float *y, bool hidden)
 {
@@ -131,29 +114,6 @@ static void blas_layer(const struct plain_layer *l, const float *x, float *y, bo
 #endif
 
 typedef void layer_fn(const struct plain_layer *l, const float *x, float *y, bool hidden);
-
-/* Softmax as ours: two passes of exponentials, one logarithm. */
-static float plain_softmax(const float *logits, float *probs)
-{
-    float max = logits[0];
-    float sum = 0;
-    for (int i = 1; i < 5; i++) {
-        max = logits[i] > max ? logits[i] : max;
-    }
-    for (int i = 0; i < 5; i++) {
-        sum += expf(logits[i] - max);
-    }
-    float lse = max + logf(sum);
-    sum = 0;
-    for (int i = 0; i < 5; i++) {
-        probs[i] = expf(logits[i] - lse);
-        sum += probs[i];
-    }
-    for (int i = 0; i < 5; i++) {
-        probs[i] /= sum;
-    }
-    return probs[0];
-}
 
 static void peer_actor(const struct bench *b, layer_fn *layer, float *logits, const float *x)
 {

@@ -1,5 +1,6 @@
 # One forward pass against a plain scalar loop, and OpenBLAS where it is installed.
 add_executable(bench_policy EXCLUDE_FROM_ALL ${CMAKE_CURRENT_SOURCE_DIR}/bench_policy.c)
+target_include_directories(bench_policy PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 target_link_libraries(bench_policy PRIVATE df_policy m)
 pkg_check_modules(openblas QUIET IMPORTED_TARGET openblas)
 if(openblas_FOUND)
