@@ -51,6 +51,16 @@ static void push_restored(struct run *r)
     }
 }
 
+static enum status make_spill_folder(const char *folder, struct err *err)
+{
+    char inside[1024];
+    int n = snprintf(inside, sizeof inside, "%s/x", folder);
+    if (n < 0 || (size_t)n >= sizeof inside) {
+        return err_set(err, ST_LIMIT, "[store] spill is too long");
+    }
+    return config_make_folder_of(inside, err);
+}
+
 int run_store_build(struct run *r, struct err *err)
 {
     if (!r->o->store.enabled) {
@@ -58,6 +68,10 @@ int run_store_build(struct run *r, struct err *err)
     }
     const struct store_options *o = &r->o->store;
     if (!backend_is_url(o->path) && config_make_folder_of(o->path, err) != ST_OK) {
+        return EXIT_CONFIG;
+    }
+    bool spill = o->spill_bytes > 0 && o->spill[0] != '\0';
+    if (spill && make_spill_folder(o->spill, err) != ST_OK) {
         return EXIT_CONFIG;
     }
     size_t bytes = (size_t)o->ring_bytes;
@@ -74,6 +88,8 @@ int run_store_build(struct run *r, struct err *err)
     c.interval_ns = o->interval_ms * NS_PER_MS;
     c.memory_max = (size_t)o->memory_bytes;
     c.answer_ns = o->answer_ms * NS_PER_MS;
+    c.spill = spill ? o->spill : NULL;
+    c.spill_max = (uint64_t)o->spill_bytes;
     c.config_json = r->config_json;
     c.build = build_text();
     c.policy = r->policy_line;

@@ -198,6 +198,18 @@ void run_summary_text(const struct run *r, double seconds, struct buf *out)
                    "  database   %s (session %" PRId64 ", %" PRIu64 " rows, %" PRIu64 " lost)\n",
                    url_shown(r->o->store.path, shown, sizeof shown), store_session(r->store),
                    s->rows, s->lost);
+        if (s->spilled > 0) {
+            buf_printf(out,
+                       "  spill      %" PRIu64 " rows waited in a file, %" PRIu64
+                       " of them are in the database; it was away for %.1f s\n",
+                       s->spilled, s->drained, (double)s->away_ns / 1e9);
+        }
+        if (s->recovered_files > 0 || s->recovered_kept > 0) {
+            buf_printf(out,
+                       "  recovered  %" PRIu64 " rows of earlier sessions from %" PRIu64
+                       " spill files; %" PRIu64 " files stay\n",
+                       s->recovered, s->recovered_files, s->recovered_kept);
+        }
     }
 }
 
@@ -438,6 +450,31 @@ static void json_paper(const struct run *r, struct buf *out)
     buf_str(out, "]},");
 }
 
+static void json_store(const struct run *r, struct buf *out)
+{
+    if (r->store == NULL) {
+        return;
+    }
+    const struct store_stats *s = store_stats(r->store);
+    char shown[URL_SHOWN_MAX];
+    buf_str(out, "\"store\":{\"path\":");
+    buf_json_str(out, text_of(url_shown(r->o->store.path, shown, sizeof shown)));
+    buf_printf(out,
+               ",\"session\":%" PRId64 ",\"rows\":%" PRIu64 ",\"batches\":%" PRIu64
+               ",\"failures\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"commit_ns_max\":%" PRId64
+               ",\"away_ns\":%" PRId64,
+               store_session(r->store), s->rows, s->batches, s->failures, s->lost, s->commit_ns_max,
+               s->away_ns);
+    buf_printf(out,
+               ",\"spill\":{\"rows\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"drained\":%" PRIu64
+               ",\"failures\":%" PRIu64 ",\"left\":%" PRIu64 "}",
+               s->spilled, s->spilled_bytes, s->drained, s->spill_failures, s->spill_left);
+    buf_printf(out,
+               ",\"recovered\":{\"files\":%" PRIu64 ",\"rows\":%" PRIu64 ",\"missing\":%" PRIu64
+               ",\"kept\":%" PRIu64 "}},",
+               s->recovered_files, s->recovered, s->recovered_missing, s->recovered_kept);
+}
+
 void run_summary_json(const struct run *r, double seconds, const char *outcome, struct buf *out)
 {
     const struct engine_metrics *m = engine_metrics(r->engine);
@@ -477,17 +514,7 @@ void run_summary_json(const struct run *r, double seconds, const char *outcome, 
     json_paper(r, out);
     json_stages(r, out);
     json_markets(r, out);
-    if (r->store != NULL) {
-        const struct store_stats *s = store_stats(r->store);
-        char shown[URL_SHOWN_MAX];
-        buf_str(out, "\"store\":{\"path\":");
-        buf_json_str(out, text_of(url_shown(r->o->store.path, shown, sizeof shown)));
-        buf_printf(out,
-                   ",\"session\":%" PRId64 ",\"rows\":%" PRIu64 ",\"batches\":%" PRIu64
-                   ",\"failures\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"commit_ns_max\":%" PRId64 "},",
-                   store_session(r->store), s->rows, s->batches, s->failures, s->lost,
-                   s->commit_ns_max);
-    }
+    json_store(r, out);
     buf_str(out, "\"bus\":[");
     for (uint32_t i = 0; i < bus_subscribers(r->bus); i++) {
         const struct bus_sub *sub = bus_subscriber(r->bus, i);

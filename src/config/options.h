@@ -52,6 +52,8 @@ struct store_options {
     enum observations_kind observations;
     int64_t mark_s;
     int64_t memory_bytes; /* most that is kept while the database cannot be written */
+    const char *spill;    /* folder */
+    int64_t spill_bytes;  /* 0: no spill file */
 };
 
 /* [bus]: bytes of the rings into the actor and into the gateway, powers of two */

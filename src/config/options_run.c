@@ -119,8 +119,15 @@ static const struct config_option rows[] = {
             "The account's worth is stored so often, when it changed. 0: never."),
     RING_ROW(store, ring_bytes, "67108864", "Each producer's ring into the store."),
     INT_ROW(store, memory_bytes, "268435456", MIB, 1024 * 1024 * MIB, "bytes", NULL,
-            "Rows kept in memory while the database cannot be written. Over it market data is "
-            "dropped, with a gap row; orders and fills never."),
+            "Most memory for rows that wait. What waits longer than interval_ms because the "
+            "database is away or slow goes to the spill file; when that cannot be written either, "
+            "market data over this limit is dropped, with a gap row; orders and fills never."),
+    ROW(store, spill, OPT_PATH, "$XDG_STATE_HOME/deltaflow/spill", NULL,
+        "Folder of the spill files, one for each run that goes on or left one. Made when it is "
+        "missing. Empty: rows wait in memory only."),
+    INT_ROW(store, spill_bytes, "4294967296", 0, INT64_MAX / 4, "bytes", NULL,
+            "Size of a run's spill file. Over it market data is dropped, with a gap row, an eighth "
+            "over it turns and decisions too; orders and fills never. 0: no spill file."),
 
     RING_ROW(bus, market_ring_bytes, "8388608", "Market data into the actor."),
     RING_ROW(bus, private_ring_bytes, "1048576",

@@ -1,23 +1,49 @@
 /*
- * bench_store.c - rows a second from a ring through the store into SQLite, against SQLite's own
- * loop of the same INSERT in one transaction; and what a batch of 100 rows costs.
+ * bench_store.c - rows a second from a ring through the store into SQLite and back, against
+ * SQLite's own ways to do the same in the same run; and what a batch of 100 rows costs.
  *
- * bench_store [--json FILE] [--rows N]. The same seeded deltas each run; medians of RUNS runs,
- * peer and ours in turn. Files lie in the current folder's disk, under TMPDIR or /tmp.
+ * bench_store [--json FILE] [--rows N]. Seeded records (store_input.h); peers and ours in turn,
+ * medians of RUNS runs. CPU time stands beside the time that passed, for machines that are shared.
+ * Files lie under TMPDIR or /tmp.
  */
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/hash.h"
 #include "base/log.h"
-#include "base/rng.h"
+#include "bus/record.h"
 #include "store/store.h"
+#include "store_input.h"
+#include "store_peers.h"
 
-#define RUNS 5
+#define RUNS    5
+#define BATCHES 2000
+#define PUSHED  20000 /* records between two turns of the store */
+
+enum way { OURS, LOOP, IMPORT, MIX_OURS, MIX_LOOP, READ_OURS, READ_SELECT, READ_FILE, WAYS };
+
+static const struct {
+    const char *text, *name; /* name in the JSON file; NULL: a peer */
+    enum way peer;
+} ways[WAYS] = {
+    [OURS] = {"deltas: ring, store, 20000 a batch", "store_row", LOOP},
+    [LOOP] = {"deltas: sqlite3 insert loop in one transaction", NULL, OURS},
+    [IMPORT] = {"deltas: sqlite3 shell, .import of CSV", NULL, OURS},
+    [MIX_OURS] = {"mix: ring, store, 20000 a batch", "store_mix_row", MIX_LOOP},
+    [MIX_LOOP] = {"mix: sqlite3 insert loop in one transaction", NULL, MIX_OURS},
+    [READ_OURS] = {"reading: store_read_events", "store_read_row", READ_SELECT},
+    [READ_SELECT] = {"reading: sqlite3 SELECT loop", NULL, READ_OURS},
+    [READ_FILE] = {"reading: read(2) of the file", NULL, READ_OURS},
+};
+
+struct results {
+    struct took runs[WAYS][RUNS];
+    struct took median[WAYS];
+    int64_t file_bytes;
+    int64_t batch[BATCHES]; /* sorted */
+};
 
 static void die(const char *what)
 {
@@ -25,42 +51,11 @@ static void die(const char *what)
     exit(1);
 }
 
-static struct ev_delta *make_deltas(size_t n, char hash[33])
-{
-    struct ev_delta *v = calloc(n, sizeof *v);
-    struct rng rng;
-    struct digest d;
-    if (v == NULL) {
-        die("out of memory");
-    }
-    rng_init(&rng, 1);
-    digest_init(&d);
-    for (size_t i = 0; i < n; i++) {
-        v[i] = (struct ev_delta){.h = {.size = sizeof v[i],
-                                       .type = EV_DELTA,
-                                       .source = EV_SRC_MARKET,
-                                       .mkt = (uint32_t)rng_below(&rng, 100),
-                                       .conn = 1,
-                                       .ord = i + 1,
-                                       .sid = 1,
-                                       .seq = i + 1,
-                                       .ts_ms = 1780000000000 + (int64_t)i,
-                                       .recv_wall = 1780000000000000000 + (int64_t)i * 1000,
-                                       .recv_mono = (int64_t)i * 1000},
-                                 .px = 100 * (1 + (px_t)rng_below(&rng, 99)),
-                                 .qty = (qty_t)rng_below(&rng, 100000) - 50000,
-                                 .side = (uint32_t)rng_below(&rng, 2)};
-    }
-    digest_add(&d, v, n * sizeof *v);
-    digest_text(&d, hash);
-    return v;
-}
-
-static void db_path(char path[256], const char *name)
+static void tmp_path(char path[256], const char *name)
 {
     const char *dir = getenv("TMPDIR");
-    snprintf(path, 256, "%s/deltaflow-bench-%d-%s.sqlite", dir != NULL ? dir : "/tmp",
-             (int)getpid(), name);
+    snprintf(path, 256, "%s/deltaflow-bench-%d-%s", dir != NULL ? dir : "/tmp", (int)getpid(),
+             name);
 }
 
 static void db_remove(const char *path)
@@ -82,101 +77,94 @@ static struct store *open_store(const char *path, struct ring **ring)
     if (store_open(&config, 1, &s, &err) != ST_OK) {
         die(err.text);
     }
-    if (ring_create((size_t)16 << 20, ring) != ST_OK) {
+    if (ring_create((size_t)32 << 20, ring) != ST_OK) {
         die("no ring");
     }
     store_add_ring(s, *ring);
     return s;
 }
 
-/* Nanoseconds for all rows; the ring is pushed to by the same thread. */
-static int64_t run_ours(const struct ev_delta *v, size_t n, const char *path)
+static void push(struct ring *ring, const void *record)
+{
+    if (ring_push(ring, record, ((const struct rec *)record)->size) != ST_OK) {
+        die("ring full");
+    }
+}
+
+/* The ring is pushed to by the same thread, and that is counted too. */
+static struct took run_ours(const char *path, const struct input *in)
 {
     struct ring *ring = NULL;
     struct store *s = open_store(path, &ring);
-    mono_ns_t began = clock_mono();
-    for (size_t i = 0; i < n;) {
-        for (size_t k = 0; k < 20000 && i < n; k++, i++) {
-            if (ring_push(ring, &v[i], sizeof v[i]) != ST_OK) {
-                die("ring full");
-            }
+    struct took t = took_begin();
+    for (size_t i = 0; i < in->n;) {
+        for (size_t k = 0; k < PUSHED && i < in->n; k++, i++) {
+            push(ring, in->records[i]);
         }
         (void)store_work(s, 1, clock_mono());
     }
     store_flush(s, 1, clock_mono());
-    int64_t took = clock_mono() - began;
-    if (store_stats(s)->rows != n || store_stats(s)->lost != 0) {
+    t = took_end(t);
+    if (store_stats(s)->rows != in->n || store_stats(s)->lost != 0) {
         die("rows are missing");
     }
     store_close(s, "done", 2);
     ring_destroy(ring);
-    db_remove(path);
-    return took;
+    return t;
 }
 
-static void sql(sqlite3 *db, const char *text)
-{
-    if (sqlite3_exec(db, text, NULL, NULL, NULL) != SQLITE_OK) {
-        die(sqlite3_errmsg(db));
-    }
-}
-
-static void bind(sqlite3_stmt *s, const struct ev_delta *d)
-{
-    const int64_t columns[] = {1,
-                               d->h.source,
-                               (int64_t)d->h.ord,
-                               d->h.mkt,
-                               d->h.conn,
-                               (int64_t)d->h.sid,
-                               (int64_t)d->h.seq,
-                               d->h.ts_ms,
-                               d->h.recv_wall,
-                               d->h.recv_mono,
-                               d->side,
-                               d->px,
-                               d->qty,
-                               d->flags};
-    for (int i = 0; i < 14; i++) {
-        sqlite3_bind_int64(s, i + 1, columns[i]);
-    }
-}
-
-/* The same rows into the same table, by a plain loop in one transaction. */
-static int64_t run_peer(const struct ev_delta *v, size_t n, const char *path)
+/* An empty database as the store makes it. */
+static void make_tables(const char *path)
 {
     struct ring *ring = NULL;
-    store_close(open_store(path, &ring), "done", 2); /* makes the tables */
+    store_close(open_store(path, &ring), "done", 2);
     ring_destroy(ring);
-    sqlite3 *db = NULL;
-    sqlite3_stmt *s = NULL;
-    if (sqlite3_open(path, &db) != SQLITE_OK) {
-        die("cannot open");
-    }
-    sql(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-16384;");
-    if (sqlite3_prepare_v2(db,
-                           "INSERT INTO delta (session, source, ord, mkt, conn, sid, seq, ts_ms, "
-                           "recv_wall, recv_mono, side, px, qty, flags) VALUES "
-                           "(?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-                           -1, &s, NULL) != SQLITE_OK) {
-        die(sqlite3_errmsg(db));
-    }
-    mono_ns_t began = clock_mono();
-    sql(db, "BEGIN");
-    for (size_t i = 0; i < n; i++) {
-        bind(s, &v[i]);
-        if (sqlite3_step(s) != SQLITE_DONE) {
-            die(sqlite3_errmsg(db));
-        }
-        sqlite3_reset(s);
-    }
-    sql(db, "COMMIT");
-    int64_t took = clock_mono() - began;
-    sqlite3_finalize(s);
-    sqlite3_close(db);
-    db_remove(path);
-    return took;
 }
+
+static struct took run_loop(const char *path, const struct input *in)
+{
+    make_tables(path);
+    struct took t = peer_insert_loop(path, in);
+    db_remove(path);
+    return t;
+}
+
+static struct took run_import(const char *path, const char *csv, const struct input *in)
+{
+    make_tables(path);
+    struct took t = peer_import(path, csv);
+    if (peer_count(path, "delta") != (int64_t)in->n) {
+        die("the import misses rows");
+    }
+    db_remove(path);
+    return t;
+}
+
+/* --- reading --- */
+
+static enum status count_event(void *self, const struct ev *ev)
+{
+    (void)ev;
+    ++*(size_t *)self;
+    return ST_OK;
+}
+
+static struct took run_read(const char *path, const struct input *in)
+{
+    size_t n = 0;
+    struct err err;
+    struct took t = took_begin();
+    if (store_read_events(path, 1, EV_SRC_MARKET, count_event, &n, &err) != ST_OK) {
+        die(err.text);
+    }
+    t = took_end(t);
+    if (n != in->n) {
+        die("rows are missing when they are read");
+    }
+    return t;
+}
+
+/* --- a batch --- */
 
 static int compare(const void *a, const void *b)
 {
@@ -184,21 +172,17 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-#define BATCHES 2000
-
 /* Time of store_work with exactly one batch of 100 rows waiting, sorted. */
-static void run_batches(const struct ev_delta *v, size_t n, const char *path, int64_t *took)
+static void run_batches(const char *path, const struct input *in, int64_t *took)
 {
     struct ring *ring = NULL;
     struct store *s = open_store(path, &ring);
-    if (n < (size_t)BATCHES * 100) {
+    if (in->n < (size_t)BATCHES * 100) {
         die("too few rows");
     }
     for (size_t b = 0; b < BATCHES; b++) {
         for (size_t k = 0; k < 100; k++) {
-            if (ring_push(ring, &v[b * 100 + k], sizeof *v) != ST_OK) {
-                die("ring full");
-            }
+            push(ring, in->records[b * 100 + k]);
         }
         mono_ns_t began = clock_mono();
         (void)store_work(s, 1, began);
@@ -213,26 +197,105 @@ static void run_batches(const struct ev_delta *v, size_t n, const char *path, in
     qsort(took, BATCHES, sizeof *took, compare);
 }
 
-static void write_json(const char *file, double ours, double peer, const int64_t *batch,
-                       const char *hash)
+/* --- all of it --- */
+
+static void run_all(struct results *r, const struct input *deltas, const struct input *mix)
+{
+    char path[256], csv[256];
+    tmp_path(path, "store.sqlite");
+    tmp_path(csv, "rows.csv");
+    peer_write_csv(csv, deltas);
+    for (int i = 0; i < RUNS; i++) {
+        r->runs[LOOP][i] = run_loop(path, deltas);
+        r->runs[IMPORT][i] = run_import(path, csv, deltas);
+        r->runs[MIX_LOOP][i] = run_loop(path, mix);
+        r->runs[MIX_OURS][i] = run_ours(path, mix);
+        db_remove(path);
+        r->runs[OURS][i] = run_ours(path, deltas);
+        r->runs[READ_FILE][i] = peer_read_file(path, &r->file_bytes);
+        r->runs[READ_SELECT][i] = peer_select_loop(path, deltas->n);
+        r->runs[READ_OURS][i] = run_read(path, deltas);
+        db_remove(path);
+    }
+    run_batches(path, deltas, r->batch);
+    (void)unlink(csv);
+}
+
+static void find_medians(struct results *r)
+{
+    for (int w = 0; w < WAYS; w++) {
+        int64_t wall[RUNS], cpu[RUNS];
+        for (int i = 0; i < RUNS; i++) {
+            wall[i] = r->runs[w][i].wall_ns;
+            cpu[i] = r->runs[w][i].cpu_ns;
+        }
+        qsort(wall, RUNS, sizeof wall[0], compare);
+        qsort(cpu, RUNS, sizeof cpu[0], compare);
+        r->median[w] = (struct took){wall[RUNS / 2], cpu[RUNS / 2]};
+    }
+}
+
+static double per_row(int64_t ns, size_t n)
+{
+    return (double)ns / (double)n;
+}
+
+static void print(const struct results *r, const struct input *deltas, const struct input *mix)
+{
+    printf("%-48s %8s %12s %10s\n", "SQLite store", "ns/row", "rows/s", "CPU ns");
+    for (int w = 0; w < WAYS; w++) {
+        double ns = per_row(r->median[w].wall_ns, deltas->n);
+        printf("%-48s %8.0f %12.0f %10.0f\n", ways[w].text, ns, 1e9 / ns,
+               per_row(r->median[w].cpu_ns, deltas->n));
+    }
+    printf("ours is faster than the loop %.2f times, than .import %.2f times, mixed %.2f times; "
+           "reading is %.2f of the SELECT loop's speed\n",
+           (double)r->median[LOOP].wall_ns / (double)r->median[OURS].wall_ns,
+           (double)r->median[IMPORT].wall_ns / (double)r->median[OURS].wall_ns,
+           (double)r->median[MIX_LOOP].wall_ns / (double)r->median[MIX_OURS].wall_ns,
+           (double)r->median[READ_SELECT].wall_ns / (double)r->median[READ_OURS].wall_ns);
+    printf("batch of 100 rows: p50 %.1f us, p99 %.1f us, p99.9 %.1f us, max %.1f us\n",
+           (double)r->batch[BATCHES / 2] / 1e3, (double)r->batch[BATCHES * 99 / 100] / 1e3,
+           (double)r->batch[BATCHES * 999 / 1000] / 1e3, (double)r->batch[BATCHES - 1] / 1e3);
+    printf("%zu rows, median of %d runs; file of %.1f bytes a delta; inputs %s, %s\n", deltas->n,
+           RUNS, per_row(r->file_bytes, deltas->n), deltas->hash, mix->hash);
+}
+
+/* ns is of ours, peer_ns of the peer. */
+static void json_row(FILE *f, const struct results *r, enum way ours, enum way peer,
+                     const struct input *in)
+{
+    const struct took *a = &r->median[ours], *b = &r->median[peer];
+    fprintf(f,
+            "{\"name\":\"%s\",\"ns\":%.1f,\"cpu_ns\":%.1f,\"peer\":\"%s\",\"peer_ns\":%.1f,"
+            "\"peer_cpu_ns\":%.1f,\"ratio\":%.3f,\"input_hash\":\"%s\",\"runs\":%d},",
+            ways[ours].name, per_row(a->wall_ns, in->n), per_row(a->cpu_ns, in->n),
+            strchr(ways[peer].text, ' ') + 1, per_row(b->wall_ns, in->n), per_row(b->cpu_ns, in->n),
+            (double)b->wall_ns / (double)a->wall_ns, in->hash, RUNS);
+}
+
+static void write_json(const char *file, const struct results *r, const struct input *deltas,
+                       const struct input *mix)
 {
     FILE *f = fopen(file, "w");
     if (f == NULL) {
         die("cannot write the JSON file");
     }
-    fprintf(f,
-            "{\"results\":[{\"name\":\"store_row\",\"ns\":%.1f,\"peer\":\"sqlite3 insert loop in "
-            "one transaction\",\"peer_ns\":%.1f,\"ratio\":%.3f,\"input_hash\":\"%s\",\"runs\":%d}",
-            ours, peer, peer / ours, hash, RUNS);
+    fprintf(f, "{\"results\":[");
+    json_row(f, r, OURS, LOOP, deltas);
+    json_row(f, r, OURS, IMPORT, deltas);
+    json_row(f, r, MIX_OURS, MIX_LOOP, mix);
+    json_row(f, r, READ_OURS, READ_SELECT, deltas);
+    json_row(f, r, READ_OURS, READ_FILE, deltas);
     static const struct {
         const char *name;
         size_t at;
     } rows[] = {{"p50", BATCHES / 2}, {"p99", BATCHES * 99 / 100}, {"max", BATCHES - 1}};
     for (size_t i = 0; i < 3; i++) {
         fprintf(f,
-                ",{\"name\":\"store_batch_100_%s\",\"ns\":%lld,\"peer\":null,\"peer_ns\":null,"
+                "%s{\"name\":\"store_batch_100_%s\",\"ns\":%lld,\"peer\":null,\"peer_ns\":null,"
                 "\"ratio\":null,\"input_hash\":\"%s\",\"runs\":1}",
-                rows[i].name, (long long)batch[rows[i].at], hash);
+                i > 0 ? "," : "", rows[i].name, (long long)r->batch[rows[i].at], deltas->hash);
     }
     fprintf(f, "]}\n");
     if (fclose(f) != 0) {
@@ -244,40 +307,27 @@ int main(int argc, char **argv)
 {
     const char *json = NULL;
     size_t n = 500000;
-    for (int i = 1; i + 1 < argc; i += 2) {
-        if (strcmp(argv[i], "--json") == 0) {
+    for (int i = 1; i < argc; i += 2) {
+        if (i + 1 < argc && strcmp(argv[i], "--json") == 0) {
             json = argv[i + 1];
-        } else if (strcmp(argv[i], "--rows") == 0) {
+        } else if (i + 1 < argc && strcmp(argv[i], "--rows") == 0) {
             n = (size_t)strtoull(argv[i + 1], NULL, 10);
         } else {
             die("usage: bench_store [--json FILE] [--rows N]");
         }
     }
-    char hash[33], path[256];
-    static int64_t ours[RUNS], peer[RUNS], batch[BATCHES];
+    static struct results r;
+    struct input deltas, mix;
     log_set_level(LOG_ERROR);
-    struct ev_delta *v = make_deltas(n, hash);
-    for (int i = 0; i < RUNS; i++) {
-        db_path(path, "peer");
-        peer[i] = run_peer(v, n, path);
-        db_path(path, "ours");
-        ours[i] = run_ours(v, n, path);
-    }
-    db_path(path, "batch");
-    run_batches(v, n, path, batch);
-    qsort(ours, RUNS, sizeof ours[0], compare);
-    qsort(peer, RUNS, sizeof peer[0], compare);
-    double a = (double)ours[RUNS / 2] / (double)n, b = (double)peer[RUNS / 2] / (double)n;
-    printf("%-34s %12s %14s %8s\n", "store, deltas into SQLite", "ns/row", "rows/s", "ratio");
-    printf("%-34s %12.0f %14.0f %8s\n", "sqlite3 loop, one transaction", b, 1e9 / b, "1.00");
-    printf("%-34s %12.0f %14.0f %8.2f\n", "ring, store_work, 20000 a batch", a, 1e9 / a, b / a);
-    printf("batch of 100 rows: p50 %.1f us, p99 %.1f us, p99.9 %.1f us, max %.1f us\n",
-           (double)batch[BATCHES / 2] / 1e3, (double)batch[BATCHES * 99 / 100] / 1e3,
-           (double)batch[BATCHES * 999 / 1000] / 1e3, (double)batch[BATCHES - 1] / 1e3);
-    printf("input %s, %zu rows, median of %d runs\n", hash, n, RUNS);
+    input_deltas(&deltas, n);
+    input_mix(&mix, n);
+    run_all(&r, &deltas, &mix);
+    find_medians(&r);
+    print(&r, &deltas, &mix);
     if (json != NULL) {
-        write_json(json, a, b, batch, hash);
+        write_json(json, &r, &deltas, &mix);
     }
-    free(v);
+    input_finish(&deltas);
+    input_finish(&mix);
     return 0;
 }
