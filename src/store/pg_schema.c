@@ -152,6 +152,10 @@ static enum status go_forward(struct pg_conn *p, wall_ns_t wall, struct err *err
         st = make_all(p, err);
         return st == ST_OK ? write_version(p, STORE_SCHEMA_VERSION, wall, err) : st;
     }
+    if (st == ST_OK && version < PG_SCHEMA_FIRST) {
+        return err_set(err, ST_MALFORMED, "schema version %d, but PostgreSQL's first is %d",
+                       version, PG_SCHEMA_FIRST);
+    }
     for (int v = version; st == ST_OK && v < STORE_SCHEMA_VERSION; v++) {
         st = steps[v - PG_SCHEMA_FIRST](p, err);
         if (st == ST_OK) {
