@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/url.h"
 #include "cli/cli.h"
 #include "cli/interrupt.h"
 #include "cli/progress.h"
@@ -376,7 +377,9 @@ static void print_text(const struct showing *x, const struct store_session *s)
 {
     const struct report *r = &x->r;
     bool seq_check = true;
-    printf("%-16s%" PRId64 " of %s\n", "session", s->id, x->args.path);
+    char path[URL_SHOWN_MAX];
+    printf("%-16s%" PRId64 " of %s\n", "session", s->id,
+           url_shown(x->args.path, path, sizeof path));
     show_time("began", s->began);
     show_time("ended", s->ended);
     printf("%-16s%s\n%-16s%s\n%-16s%s\n%-16s%s\n", "outcome", s->outcome, "exchange", s->exchange,
