@@ -137,9 +137,23 @@ static enum status run(struct db *db, sqlite3_stmt *s)
     return st;
 }
 
+/* A database whose file was moved or removed takes rows, and nobody would ever see them. It is away
+ * until the file is back. */
+static enum status check_file(struct db *db)
+{
+    int moved = 0;
+    if (sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK &&
+        moved != 0) {
+        snprintf(db->b.error, sizeof db->b.error, "the database's file was moved or removed");
+        return ST_IO;
+    }
+    return ST_OK;
+}
+
 static enum status begin(struct backend *b)
 {
-    return run(db_of(b), db_of(b)->begin);
+    enum status st = check_file(db_of(b));
+    return st == ST_OK ? run(db_of(b), db_of(b)->begin) : st;
 }
 
 static enum status commit(struct backend *b, uint64_t done)
@@ -199,6 +213,9 @@ static enum status end_session(struct backend *b, const char *outcome, wall_ns_t
                                const struct store_stats *stats)
 {
     struct db *db = db_of(b);
+    if (check_file(db) != ST_OK) {
+        return ST_IO;
+    }
     enum status st = schema_session_end(db->handle, b->session, outcome, wall, stats);
     return st == ST_OK ? ST_OK : fail(db);
 }
