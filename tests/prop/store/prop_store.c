@@ -26,6 +26,7 @@
 #include "base/log.h"
 #include "store/spill_files.h"
 #include "unit/store/bad_db.h"
+#include "unit/store/databases.h"
 #include "unit/store/make_records.h"
 #include "unit/store/mem_disk.h"
 
