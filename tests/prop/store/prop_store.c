@@ -57,6 +57,7 @@ struct world {
     struct store *store;
     mono_ns_t now;
     wall_ns_t wall;
+    bool could_not_cut;    /* in this session */
     struct pushed *pushed; /* of this session, in order */
     size_t n;
     uint64_t next[KINDS]; /* the last number; snapshots and deltas share SNAPSHOT's */
@@ -159,6 +160,7 @@ static void change(struct world *w)
     case 9:
         w->disk.sync_fails = !w->disk.sync_fails;
         w->disk.no_truncate = rng_below(r, 4) == 0;
+        w->could_not_cut = w->could_not_cut || w->disk.no_truncate;
         break;
     case 10:
         w->disk.no_holes = !w->disk.no_holes;
@@ -362,6 +364,7 @@ static void note_memory(struct world *w, uint64_t named[2])
 static void one_session(struct world *w)
 {
     all_well(w);
+    w->could_not_cut = false;
     w->n = 0;
     memset(w->next, 0, sizeof w->next);
     open_store(w);
@@ -381,8 +384,9 @@ static void one_session(struct world *w)
     if (rng_below(&w->rng, 2) == 0) {
         turn(w, 0);
         w->kills++;
-        /* A write that failed may have left the head of a block whose records are in memory. */
-        torn = w->store->spill_retry_at != 0 ? w->store->queue.records : 0;
+        /* The head of a block that failed and could not be cut off names records that are in memory
+         * or were dropped. */
+        torn = w->could_not_cut ? UINT64_MAX : 0;
         count(w);
         note_memory(w, named);
         bad_db_kill(w->store);
