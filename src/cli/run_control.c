@@ -59,7 +59,7 @@ static void refuse(struct buf *out, const char *why)
 
 /* --- what is asked --- */
 
-static void on_action(void *self, const json_t *action, struct buf *reply)
+enum status run_ask_parse(const json_t *action, struct run_ask *ret, struct err *err)
 {
     static const struct {
         const char *name;
@@ -68,31 +68,45 @@ static void on_action(void *self, const json_t *action, struct buf *reply)
                     {"resume", CMD_RESUME},
                     {"flatten", CMD_FLATTEN},
                     {"cancel_all", CMD_CANCEL_ALL}};
-    struct run_control *c = self;
     const char *name = json_string_value(json_object_get(action, "do"));
-    if (strcmp(name, "status") == 0) {
-        write_status(c->r, reply);
-        return;
+    *ret = (struct run_ask){.status_only = strcmp(name, "status") == 0};
+    if (ret->status_only) {
+        return ST_OK;
     }
     const json_t *keep = json_object_get(action, "keep");
     const json_t *reason = json_object_get(action, "reason");
     if ((keep != NULL && !json_is_boolean(keep)) || (reason != NULL && !json_is_string(reason))) {
-        refuse(reply, "keep is a boolean and reason a text");
-        return;
+        return err_set(err, ST_MALFORMED, "keep is a boolean and reason a text");
     }
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
         if (strcmp(name, commands[i].name) != 0) {
             continue;
         }
-        char why[REASON_MAX];
         const char *given = reason != NULL ? json_string_value(reason) : name;
-        snprintf(why, sizeof why, "%s", given[0] != '\0' ? given : name);
-        log_warn("run", "told to %s: %s", name, why);
-        run_command(c->r, commands[i].command, json_is_true(keep) ? ENGINE_CMD_KEEP : 0, why);
-        write_status(c->r, reply);
+        snprintf(ret->reason, sizeof ret->reason, "%s", given[0] != '\0' ? given : name);
+        ret->command = commands[i].command;
+        ret->flags = json_is_true(keep) ? ENGINE_CMD_KEEP : 0;
+        return ST_OK;
+    }
+    return err_set(err, ST_MALFORMED,
+                   "there is no such action: status, halt, resume, flatten, cancel_all");
+}
+
+static void on_action(void *self, const json_t *action, struct buf *reply)
+{
+    struct run_control *c = self;
+    struct run_ask ask;
+    struct err err = {0};
+    if (run_ask_parse(action, &ask, &err) != ST_OK) {
+        refuse(reply, err.text);
         return;
     }
-    refuse(reply, "there is no such action: status, halt, resume, flatten, cancel_all");
+    if (!ask.status_only) {
+        log_warn("run", "told to %s: %s", json_string_value(json_object_get(action, "do")),
+                 ask.reason);
+        run_command(c->r, ask.command, ask.flags, ask.reason);
+    }
+    write_status(c->r, reply);
 }
 
 /* --- heartbeat --- */

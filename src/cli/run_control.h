@@ -8,6 +8,8 @@
 #ifndef CLI_RUN_CONTROL_H
 #define CLI_RUN_CONTROL_H
 
+#include <jansson.h>
+
 #include "cli/run.h"
 
 struct run_control;
@@ -18,6 +20,17 @@ int run_control_open(struct run *r, struct run_control **ret, struct err *err);
 void run_control_work(struct run_control *c, mono_ns_t now);
 /* The heartbeat says that the run has ended, orderly or not. NULL is fine. */
 void run_control_close(struct run_control *c, const char *outcome);
+
+/* --- what may be asked --- */
+
+struct run_ask {
+    bool status_only;
+    enum command command; /* of a person, to the engine */
+    uint32_t flags;       /* ENGINE_CMD_KEEP */
+    char reason[REASON_MAX];
+};
+/* The action of a line that admin_parse() took. ST_MALFORMED: err says what may be asked. */
+enum status run_ask_parse(const json_t *action, struct run_ask *ret, struct err *err) MUST_CHECK;
 
 /* --- heartbeat files --- */
 

@@ -351,14 +351,6 @@ static bool field_valid(const struct field *f, const void *record)
     return f->kind != FIELD_GRID || ((const struct grid *)(const void *)p)->n <= GRID_RANGES_MAX;
 }
 
-void layout_delete(int64_t session, struct buf *out)
-{
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
-        buf_printf(out, "DELETE FROM %s WHERE session=%" PRId64 "; ", all[i].table, session);
-    }
-    buf_printf(out, "DELETE FROM session WHERE id=%" PRId64, session);
-}
-
 bool layout_valid(const struct layout *l, const void *record)
 {
     uint32_t size;
@@ -463,6 +455,24 @@ void grid_to_text(const struct grid *grid, char buf[GRID_TEXT_MAX])
     }
 }
 
+/* A grid that others can look prices up in, or none. */
+static bool grid_sound(const struct grid *g)
+{
+    struct grid made;
+    if (g->n == 0) {
+        return g->levels == 0;
+    }
+    if (grid_init(&made, g->r, g->n) != ST_OK || made.levels != g->levels) {
+        return false;
+    }
+    for (uint32_t i = 0; i < g->n; i++) {
+        if (made.r[i].before != g->r[i].before) {
+            return false;
+        }
+    }
+    return true;
+}
+
 enum status grid_from_text(const char *s, struct grid *ret_grid)
 {
     struct grid g;
@@ -480,6 +490,9 @@ enum status grid_from_text(const char *s, struct grid *ret_grid)
                    &r->step, &r->before, &used) != 4) {
             return ST_MALFORMED;
         }
+    }
+    if (!grid_sound(&g)) {
+        return ST_MALFORMED;
     }
     *ret_grid = g;
     return ST_OK;

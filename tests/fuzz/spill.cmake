@@ -1,1 +1,0 @@
-fuzz_target(spill ${CMAKE_CURRENT_LIST_DIR}/fuzz_spill.c NEEDS store)
