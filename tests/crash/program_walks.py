@@ -98,6 +98,7 @@ class Run(Walk):
     """`run` against a simulator: options, key, model, database, journal, connections, some trading, an orderly stop."""
     kinds = ("memory", "memory gone", "sqlite", "EIO", "EIO for good", "ENOSPC for good", "EINTR", "short")
     codes = (0, 1, 4, 5, 6, 7)
+    bounded = 5
     limit = 40
 
     def __init__(self):
@@ -199,6 +200,7 @@ class SimState(Walk):
     """`sim` with a state file: start, money that comes to an account over the admin socket, an orderly stop."""
     kinds = ("memory", "memory gone", "sqlite", "EIO", "EIO for good", "ENOSPC for good", "EINTR", "short")
     codes = (0, 1, 4, 5, 6)
+    bounded = 5
     limit = 40
     keeps = True
 
