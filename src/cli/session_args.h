@@ -29,7 +29,8 @@ enum {
     {"help", no_argument, NULL, SESSION_OPT_HELP}
 /* clang-format on */
 #define SESSION_OPTIONS_HELP                                                                       \
-    "  --store PATH       the database, a file or URL (default: store.path of `deltaflow run`)\n"  \
+    "  --store FILE       the database: a file or a postgresql:// URL (default: store.path of\n"   \
+    "                     `deltaflow run`)\n"                                                      \
     "  --config FILE      configuration file, as of `deltaflow run`\n"
 #define SESSION_ARGUMENT_HELP                                                                      \
     "SESSION is a number, as `deltaflow sessions` lists them, or `last`.\n"

@@ -53,6 +53,13 @@ struct backend_ops {
     enum status (*began)(struct backend *b, wall_ns_t *ret_began);
     enum status (*end_session)(struct backend *b, const char *outcome, wall_ns_t wall,
                                const struct store_stats *stats);
+    /*
+     * Delete session b->session with all its rows, in one transaction of its own. ST_STATE: it is
+     * being recorded; ST_NOT_FOUND: no such session; ST_IO: nothing of it counts.
+     */
+    enum status (*prune)(struct backend *b);
+    /* Give back the space of what was deleted. ST_STATE: not while something is being recorded. */
+    enum status (*reclaim)(struct backend *b);
     void (*close)(struct backend *b);
 };
 

@@ -151,7 +151,9 @@ static enum status put_from_memory(struct store *s, struct reach *r)
 
 static enum status transaction(struct store *s, struct reach *r, mono_ns_t now)
 {
+    s->answering = true;
     enum status st = s->db->ops->begin(s->db);
+    s->answering = false;
     if (st == ST_OK && s->unsure.progress != 0) {
         st = settle(s, now);
     }
@@ -171,7 +173,11 @@ static enum status transaction(struct store *s, struct reach *r, mono_ns_t now)
     if (st != ST_OK) {
         return st;
     }
+    s->answering = true;
+    s->in_flight = r->number;
     st = s->db->ops->commit(s->db, r->number);
+    s->answering = false;
+    s->in_flight = 0;
     if (st != ST_OK && st != ST_AGAIN && r->number != s->progress) {
         s->unsure = (struct attempt){.progress = r->number, .tally = s->putter.tally};
     }

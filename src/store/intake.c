@@ -130,6 +130,9 @@ void intake_meanwhile(void *self)
     for (size_t i = 0; i < s->n_rings; i++) {
         (void)drain_ring(s, &s->rings[i], now, false);
     }
+    if (s->answering) {
+        overflow_work(s, now);
+    }
 }
 
 /* --- when there is no room --- */
@@ -182,7 +185,8 @@ bool intake_name_drops(struct store *s, mono_ns_t now)
 
 uint64_t intake_unsure(const struct store *s)
 {
-    return s->unsure.progress > s->given ? s->unsure.progress - s->given : 0;
+    uint64_t last = s->unsure.progress > s->in_flight ? s->unsure.progress : s->in_flight;
+    return last > s->given ? last - s->given : 0;
 }
 
 static bool drop(void *self, const void *record)

@@ -351,6 +351,14 @@ static bool field_valid(const struct field *f, const void *record)
     return f->kind != FIELD_GRID || ((const struct grid *)(const void *)p)->n <= GRID_RANGES_MAX;
 }
 
+void layout_delete(int64_t session, struct buf *out)
+{
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        buf_printf(out, "DELETE FROM %s WHERE session=%" PRId64 "; ", all[i].table, session);
+    }
+    buf_printf(out, "DELETE FROM session WHERE id=%" PRId64, session);
+}
+
 bool layout_valid(const struct layout *l, const void *record)
 {
     uint32_t size;

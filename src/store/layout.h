@@ -48,6 +48,9 @@ const struct layout *layout_of(uint16_t type);
 /* Names of its columns, separated by commas: "session, source, ord, ..." */
 void layout_columns(const struct layout *l, struct buf *out);
 
+/* The statements that delete all rows of a session, and its own, separated by semicolons. */
+void layout_delete(int64_t session, struct buf *out);
+
 /* True when size, counts and texts of a record agree, so that it may be read. */
 bool layout_valid(const struct layout *l, const void *record);
 

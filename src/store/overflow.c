@@ -173,7 +173,7 @@ static bool must(const struct store *s, mono_ns_t now)
         mono_ns_t wait = soon ? APPEND_NS : s->interval_ns;
         return age >= wait || s->queue.bytes > APPEND_SIZE;
     }
-    bool away = s->retry_at != 0 && age >= s->interval_ns;
+    bool away = (s->retry_at != 0 || s->answering) && age >= s->interval_ns;
     bool slow = s->behind != 0 && now - s->behind >= 2 * s->interval_ns;
     return away || slow || s->queue.bytes > s->memory_max / 2;
 }
@@ -203,7 +203,9 @@ void overflow_drained(struct store *s, const struct spill_cursor *c)
 {
     s->unreadable = 0;
     if (s->given > s->progress) {
-        spill_done(s->spill, c);
+        if (c->at != 0) { /* the file was in use when the transaction began */
+            spill_done(s->spill, c);
+        }
         return;
     }
     spill_all_done(s->spill);

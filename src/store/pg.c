@@ -400,6 +400,19 @@ static enum status end_session(struct backend *b, const char *outcome, wall_ns_t
     return ST_IO;
 }
 
+static enum status prune(struct backend *b)
+{
+    struct pg *pg = pg_of(b);
+    enum status st = pg->conn.c != NULL ? pg_session_prune(&pg->conn, b->session) : ST_IO;
+    return st == ST_OK || st == ST_STATE || st == ST_NOT_FOUND ? st : fail(pg);
+}
+
+static enum status reclaim(struct backend *b)
+{
+    struct pg *pg = pg_of(b);
+    return pg->conn.c != NULL && pg_reclaim(&pg->conn) == ST_OK ? ST_OK : fail(pg);
+}
+
 static void close_pg(struct backend *b)
 {
     struct pg *pg = pg_of(b);
@@ -423,6 +436,8 @@ static const struct backend_ops ops = {
     .progress = progress,
     .began = began,
     .end_session = end_session,
+    .prune = prune,
+    .reclaim = reclaim,
     .close = close_pg,
 };
 

@@ -152,6 +152,10 @@ static enum status go_forward(struct pg_conn *p, wall_ns_t wall, struct err *err
         st = make_all(p, err);
         return st == ST_OK ? write_version(p, STORE_SCHEMA_VERSION, wall, err) : st;
     }
+    if (st == ST_OK && version < PG_SCHEMA_FIRST) {
+        return err_set(err, ST_MALFORMED, "schema version %d, but PostgreSQL's first is %d",
+                       version, PG_SCHEMA_FIRST);
+    }
     for (int v = version; st == ST_OK && v < STORE_SCHEMA_VERSION; v++) {
         st = steps[v - PG_SCHEMA_FIRST](p, err);
         if (st == ST_OK) {
@@ -341,5 +345,58 @@ enum status pg_session_end(struct pg_conn *p, int64_t session, const char *outco
     enum status st = pg_exec_params(
         p, "UPDATE session SET ended=$1, outcome=$2, rows=$3, lost=$4 WHERE id=$5", &params, NULL);
     buf_finish(&text);
+    return st;
+}
+
+/* --- deleting --- */
+
+/* In a transaction. Its lock is free when nobody writes it. */
+static enum status delete_rows(struct pg_conn *p, int64_t session)
+{
+    char ask[160];
+    int64_t n = 0;
+    snprintf(ask, sizeof ask, "SELECT count(*) FROM session WHERE id=%" PRId64, session);
+    enum status st = pg_number(p, ask, &n);
+    if (st != ST_OK || n == 0) {
+        return st == ST_OK ? ST_NOT_FOUND : st;
+    }
+    snprintf(ask, sizeof ask,
+             "SELECT pg_try_advisory_xact_lock(%" PRId32 ", %" PRId64 "::int)::int", p->lock_class,
+             session);
+    st = pg_number(p, ask, &n);
+    if (st != ST_OK || n == 0) {
+        return st == ST_OK ? ST_STATE : st;
+    }
+    struct buf sql;
+    buf_init(&sql, 1 << 16);
+    layout_delete(session, &sql);
+    st = sql.failed ? ST_NOMEM : pg_run(p, sql.p);
+    buf_finish(&sql);
+    return st;
+}
+
+enum status pg_session_prune(struct pg_conn *p, int64_t session)
+{
+    enum status st = pg_run(p, "BEGIN");
+    if (st == ST_OK) {
+        st = delete_rows(p, session);
+        st = st == ST_OK ? pg_run(p, "COMMIT") : st;
+        if (st != ST_OK) {
+            pg_rollback(p);
+        }
+    }
+    return st;
+}
+
+enum status pg_reclaim(struct pg_conn *p)
+{
+    size_t n = 0;
+    const struct layout *l = layouts(&n);
+    enum status st = ST_OK;
+    for (size_t i = 0; st == ST_OK && i < n; i++) {
+        char sql[100];
+        snprintf(sql, sizeof sql, "VACUUM %s", l[i].table);
+        st = pg_run(p, sql);
+    }
     return st;
 }

@@ -38,6 +38,11 @@ enum status pg_session_lock(struct pg_conn *p, int64_t session) MUST_CHECK;
  * session's row is gone. */
 enum status pg_session_resume(struct pg_conn *p, int64_t session) MUST_CHECK;
 
+/* Delete a session with all its rows, in one transaction. Errors as backend.h's prune. */
+enum status pg_session_prune(struct pg_conn *p, int64_t session) MUST_CHECK;
+/* Make the space of deleted rows usable again. */
+enum status pg_reclaim(struct pg_conn *p) MUST_CHECK;
+
 /*
  * Text as PostgreSQL can hold it: as it is; or, when it is no UTF-8 or begins with \x itself, \x
  * and all its bytes in hexadecimal.

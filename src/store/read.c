@@ -13,6 +13,7 @@
 #include "store/backend.h"
 #include "store/layout.h"
 #include "store/pg.h"
+#include "store/process.h"
 #include "store/reader.h"
 
 /* A record that is being rebuilt. */
@@ -393,9 +394,9 @@ enum status store_read_decisions(const char *path, int64_t session, store_decisi
 
 /* --- sessions --- */
 
-static const enum cell_kind session_kinds[] = {CELL_INT,  CELL_INT,  CELL_INT,  CELL_TEXT,
-                                               CELL_TEXT, CELL_TEXT, CELL_TEXT, CELL_TEXT,
-                                               CELL_INT,  CELL_INT};
+static const enum cell_kind session_kinds[] = {
+    CELL_INT,  CELL_INT, CELL_INT, CELL_TEXT, CELL_TEXT, CELL_TEXT, CELL_TEXT,
+    CELL_TEXT, CELL_INT, CELL_INT, CELL_INT,  CELL_INT,  CELL_TEXT};
 #define SESSION_TEXT_FIRST 3
 #define SESSION_TEXTS      5
 
@@ -412,9 +413,24 @@ static enum status copy_text(struct rebuild *b, size_t *at, const struct cell *c
     return st;
 }
 
+/* A session that nobody closed, of a process of this machine that is gone. The next start writes
+ * that down; until then a reader says so. A file is only written to on the machine it is on, while
+ * a server's sessions may be those of others. */
+static bool is_dead(const struct cell *cells, bool local)
+{
+    char boot[BOOT_ID_MAX];
+    boot_id(boot);
+    if (cells[3].n != 7 || memcmp(cells[3].p, "running", 7) != 0) {
+        return false;
+    }
+    bool this_boot = cells[12].n == strlen(boot) && cells[12].n > 0 &&
+                     memcmp(cells[12].p, boot, cells[12].n) == 0;
+    return this_boot ? process_start(cells[10].i) != cells[11].i : local;
+}
+
 /* Cells have no NUL behind them: the texts are copied into b, one behind the other. */
-static enum status give_session(const struct cell *cells, struct rebuild *b, store_session_fn fn,
-                                void *self)
+static enum status give_session(const struct cell *cells, bool local, struct rebuild *b,
+                                store_session_fn fn, void *self)
 {
     size_t start[SESSION_TEXTS], at = 0;
     for (size_t i = 0; i < SESSION_TEXTS; i++) {
@@ -429,7 +445,7 @@ static enum status give_session(const struct cell *cells, struct rebuild *b, sto
         .id = cells[0].i,
         .began = cells[1].i,
         .ended = cells[2].i,
-        .outcome = texts + start[0],
+        .outcome = is_dead(cells, local) ? "broken" : texts + start[0],
         .build = texts + start[1],
         .policy = texts + start[2],
         .exchange = texts + start[3],
@@ -440,15 +456,16 @@ static enum status give_session(const struct cell *cells, struct rebuild *b, sto
     return fn(self, &row);
 }
 
-static enum status give_sessions(struct reader *r, store_session_fn fn, void *self, struct err *err)
+static enum status give_sessions(struct reader *r, bool local, store_session_fn fn, void *self,
+                                 struct err *err)
 {
     struct row_source *s = NULL;
     struct rebuild b = {NULL, 0};
-    enum status st =
-        r->ops->select(r,
-                       "SELECT id, began, ended, coalesce(outcome, 'running'), build, policy, "
-                       "exchange, config, rows, lost FROM session ORDER BY id",
-                       session_kinds, sizeof session_kinds / sizeof session_kinds[0], &s);
+    enum status st = r->ops->select(
+        r,
+        "SELECT id, began, ended, coalesce(outcome, 'running'), build, policy, "
+        "exchange, config, rows, lost, pid, pid_start, boot FROM session ORDER BY id",
+        session_kinds, sizeof session_kinds / sizeof session_kinds[0], &s);
     if (st != ST_OK) {
         return err_set(err, st, "reading the sessions: %s", r->error);
     }
@@ -458,7 +475,7 @@ static enum status give_sessions(struct reader *r, store_session_fn fn, void *se
             st = st == ST_END ? ST_OK : err_set(err, st, "reading the sessions: %s", r->error);
             break;
         }
-        st = give_session(s->cells, &b, fn, self);
+        st = give_session(s->cells, local, &b, fn, self);
         if (st != ST_OK) {
             st = err_set(err, st, "reading was ended: %s", status_text(st));
             break;
@@ -474,7 +491,7 @@ enum status store_read_sessions(const char *path, store_session_fn fn, void *sel
     struct reader *r = NULL;
     enum status st = reader_open(path, &r, err);
     if (st == ST_OK) {
-        st = give_sessions(r, fn, self, err);
+        st = give_sessions(r, !backend_is_url(path), fn, self, err);
         r->ops->close(r);
     }
     return st;

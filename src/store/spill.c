@@ -371,10 +371,12 @@ static enum status write_block(struct spill *sp, enum block_kind kind, uint64_t 
         r = sp->io.truncate(sp->io.self, sp->end);
     }
     r = r < 0 ? r : file_write_all(&sp->io, sp->out.p, whole, sp->end);
-    sp->dirty = r < 0;
     if (r < 0) {
+        /* A part of it names records that may yet go another way. */
+        sp->dirty = sp->io.truncate(sp->io.self, sp->end) < 0;
         return failed(sp, "cannot write", r);
     }
+    sp->dirty = false;
     sp->end += whole;
     return ST_OK;
 }

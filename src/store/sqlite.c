@@ -137,9 +137,23 @@ static enum status run(struct db *db, sqlite3_stmt *s)
     return st;
 }
 
+/* A database whose file was moved or removed takes rows, and nobody would ever see them. It is away
+ * until the file is back. */
+static enum status check_file(struct db *db)
+{
+    int moved = 0;
+    if (sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK &&
+        moved != 0) {
+        snprintf(db->b.error, sizeof db->b.error, "the database's file was moved or removed");
+        return ST_IO;
+    }
+    return ST_OK;
+}
+
 static enum status begin(struct backend *b)
 {
-    return run(db_of(b), db_of(b)->begin);
+    enum status st = check_file(db_of(b));
+    return st == ST_OK ? run(db_of(b), db_of(b)->begin) : st;
 }
 
 static enum status commit(struct backend *b, uint64_t done)
@@ -199,8 +213,60 @@ static enum status end_session(struct backend *b, const char *outcome, wall_ns_t
                                const struct store_stats *stats)
 {
     struct db *db = db_of(b);
+    if (check_file(db) != ST_OK) {
+        return ST_IO;
+    }
     enum status st = schema_session_end(db->handle, b->session, outcome, wall, stats);
     return st == ST_OK ? ST_OK : fail(db);
+}
+
+/* --- deleting --- */
+
+static enum status run_all(struct db *db, const char *sql)
+{
+    return sqlite3_exec(db->handle, sql, NULL, NULL, NULL) == SQLITE_OK ? ST_OK : fail(db);
+}
+
+/* In a transaction. Opening has marked broken what no process records any more. */
+static enum status delete_rows(struct db *db)
+{
+    int64_t open = 0;
+    struct buf sql;
+    enum status st =
+        number_of_session(&db->b, "SELECT outcome IS NULL FROM session WHERE id=?", &open);
+    if (st != ST_OK || open != 0) {
+        return st == ST_OK ? ST_STATE : st;
+    }
+    buf_init(&sql, 1 << 16);
+    layout_delete(db->b.session, &sql);
+    st = sql.failed ? ST_NOMEM : run_all(db, sql.p);
+    buf_finish(&sql);
+    return st;
+}
+
+static enum status prune(struct backend *b)
+{
+    struct db *db = db_of(b);
+    enum status st = begin(b);
+    if (st == ST_OK) {
+        st = delete_rows(db);
+        st = st == ST_OK ? run(db, db->commit) : st;
+        if (st != ST_OK) {
+            rollback(b);
+        }
+    }
+    return st;
+}
+
+static enum status reclaim(struct backend *b)
+{
+    int64_t open = 0;
+    enum status st =
+        number_of_session(b, "SELECT count(*) FROM session WHERE outcome IS NULL AND ?1=?1", &open);
+    if (st != ST_OK || open != 0) {
+        return st == ST_OK ? ST_STATE : st;
+    }
+    return run_all(db_of(b), "VACUUM; PRAGMA wal_checkpoint(TRUNCATE);");
 }
 
 /* --- opening --- */
@@ -215,6 +281,8 @@ static const struct backend_ops ops = {
     .progress = progress,
     .began = began,
     .end_session = end_session,
+    .prune = prune,
+    .reclaim = reclaim,
     .close = close_db,
 };
 

@@ -30,10 +30,33 @@ struct statement {
     bool numbers; /* it gives take_row() */
 };
 
+/* The statements here are right: what SQLite does not find or understand is damage in the file. */
+static enum status status_of(sqlite3 *db)
+{
+    switch (sqlite3_errcode(db) & 0xff) {
+    case SQLITE_NOMEM:
+        return ST_NOMEM;
+    case SQLITE_PERM:
+    case SQLITE_AUTH:
+    case SQLITE_READONLY:
+        return ST_DENIED;
+    case SQLITE_CANTOPEN:
+        return ST_NOT_FOUND;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return ST_UNREACHABLE;
+    case SQLITE_IOERR:
+    case SQLITE_FULL:
+        return ST_IO;
+    default:
+        return ST_MALFORMED;
+    }
+}
+
 static enum status fail(struct file_reader *f)
 {
     snprintf(f->r.error, sizeof f->r.error, "%s", sqlite3_errmsg(f->db));
-    return ST_IO;
+    return status_of(f->db);
 }
 
 static void take_cell(sqlite3_stmt *stmt, int at, enum cell_kind kind, struct cell *cell)
@@ -146,6 +169,9 @@ static enum status look(sqlite3 *db, struct err *err)
     int version = 0;
     sqlite3_busy_timeout(db, BUSY_MS);
     enum status st = schema_version(db, &version, err);
+    if (st == ST_IO) {
+        st = status_of(db);
+    }
     if (st == ST_OK && version == 0) {
         return err_set(err, ST_NOT_FOUND, "the database is empty");
     }
@@ -169,11 +195,11 @@ enum status sqlite_reader_open(const char *path, struct reader **ret_reader, str
     st = st == ST_OK ? look(f->db, err) : st;
     if (st == ST_OK && sqlite3_create_function(f->db, "take_row", -1, SQLITE_UTF8, f, take_row,
                                                NULL, NULL) != SQLITE_OK) {
-        st = err_set(err, ST_IO, "%s", sqlite3_errmsg(f->db));
+        st = err_set(err, status_of(f->db), "%s", sqlite3_errmsg(f->db));
     }
     /* All statements see one moment. */
     if (st == ST_OK && sqlite3_exec(f->db, "BEGIN", NULL, NULL, NULL) != SQLITE_OK) {
-        st = err_set(err, ST_IO, "%s", sqlite3_errmsg(f->db));
+        st = err_set(err, status_of(f->db), "%s", sqlite3_errmsg(f->db));
     }
     if (st != ST_OK) {
         close_reader(&f->r);

@@ -10,12 +10,12 @@
  * has waited interval_ns; it is one transaction of what waits, at most TRANSACTION_ROWS. Only after
  * COMMIT is it forgotten. A transaction that fails is tried again after a wait that doubles.
  *
- * When the oldest record in memory is interval_ns old and the database fails, when transactions
- * have left some in memory for twice as long, or when memory is half full, all of memory goes to
- * the spill file, and from then on everything does, four times a second; the file is synced once a
- * second. Transactions now take the oldest records of the file. Once the file is empty memory
- * follows directly, in the same transaction. So the order of the records is kept, and a kill during
- * an outage loses what the rings and less than interval_ns of memory held.
+ * When the oldest record in memory is interval_ns old and the database fails or does not answer,
+ * when transactions have left some in memory for twice as long, or when memory is half full, all of
+ * memory goes to the spill file, and from then on everything does, four times a second; the file is
+ * synced once a second. Transactions now take the oldest records of the file. Once the file is
+ * empty memory follows directly, in the same transaction. So the order of the records is kept, and
+ * a kill during an outage loses what the rings and less than interval_ns of memory held.
  *
  * A record gets its number when it leaves memory. The database keeps the last number that it has
  * (progress) in the same transaction as the records: after a COMMIT whose answer did not come, and

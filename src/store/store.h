@@ -133,4 +133,30 @@ enum status store_read_sessions(const char *path, store_session_fn fn, void *sel
 /* The newest session, ST_NOT_FOUND when there is none. */
 enum status store_last_session(const char *path, int64_t *ret_session, struct err *err) MUST_CHECK;
 
+/* --- deleting sessions
+ * ---------------------------------------------------------------------------------------------- */
+
+/* A connection that deletes. Owner: one thread. */
+struct store_pruner;
+
+/* Open an existing database (store_read_sessions says whether it is there); its schema is brought
+ * forward, and sessions whose process is gone are marked broken. Errors as store_open. */
+enum status store_pruner_open(const char *path, wall_ns_t wall, struct store_pruner **ret_pruner,
+                              struct err *err) MUST_CHECK;
+void store_pruner_close(struct store_pruner *p); /* NULL is fine */
+
+/*
+ * Delete a session with all its rows, in one transaction: a kill at any instant leaves all of it or
+ * nothing. ST_STATE: it is being recorded; ST_NOT_FOUND: there is none; ST_IO: nothing of it is
+ * deleted.
+ */
+enum status store_prune_session(struct store_pruner *p, int64_t session,
+                                struct err *err) MUST_CHECK;
+/*
+ * Give back the space of what was deleted. May take as long as copying the database, and with
+ * SQLite as much room. ST_STATE: something is being recorded; the space is used again by what
+ * comes. ST_IO: the database is as it was.
+ */
+enum status store_reclaim(struct store_pruner *p, struct err *err) MUST_CHECK;
+
 #endif

@@ -52,6 +52,8 @@ struct store {
     uint64_t kept; /* records that queue_thin must still pass over */
     struct putter putter;
     struct attempt unsure;
+    bool answering;     /* the database is asked to begin or to commit, nothing else is under way */
+    uint64_t in_flight; /* the last number that is asked for; 0: none */
     mono_ns_t oldest;   /* when the first record in memory was taken */
     mono_ns_t behind;   /* since when transactions have left some in memory; 0: they do not */
     mono_ns_t away;     /* since when the database fails; 0: it does not */
@@ -84,7 +86,7 @@ bool intake_droppable(enum drop_class class, const void *record);
 void intake_drop(struct store *s, const void *record, const char *why);
 /* The gap rows of what was dropped wait like other records from now on. False: no memory yet. */
 bool intake_name_drops(struct store *s, mono_ns_t now);
-/* Records at the front of memory that are perhaps in the database already. */
+/* Records at the front of memory that are perhaps in the database already, or will be at once. */
 uint64_t intake_unsure(const struct store *s);
 
 /* --- overflow.c: into the spill file --- */

@@ -87,9 +87,10 @@ size_t view_number(const char *name)
 /* Bytes that are no UTF-8, or hold a NUL, are shown with backslashes. */
 const char views_pg_functions[] =
     "CREATE FUNCTION deltaflow_time(seconds float8) RETURNS text LANGUAGE sql STABLE AS $$"
-    " SELECT to_char(timestamp 'epoch' + interval '1 millisecond' *"
-    " (trunc(seconds*1000.0::float8 + 210866760000000.0::float8 + 0.5::float8)"
-    " - 210866760000000.0::float8), 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') $$;\n"
+    " SELECT CASE WHEN jd >= 0 AND jd < 464269060800000.0::float8 THEN"
+    " to_char(timestamp 'epoch' + interval '1 millisecond' * (jd - 210866760000000.0::float8),"
+    " 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') END FROM (SELECT"
+    " trunc(seconds*1000.0::float8 + 210866760000000.0::float8 + 0.5::float8) AS jd) j $$;\n"
     "CREATE FUNCTION deltaflow_text(bytes bytea) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$"
     " BEGIN RETURN convert_from(bytes, 'UTF8');"
     " EXCEPTION WHEN character_not_in_repertoire OR untranslatable_character THEN"

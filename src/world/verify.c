@@ -211,13 +211,22 @@ static bool before_start(const struct verify *v)
     return replay_status(v->replay)->last_wall < v->config.from;
 }
 
-/* What the engine made has no recorded row: a difference, or a row that was lost. */
-static void compare_none(struct verify *v, const struct rec *rec, uint64_t row)
+/* Rows without numbers leave no hole when they are lost: from the first that does not fit on, a gap
+ * row of such rows that comes later is the reason. */
+static bool is_lost(struct verify *v, const struct rec *rec)
 {
     const struct rec_gap *gap = session_row_gap(v->s, (enum rec_type)rec->type, 0, 0);
-    if (gap != NULL && gap->h.wall >= rec->wall) {
-        v->lost = gap;
-    } else if (settle(v)) {
+    if (rec->type == REC_DECISION || gap == NULL || gap->h.wall < rec->wall) {
+        return false;
+    }
+    v->lost = gap;
+    return true;
+}
+
+/* What the engine made has no recorded row. */
+static void compare_none(struct verify *v, const struct rec *rec, uint64_t row)
+{
+    if (!is_lost(v, rec) && settle(v)) {
         note_row(v, rec, row, false);
     }
 }
@@ -232,7 +241,7 @@ static void compare(struct verify *v, const struct rec *recorded, const struct r
     }
     for (uint32_t i = 0; i < l->n_fields; i++) {
         if (field_differs(&l->fields[i], recorded, rec)) {
-            if (settle(v)) {
+            if (!is_lost(v, rec) && settle(v)) {
                 note_field(v, recorded, rec, &l->fields[i], row);
             }
             return;

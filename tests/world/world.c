@@ -41,18 +41,39 @@ static void *grow(void *p, uint32_t n, uint32_t *cap, size_t size)
     return p;
 }
 
+static void keep(struct world *w, const void *record)
+{
+    if (w->config.keep != NULL) {
+        w->config.keep(w->config.keep_self, record);
+    }
+}
+
+/* A call of the engine; some fail on purpose. */
+static enum status called(struct world *w, enum engine_call kind, enum status st)
+{
+    w->calls[kind]++;
+    if (st == ST_OK && w->config.calls_fail > 0 &&
+        rng_below(&w->rng, 1000) < w->config.calls_fail) {
+        st = kind == CALL_REQUEST ? ST_FULL : ST_IO;
+    }
+    if (st != ST_OK) {
+        struct rec_refused row = {
+            .h = {.size = sizeof row, .type = REC_REFUSED, .mkt = MKT_NONE, .wall = w->wall},
+            .call = w->calls[kind],
+            .kind = kind,
+        };
+        snprintf(row.status, sizeof row.status, "%s", status_name(st));
+        keep(w, &row);
+    }
+    return st;
+}
+
 static void on_record(void *self, const struct rec *rec)
 {
     struct world *w = self;
-    struct world_kept *k = &w->kept;
     digest_add(&w->digest, rec, rec->size);
-    if (rec->type == REC_TURN && w->config.keep) {
-        k->turns = grow(k->turns, k->n_turns, &k->cap_turns, sizeof *k->turns);
-        memcpy(&k->turns[k->n_turns++], rec, sizeof *k->turns);
-    } else if (rec->type == REC_DECISION && w->config.keep) {
-        k->decisions = grow(k->decisions, k->n_decisions, &k->cap_decisions, sizeof *k->decisions);
-        memcpy(&k->decisions[k->n_decisions++], rec, sizeof *k->decisions);
-    } else if (rec->type == REC_ORDER) {
+    keep(w, rec);
+    if (rec->type == REC_ORDER) {
         const struct rec_order *o = (const struct rec_order *)rec;
         while (w->n_orders < o->number) {
             w->orders = grow(w->orders, w->n_orders, &w->cap_orders, sizeof *w->orders);
@@ -76,8 +97,9 @@ static void on_repair(void *self, uint32_t mkt)
 static enum status on_journal(void *self, struct journal_record *rec)
 {
     struct world *w = self;
-    if (w->journal_fails) {
-        return ST_IO;
+    enum status st = called(w, CALL_JOURNAL, w->journal_fails ? ST_IO : ST_OK);
+    if (st != ST_OK) {
+        return st;
     }
     w->journal_open += rec->type == JOURNAL_INTENT ? 1U : 0U;
     w->journal_open -= rec->type == JOURNAL_DONE ? 1U : 0U;
@@ -89,7 +111,8 @@ static enum status on_submit(void *self, const struct gw_request *req)
     struct world *w = self;
     digest_add(&w->digest, req, sizeof *req);
     struct order_gateway g = tiny_gateway(w->tiny);
-    return g.submit(g.self, req);
+    enum status st = called(w, CALL_REQUEST, ST_OK);
+    return st == ST_OK ? g.submit(g.self, req) : st;
 }
 
 struct world *world_create(const struct world_config *config)
@@ -126,27 +149,8 @@ void world_destroy(struct world *w)
     engine_destroy(w->engine);
     policy_destroy(w->policy);
     tiny_destroy(w->tiny);
-    for (uint32_t s = 0; s < EV_SRC_MAX; s++) {
-        for (uint32_t i = 0; i < w->kept.n_ev[s]; i++) {
-            free(w->kept.ev[s][i]);
-        }
-        free(w->kept.ev[s]);
-    }
-    free(w->kept.turns);
-    free(w->kept.decisions);
     free(w->orders);
     free(w);
-}
-
-static void keep(struct world *w, const struct ev *ev)
-{
-    struct world_kept *k = &w->kept;
-    uint32_t s = ev->source;
-    k->ev[s] = grow(k->ev[s], k->n_ev[s], &k->cap_ev[s], sizeof *k->ev[s]);
-    struct ev *copy = malloc(ev->size);
-    ensure(copy != NULL);
-    memcpy(copy, ev, ev->size);
-    k->ev[s][k->n_ev[s]++] = copy;
 }
 
 /* A small network of one layer: float sums in one stated order. */
@@ -196,9 +200,7 @@ void world_turn(struct world *w, mono_ns_t dt, uint32_t flow)
     for (uint32_t s = 0; s < EV_SRC_MAX; s++) {
         const struct ev *ev = NULL;
         while ((ev = tiny_take(w->tiny, (enum ev_source)s)) != NULL) {
-            if (w->config.keep) {
-                keep(w, ev);
-            }
+            keep(w, ev);
             engine_step(w->engine, ev);
         }
     }

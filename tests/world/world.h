@@ -8,7 +8,6 @@
 #define TESTS_WORLD_WORLD_H
 
 #include "actor/engine.h"
-#include "actor/replay.h"
 #include "base/hash.h"
 #include "world/tiny.h"
 
@@ -21,18 +20,14 @@ struct world_config {
     enum world_policy policy;
     struct tiny_faults faults;
     struct engine_config engine;
-    bool keep; /* events, turns and decisions */
+    /* Each event before the engine gets it, each of the engine's records, and failed calls of the
+     * engine (REC_REFUSED); copied. NULL is fine. */
+    void (*keep)(void *self, const void *record);
+    void *keep_self;
+    /* Calls into the journal and the gateway that fail on purpose, per mille. */
+    uint32_t calls_fail;
 };
 struct world_config world_config_default(uint64_t seed);
-
-struct world_kept {
-    struct ev **ev[EV_SRC_MAX];
-    uint32_t n_ev[EV_SRC_MAX], cap_ev[EV_SRC_MAX];
-    struct rec_turn *turns;
-    uint32_t n_turns, cap_turns;
-    struct rec_decision *decisions;
-    uint32_t n_decisions, cap_decisions;
-};
 
 struct world {
     struct world_config config;
@@ -41,7 +36,7 @@ struct world {
     struct policy *policy;
     struct rng rng;
     struct digest digest; /* of records and requests */
-    struct world_kept kept;
+    uint64_t calls[CALL_MAX];
     struct rec_order *orders; /* last record of each order by number - 1 */
     uint32_t n_orders, cap_orders;
     uint64_t applied_fills, drifts, reconciles;

@@ -1,51 +1,13 @@
 #!/usr/bin/env python3
 """verify_test.py DELTAFLOW - `deltaflow verify`: sessions of the real program are clean, and each rule finds the violation that is
 planted behind the program's back."""
-import json
 import os
 import shutil
-import signal
 import subprocess
-import sys
-import tempfile
 import time
 
-import common
+import recorded
 from common import BINARY, T0, Case, delta, main, snapshot, trade
-
-class Recorded:
-    """One session of `deltaflow run` against `deltaflow sim`, with trading, a market that pays, and money that comes from outside."""
-    folder = None
-
-    @classmethod
-    def db(cls):
-        if cls.folder is None:
-            cls.folder = tempfile.TemporaryDirectory(prefix="deltaflow-")
-            cls.record(cls.folder.name)
-        return os.path.join(cls.folder.name, "run.db")
-
-    @staticmethod
-    def record(folder):
-        p = lambda name: os.path.join(folder, name)
-        env = dict(os.environ, HOME=folder, XDG_CONFIG_HOME=p("config"), XDG_STATE_HOME=p("state"), XDG_DATA_HOME=p("data"))
-        slow = max(1.0, float(os.environ.get("TEST_SLOW", "1")))
-        market = "KXSIM1-S21-M01"
-        at = lambda s, **action: {"at": f"{s * slow:g}s", **action}
-        with open(p("scenario.json"), "w") as f:
-            json.dump({"actions": [at(3, do="close", market=market), at(3.1, do="determine", market=market, result="yes"),
-                                   at(3.2, do="settle", market=market), at(3.5, do="deposit", user="user1", amount="25.50")]}, f)
-        with open(p("log"), "w") as log:
-            sim = subprocess.Popen([BINARY, "sim", "--ready-file", p("ready"), "--state-dir", p("sim"), "--markets", "4", "--seed", "21", "--rate", "500",
-                                    "--tier", "premier", "--pause-after", str(int(6 * slow)), "--scenario", p("scenario.json")], stdout=log, stderr=log, env=env)
-            end = time.time() + 60
-            while not os.path.exists(p("ready")) and sim.poll() is None and time.time() < end:
-                time.sleep(0.02)
-            run = subprocess.run([BINARY, "run", "--exchange", p("ready"), "--store-path", p("run.db"), "--orders-journal", p("journal"), "--policy-kind", "random",
-                                  "--policy-seed", "6", "--orders-allow-short", "--orders-sweep-s", "1", "--run-duration-s", str(int(10 * slow))],
-                                 stdout=log, stderr=log, env=env, timeout=200)
-            sim.send_signal(signal.SIGTERM)
-            sim.wait(60)
-        assert run.returncode == 0, open(p("log")).read()[-3000:]
 
 
 def number(v):
@@ -70,7 +32,7 @@ class Verify(Case):
     tested = set()
 
     def recorded(self):
-        shutil.copy(Recorded.db(), self.db)
+        shutil.copy(recorded.database(), self.db)
 
     def imported(self):
         """Contiguous: snapshots behind deltas, answers between them, a trade channel, two connections."""

@@ -37,6 +37,9 @@ static enum status commit(struct backend *b, uint64_t progress)
     if (bad->slow != NULL) {
         *bad->slow += bad->slow_ns;
     }
+    if (bad->meanwhile != NULL) {
+        bad->meanwhile(b);
+    }
     if (bad->commits_fail) {
         return fails(b, "COMMIT");
     }

@@ -12,7 +12,8 @@ struct bad_db {
     bool answers_lost; /* COMMIT counts, and yet is said to have failed */
     mono_ns_t *slow;   /* NULL: not; else the clock that a commit moves by slow_ns */
     mono_ns_t slow_ns;
-    uint64_t commits; /* asked for */
+    void (*meanwhile)(struct backend *b); /* NULL, or what happens while a commit is waited for */
+    uint64_t commits;                     /* asked for */
 };
 
 /* One at a time. */

@@ -1,0 +1,287 @@
+/*
+ * bench_store_pg.c - rows a second from a ring through the store into PostgreSQL, against
+ * `psql \copy` of the same rows as CSV and in the binary format.
+ *
+ * bench_store_pg [--json FILE] [--rows N]. Run in the top folder. The server is started here, with
+ * Debian's settings (fsync and synchronous_commit on), on a unix socket, its data under /tmp. Each
+ * run writes into the same empty table, behind a CHECKPOINT; medians of RUNS runs, peers and ours
+ * in turn. psql's time is its own \timing, without its start. Exit status 77: no PostgreSQL.
+ */
+#include <libpq-fe.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/rng.h"
+#include "pg_server.h"
+#include "store/layout.h"
+#include "store/pg_copy.h"
+#include "store/store.h"
+
+#define RUNS 5
+
+static bool serving;
+
+static void die(const char *what)
+{
+    fprintf(stderr, "bench_store_pg: %s\n", what);
+    if (serving) {
+        pg_server_stop();
+    }
+    exit(1);
+}
+
+/* The rows of bench_store. */
+static struct ev_delta *make_deltas(size_t n, char hash[33])
+{
+    struct ev_delta *v = calloc(n, sizeof *v);
+    struct rng rng;
+    struct digest d;
+    if (v == NULL) {
+        die("out of memory");
+    }
+    rng_init(&rng, 1);
+    digest_init(&d);
+    for (size_t i = 0; i < n; i++) {
+        v[i] = (struct ev_delta){.h = {.size = sizeof v[i],
+                                       .type = EV_DELTA,
+                                       .source = EV_SRC_MARKET,
+                                       .mkt = (uint32_t)rng_below(&rng, 100),
+                                       .conn = 1,
+                                       .ord = i + 1,
+                                       .sid = 1,
+                                       .seq = i + 1,
+                                       .ts_ms = 1780000000000 + (int64_t)i,
+                                       .recv_wall = 1780000000000000000 + (int64_t)i * 1000,
+                                       .recv_mono = (int64_t)i * 1000},
+                                 .px = 100 * (1 + (px_t)rng_below(&rng, 99)),
+                                 .qty = (qty_t)rng_below(&rng, 100000) - 50000,
+                                 .side = (uint32_t)rng_below(&rng, 2)};
+    }
+    digest_add(&d, v, n * sizeof *v);
+    digest_text(&d, hash);
+    return v;
+}
+
+static void sql(const char *url, const char *text)
+{
+    PGconn *c = PQconnectdb(url);
+    PGresult *r = PQexec(c, text);
+    ExecStatusType st = PQresultStatus(r);
+    if (st != PGRES_COMMAND_OK && st != PGRES_TUPLES_OK) {
+        die(PQerrorMessage(c));
+    }
+    PQclear(r);
+    PQfinish(c);
+}
+
+static int64_t count_rows(const char *url)
+{
+    PGconn *c = PQconnectdb(url);
+    PGresult *r = PQexec(c, "SELECT count(*) FROM delta");
+    if (PQresultStatus(r) != PGRES_TUPLES_OK) {
+        die(PQerrorMessage(c));
+    }
+    int64_t n = strtoll(PQgetvalue(r, 0, 0), NULL, 10);
+    PQclear(r);
+    PQfinish(c);
+    return n;
+}
+
+static void make_empty(const char *url)
+{
+    sql(url, "TRUNCATE delta");
+    sql(url, "CHECKPOINT");
+}
+
+/* --- ours --- */
+
+static struct store *open_store(const char *url, struct ring **ring)
+{
+    struct store_config config = store_config_default();
+    struct store *s = NULL;
+    struct err err;
+    config.path = url;
+    if (store_open(&config, 1, &s, &err) != ST_OK) {
+        die(err.text);
+    }
+    if (ring_create((size_t)16 << 20, ring) != ST_OK) {
+        die("no ring");
+    }
+    store_add_ring(s, *ring);
+    return s;
+}
+
+/* Nanoseconds for all rows; the ring is pushed to by the same thread. */
+static int64_t run_ours(const struct ev_delta *v, size_t n, const char *url)
+{
+    struct ring *ring = NULL;
+    struct store *s = open_store(url, &ring);
+    mono_ns_t began = clock_mono();
+    for (size_t i = 0; i < n;) {
+        for (size_t k = 0; k < 20000 && i < n; k++, i++) {
+            if (ring_push(ring, &v[i], sizeof v[i]) != ST_OK) {
+                die("ring full");
+            }
+        }
+        (void)store_work(s, 1, clock_mono());
+    }
+    store_flush(s, 1, clock_mono());
+    int64_t took = clock_mono() - began;
+    if (store_stats(s)->rows != n || store_stats(s)->lost != 0) {
+        die("rows are missing");
+    }
+    store_close(s, "done", 2);
+    ring_destroy(ring);
+    return took;
+}
+
+/* --- the peers --- */
+
+static void write_csv(const struct ev_delta *v, size_t n, const char *file)
+{
+    FILE *f = fopen(file, "w");
+    for (size_t i = 0; f != NULL && i < n; i++) {
+        const struct ev_delta *d = &v[i];
+        fprintf(f, "1,%u,%lld,%u,%u,%lld,%lld,%lld,%lld,%lld,%u,%lld,%lld,%u\n", d->h.source,
+                (long long)d->h.ord, d->h.mkt, d->h.conn, (long long)d->h.sid, (long long)d->h.seq,
+                (long long)d->h.ts_ms, (long long)d->h.recv_wall, (long long)d->h.recv_mono,
+                d->side, (long long)d->px, (long long)d->qty, d->flags);
+    }
+    if (f == NULL || fclose(f) != 0) {
+        die("cannot write the CSV file");
+    }
+}
+
+static void write_binary(const struct ev_delta *v, size_t n, const char *file)
+{
+    FILE *f = fopen(file, "w");
+    struct buf b;
+    struct pg_encoder e;
+    buf_init(&b, (size_t)1 << 30);
+    pg_encoder_init(&e);
+    pg_copy_header(&b);
+    for (size_t i = 0; i < n; i++) {
+        if (pg_copy_row(&e, layout_of(EV_DELTA), 1, &v[i], &b) != ST_OK) {
+            die("out of memory");
+        }
+    }
+    pg_copy_trailer(&b);
+    if (f == NULL || fwrite(b.p, 1, b.n, f) != b.n || fclose(f) != 0) {
+        die("cannot write the binary file");
+    }
+    buf_finish(&b);
+    pg_encoder_finish(&e);
+}
+
+/* What psql says under \timing, in nanoseconds. */
+static int64_t run_psql(const char *url, const char *file, const char *format)
+{
+    char command[1200], line[200];
+    double ms = -1;
+    snprintf(command, sizeof command,
+             "psql -X -q '%s' -c '\\timing on' -c \"\\\\copy delta (session, source, ord, mkt, "
+             "conn, sid, seq, ts_ms, recv_wall, recv_mono, side, px, qty, flags) from '%s' with "
+             "(format %s)\"",
+             url, file, format);
+    FILE *f = popen(command, "r");
+    while (f != NULL && fgets(line, sizeof line, f) != NULL) {
+        (void)sscanf(line, "Time: %lf ms", &ms);
+    }
+    if (f == NULL || pclose(f) != 0 || ms < 0) {
+        die("psql fails");
+    }
+    return (int64_t)(ms * 1e6);
+}
+
+static int compare(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(int64_t *v, size_t n)
+{
+    qsort(v, RUNS, sizeof *v, compare);
+    return (double)v[RUNS / 2] / (double)n;
+}
+
+static void write_json(const char *file, double ours, double csv, double binary, const char *hash)
+{
+    FILE *f = fopen(file, "w");
+    if (f == NULL) {
+        die("cannot write the JSON file");
+    }
+    fprintf(f,
+            "{\"results\":[{\"name\":\"store_pg_row\",\"ns\":%.1f,\"peer\":\"psql copy "
+            "csv\",\"peer_ns\":%.1f,\"ratio\":%.3f,\"input_hash\":\"%s\",\"runs\":%d},"
+            "{\"name\":\"store_pg_row_binary\",\"ns\":%.1f,\"peer\":\"psql copy "
+            "binary\",\"peer_ns\":%.1f,\"ratio\":%.3f,\"input_hash\":\"%s\",\"runs\":%d}]}\n",
+            ours, csv, csv / ours, hash, RUNS, ours, binary, binary / ours, hash, RUNS);
+    if (fclose(f) != 0) {
+        die("cannot write the JSON file");
+    }
+}
+
+int main(int argc, char **argv)
+{
+    const char *json = NULL;
+    size_t n = 500000;
+    for (int i = 1; i + 1 < argc; i += 2) {
+        if (strcmp(argv[i], "--json") == 0) {
+            json = argv[i + 1];
+        } else if (strcmp(argv[i], "--rows") == 0) {
+            n = (size_t)strtoull(argv[i + 1], NULL, 10);
+        } else {
+            die("usage: bench_store_pg [--json FILE] [--rows N]");
+        }
+    }
+    char hash[33], url[256], csv_file[128], binary_file[128];
+    int64_t ours[RUNS], csv[RUNS], binary[RUNS];
+    log_set_level(LOG_ERROR);
+    if (!pg_server_start("")) {
+        return 77;
+    }
+    serving = true;
+    pg_server_url(url, sizeof url);
+    struct ring *ring = NULL;
+    store_close(open_store(url, &ring), "done", 2); /* makes the tables */
+    ring_destroy(ring);
+    struct ev_delta *v = make_deltas(n, hash);
+    snprintf(csv_file, sizeof csv_file, "%s/rows.csv", pg_server_folder());
+    snprintf(binary_file, sizeof binary_file, "%s/rows.bin", pg_server_folder());
+    write_csv(v, n, csv_file);
+    write_binary(v, n, binary_file);
+    for (int i = 0; i < RUNS; i++) {
+        make_empty(url);
+        csv[i] = run_psql(url, csv_file, "csv");
+        if (count_rows(url) != (int64_t)n) {
+            die("psql's rows are missing");
+        }
+        make_empty(url);
+        binary[i] = run_psql(url, binary_file, "binary");
+        make_empty(url);
+        ours[i] = run_ours(v, n, url);
+        if (count_rows(url) != (int64_t)n) {
+            die("our rows are missing");
+        }
+    }
+    double a = median(ours, n), b = median(csv, n), c = median(binary, n);
+    printf("%-42s %10s %12s %8s\n", "store, deltas into PostgreSQL", "ns/row", "rows/s", "ratio");
+    printf("%-42s %10.0f %12.0f %8s\n", "psql \\copy, csv", b, 1e9 / b, "1.00");
+    printf("%-42s %10.0f %12.0f %8.2f\n", "psql \\copy, binary", c, 1e9 / c, b / c);
+    printf("%-42s %10.0f %12.0f %8.2f\n", "ring, store_work, 20000 a transaction", a, 1e9 / a,
+           b / a);
+    printf("input %s, %zu rows, median of %d runs; fsync and synchronous_commit on\n", hash, n,
+           RUNS);
+    if (json != NULL) {
+        write_json(json, a, b, c, hash);
+    }
+    free(v);
+    pg_server_stop();
+    return 0;
+}

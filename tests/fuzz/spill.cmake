@@ -1,0 +1,1 @@
+fuzz_target(spill ${CMAKE_CURRENT_LIST_DIR}/fuzz_spill.c NEEDS store)
