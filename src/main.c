@@ -8,9 +8,9 @@
 #include "cli/cli.h"
 
 static const struct cli_command *const commands[] = {
-    &cmd_run,      &cmd_halt, &cmd_resume, &cmd_flatten, &cmd_status, &cmd_guard,
-    &cmd_sessions, &cmd_show, &cmd_import, &cmd_verify,  &cmd_export, &cmd_prune,
-    &cmd_replay,   &cmd_sim,  &cmd_demo,   &cmd_books,   &cmd_policy, &cmd_observe};
+    &cmd_run,  &cmd_halt,   &cmd_resume, &cmd_flatten, &cmd_status, &cmd_guard, &cmd_sessions,
+    &cmd_show, &cmd_import, &cmd_verify, &cmd_export,  &cmd_prune,  &cmd_spill, &cmd_replay,
+    &cmd_sim,  &cmd_demo,   &cmd_books,  &cmd_policy,  &cmd_observe};
 
 static void help(FILE *out)
 {

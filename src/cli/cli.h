@@ -30,7 +30,7 @@ struct cli_command {
 extern const struct cli_command cmd_flatten, cmd_guard, cmd_halt, cmd_resume, cmd_status;
 extern const struct cli_command cmd_books, cmd_demo, cmd_observe, cmd_policy, cmd_run, cmd_sim;
 extern const struct cli_command cmd_import, cmd_replay, cmd_sessions, cmd_verify;
-extern const struct cli_command cmd_export, cmd_prune, cmd_show;
+extern const struct cli_command cmd_export, cmd_prune, cmd_show, cmd_spill;
 
 /* "deltaflow books: what" on stderr, with the hint to try --help; returns EXIT_USAGE. */
 int cli_usage(const char *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -53,13 +53,11 @@ static int take_path(struct session_args *a, const char *path)
     return EXIT_DONE;
 }
 
-int session_store_find(struct session_args *a)
+/* The options of `deltaflow run`; what they point to lives as long as *ret_config. An exit code
+ * (told). */
+static int load_options(const struct session_args *a, struct run_options *o,
+                        struct config **ret_config)
 {
-    if (a->store != NULL) {
-        return take_path(a, a->store);
-    }
-    struct run_options o;
-    struct config *c = NULL;
     struct config_args args;
     struct err err = {0};
     char *argv[4] = {"run", NULL};
@@ -68,11 +66,40 @@ int session_store_find(struct session_args *a)
         argv[n++] = "--config";
         argv[n++] = (char *)(uintptr_t)a->config;
     }
-    int code = EXIT_DONE;
-    if (config_load(&run_option_table, n, argv, environ, &o, &c, &args, &err) != ST_OK) {
-        code = cli_fail(a->command, cli_config_code(&err), "%s", err.text);
-    } else {
-        code = take_path(a, o.store.path);
+    if (config_load(&run_option_table, n, argv, environ, o, ret_config, &args, &err) != ST_OK) {
+        return cli_fail(a->command, cli_config_code(&err), "%s", err.text);
+    }
+    return EXIT_DONE;
+}
+
+int session_store_find(struct session_args *a)
+{
+    if (a->store != NULL) {
+        return take_path(a, a->store);
+    }
+    struct run_options o;
+    struct config *c = NULL;
+    int code = load_options(a, &o, &c);
+    code = code == EXIT_DONE ? take_path(a, o.store.path) : code;
+    config_destroy(c);
+    return code;
+}
+
+int session_spill_find(const struct session_args *a, const char *given,
+                       char ret_folder[SESSION_STORE_MAX])
+{
+    struct run_options o;
+    struct config *c = NULL;
+    int code = given == NULL ? load_options(a, &o, &c) : (int)EXIT_DONE;
+    if (code == EXIT_DONE) {
+        const char *folder = given != NULL ? given : o.store.spill;
+        if (folder[0] == '\0') {
+            code =
+                cli_fail(a->command, EXIT_CONFIG, "store.spill is empty: name a folder (--folder)");
+        } else if (!text_copy(ret_folder, SESSION_STORE_MAX, text_of(folder))) {
+            code = cli_fail(a->command, EXIT_CONFIG, "the folder's name is longer than %d bytes",
+                            SESSION_STORE_MAX - 1);
+        }
     }
     config_destroy(c);
     return code;

@@ -51,6 +51,11 @@ int session_bad_option(const struct session_args *a, int c, char *const *argv);
  * (told). */
 int session_store_find(struct session_args *a);
 
+/* The folder of the spill files: given, or else as the environment and the config file say. 0, or
+ * an exit code (told). */
+int session_spill_find(const struct session_args *a, const char *given,
+                       char ret_folder[SESSION_STORE_MAX]);
+
 /* A session row, copied. */
 struct session_row {
     struct store_session s; /* its texts are those below */

@@ -155,10 +155,15 @@ static void sync_file(struct store *s, mono_ns_t now)
         return;
     }
     s->spill_synced = now;
-    if (spill_sync(s->spill) != ST_OK) {
-        note_failure(s, now);
+    if (spill_sync(s->spill) != ST_OK) { /* a kill loses nothing, the machine's end may */
+        s->stats.spill_failures++;
+        if (!s->spill_sync_fails) {
+            log_error("store", "%s", spill_error(s->spill));
+        }
+        s->spill_sync_fails = true;
         return;
     }
+    s->spill_sync_fails = false;
     s->spill_unsynced = false;
 }
 

@@ -64,7 +64,7 @@ struct store {
     bool spill_full;
     uint64_t spill_max;
     mono_ns_t spill_synced, spill_retry_at; /* 0: never; its disk is well */
-    bool spill_unsynced;
+    bool spill_unsynced, spill_sync_fails;
     uint32_t unreadable; /* times in a row that the file could not be read */
     wall_ns_t wall;      /* of this turn */
     struct store_stats stats;

@@ -607,6 +607,81 @@ def kill_restart(folder):
           f"faults {({n: v for n, v in dump['counters']['faults'].items() if v})}")
 
 
+def outage_kill(folder):
+    """The database is locked for some seconds while it trades, and in the middle the process is killed; then it is started again."""
+    p = lambda name: os.path.join(folder, name)
+    env = both.environment(folder)
+    log = open(p("run.log"), "w")
+    db, summary_path, spill = p("run.db"), p("summary.json"), p("spill")
+    sim = both.Sim(folder, "--markets", "6", "--seed", "21", "--rate", "600", "--tier", "premier")
+    command = [binary, "run", "--exchange", sim.ready, "--store-path", db, "--store-spill", spill, "--store-interval-ms", "200",
+               "--orders-journal", p("journal"), "--run-summary-json", summary_path, "--policy-kind", "random", "--policy-seed", "9",
+               "--orders-pricing", "mid", "--orders-clock-window-ms", "2000", "--exchange-request-timeout-ms", "1000"]
+    rows = lambda con: con.execute("select (select count(*) from delta) + (select count(*) from snapshot)").fetchone()[0]
+    try:
+        run = subprocess.Popen(command, stdout=log, stderr=log, env=env)
+        end = time.time() + 60
+        con = None
+        while time.time() < end and run.poll() is None:
+            try:
+                con = con or sqlite3.connect(f"file:{db}?mode=rw", uri=True, isolation_level=None, timeout=10)
+                if con.execute("select count(*) from fill").fetchone()[0] > 3:
+                    break
+            except sqlite3.Error:
+                con = None
+            time.sleep(0.1)
+        con.execute("begin immediate")
+        before = rows(con)
+        orders = len(sim.do(do="dump")["state"]["orders"])
+        time.sleep(4 * slow)
+        files = [f for f in os.listdir(spill) if f.endswith(".spill")]
+        check("it trades on while its database is locked", len(sim.do(do="dump")["state"]["orders"]) > orders)
+        check("and what waits is in its spill file", len(files) == 1 and os.path.getsize(os.path.join(spill, files[0])) > 16384, files)
+        check("which nobody else may read", os.stat(os.path.join(spill, files[0])).st_mode & 0o777 == 0o600)
+        alive = run.poll() is None
+        run.kill()
+        run.wait()
+        con.execute("rollback")
+        con.close()
+        check("it lived until it was killed", alive)
+        listed = subprocess.run([binary, "spill", "--json", "--folder", spill, "--store", db], capture_output=True, text=True, env=env)
+        waiting = [json.loads(line) for line in listed.stdout.splitlines()]
+        both.check_schemas(spill=waiting[0])
+        check("`spill` lists the killed run's file", len(waiting) == 1 and waiting[0]["state"] == "waits" and waiting[0]["rows"] > 100
+              and waiting[0]["outcome"] is None and waiting[0]["missing"] == 0, (waiting, listed.stderr))
+        code = subprocess.run([*command, "--run-duration-s", str(int(8 * slow))], stdout=log, stderr=log, env=env, timeout=200).returncode
+        state = sim.do(do="dump")["state"]
+    finally:
+        sim.stop()
+    if code != 0:
+        sys.stdout.write(open(p("run.log")).read()[-4000:])
+    check("the next start ends with exit status 0", code == 0, code)
+    both.end_if_failed()
+    summary = json.load(open(summary_path))
+    both.check_schemas(run_summary=summary)
+    recovered = summary["store"]["recovered"]
+    check("it put the waiting rows into the database first", recovered["files"] == 1 and recovered["rows"] == waiting[0]["rows"]
+          and recovered["missing"] == 0 and recovered["kept"] == 0, (recovered, waiting[0]["rows"]))
+    check("and the file is gone, its own too", os.listdir(spill) == [], os.listdir(spill))
+    con = sqlite3.connect(db)
+    outcome, = con.execute("select outcome from session where id = 1").fetchone()
+    check("the killed session is closed as broken", outcome == f"broken: {recovered['rows']} rows came from its spill file", outcome)
+    for session in (1, 2):
+        ords = sorted(o for t in EVENTS for (o,) in con.execute(f"select ord from {t} where source = 3 and session = {session}"))
+        check(f"each market event of session {session} is there once, in order, without a hole", ords == list(range(1, len(ords) + 1)), len(ords))
+        turns = [t for (t,) in con.execute(f"select turn from turn where session = {session} order by turn")]
+        check("and each turn", turns == list(range(1, len(turns) + 1)), len(turns))
+    check("no gap row was needed", con.execute("select count(*) from gap where reason like 'store:%'").fetchone()[0] == 0)
+    check("the outage itself is recorded", rows(con) > before)
+    differs = account_differs(summary, state)
+    check("cash, positions and their cost equal the exchange's, and nothing rests", not differs, differs[:3])
+    fills = con.execute("select trade_id || order_id, fee from fills").fetchall()
+    theirs = {f["trade_id"] + f["order_id"]: amount(f["fee"]) for f in state["fills"]}
+    check("each fill is counted once, over both sessions, and is one of the exchange", len({f for f, _ in fills}) == len(fills)
+          and all(theirs.get(f) == amount(fee) for f, fee in fills))
+    both.check_replays(db)
+
+
 def everything(live, faults=False, adopted_cash=()):
     check("orders were sent", live.summary["orders"] > 0, live.summary["verdicts"])
     check("and filled", live.summary["fills"] > 0, live.summary["order_detail"])
@@ -618,4 +693,4 @@ def everything(live, faults=False, adopted_cash=()):
 
 
 both.main(capture_hold, capture_ppo, generated_random, recorded, own_thread, passive_shorts, fees, settled, settled_away, settled_unheard,
-          by_hand, faults, crash_restart, kill_restart)
+          by_hand, faults, crash_restart, outage_kill, kill_restart)

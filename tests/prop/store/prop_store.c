@@ -380,13 +380,13 @@ static void one_session(struct world *w)
         }
         turn(w, (mono_ns_t)rng_below(&w->rng, (uint64_t)NS_PER_SEC));
     }
-    uint64_t named[2] = {0}, torn = 0;
+    uint64_t named[2] = {0};
+    /* The head of a block that failed and could not be cut off names records that are in memory or
+     * were dropped. */
+    uint64_t torn = w->could_not_cut ? UINT64_MAX : 0;
     if (rng_below(&w->rng, 2) == 0) {
         turn(w, 0);
         w->kills++;
-        /* The head of a block that failed and could not be cut off names records that are in memory
-         * or were dropped. */
-        torn = w->could_not_cut ? UINT64_MAX : 0;
         count(w);
         note_memory(w, named);
         bad_db_kill(w->store);
