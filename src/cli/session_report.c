@@ -427,7 +427,7 @@ enum status report_read(const char *path, int64_t session, bool (*go_on)(void *s
 {
     static const enum ev_source sources[] = {EV_SRC_MARKET, EV_SRC_PRIVATE, EV_SRC_ANSWER,
                                              EV_SRC_COMMAND};
-    struct reading x = {ret, go_on, self, {NULL}};
+    struct reading x = {.r = ret, .go_on = go_on, .self = self};
     memset(ret, 0, sizeof *ret);
     enum status st = idmap_init(&x.tickers, MARKETS_MAX);
     st = st == ST_OK ? idmap_init(&ret->order_states, ORDERS_MAX) : st;
