@@ -2,14 +2,17 @@
 import collections
 import json
 import os
+import re
 import shutil
 import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from decimal import Decimal
 
+from store_walks import Store
 from walk import Walk, deltaflow, environment, root
 
 amount = lambda v: Decimal(v).quantize(Decimal("0.000001"))
@@ -306,7 +309,7 @@ class Command(Walk):
         self.whole = None
 
     def after(self, folder, r):
-        said = r.out.replace(folder, "")
+        said = re.sub(r'"(load_)?seconds":[0-9.]+|' + re.escape(os.path.dirname(folder)) + r"/\d+", "", r.out)
         if self.whole is None and not r.failed:
             self.whole = said
         if r.code == 0 and said != self.whole:
@@ -338,3 +341,87 @@ class Policy(Command):
 
     def command(self, folder):
         return [deltaflow, "policy", "--json", os.path.join(folder, "agent.zip")]
+
+
+class Import(Walk):
+    """`import` of a recording into a new database."""
+    worker = copied("tests/fuzz/corpus/capture/wrapped", "capture.jsonl")
+    kinds = Store.kinds
+
+    def prepare(self, folder, fresh):
+        for name in os.listdir(folder):
+            if name.startswith("i.db"):
+                os.unlink(os.path.join(folder, name))
+
+    def command(self, folder):
+        return [deltaflow, "import", "--store", os.path.join(folder, "i.db"), "--json", os.path.join(folder, "capture.jsonl")]
+
+    def after(self, folder, r):
+        """What it says of itself is in the database, and the next one works."""
+        path = os.path.join(folder, "i.db")
+        again = subprocess.run(self.command(folder), capture_output=True, text=True, env=environment(folder), timeout=60)
+        if again.returncode != 0:
+            return [f"the next start: {again.stderr.strip()}"]
+        wrong = []
+        con = sqlite3.connect(path)
+        state = con.execute("pragma integrity_check").fetchall()
+        if state != [("ok",)]:
+            wrong.append(f"integrity_check: {state[:3]}")
+        if r.code == 0:
+            said, should = json.loads(r.out), json.loads(again.stdout)
+            same = {k: v for k, v in said.items() if k != "session"} == {k: v for k, v in should.items() if k != "session"}
+            deltas = con.execute("select count(*) from delta where session = ?", (said["session"],)).fetchone()[0]
+            if not same or deltas != said["deltas"]:
+                wrong.append(f"status 0, but {said} with {deltas} deltas, should be {should}")
+        if con.execute("select id from session where outcome is null").fetchall():
+            wrong.append("a session is not closed")
+        con.close()
+        return wrong
+
+
+class Recorded(Command):
+    """A command that reads a recorded session."""
+    kinds = Store.kinds
+    words = ()
+
+    def worker(self, folder):
+        run = Run()
+        run.worker(folder)
+        subprocess.run([*run.command(folder), "--run-duration-s", "1"], capture_output=True, check=True, env=environment(folder))
+        run.end()
+
+    def command(self, folder):
+        return [deltaflow, *self.words, "--store", os.path.join(folder, "run.db"), "--json"]
+
+
+class Single(Recorded):
+    """All folders hold the same session."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.lock = None, threading.Lock()
+
+    def worker(self, folder):
+        with self.lock:
+            if self.first is None:
+                super().worker(folder)
+                self.first = folder
+                return
+        for name in os.listdir(self.first):
+            if name.startswith(("run.db", "model")):
+                shutil.copyfile(os.path.join(self.first, name), os.path.join(folder, name))
+
+
+class Verify(Single):
+    words = ("verify", "last")
+
+
+class Replay(Single):
+    words = ("replay", "last", "--verify")
+
+    def command(self, folder):
+        return [*super().command(folder), "--model", os.path.join(folder, "model.zip")]
+
+
+class Sessions(Single):
+    words = ("sessions",)
