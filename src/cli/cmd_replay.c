@@ -103,7 +103,9 @@ static int read_config(struct replaying *r)
     if (st != ST_OK) {
         return cli_fail("replay", EXIT_FAILED, "out of memory");
     }
-    if (text[0] == '\0') {
+    const struct store_session row = {.config = text};
+    bool seq_check = false;
+    if (text[0] == '\0' || session_imported(&row, &seq_check)) {
         return cli_fail("replay", EXIT_REFUSED,
                         "session %" PRId64 " was not recorded by a run: it has market data, but "
                         "no engine's inputs (--books shows its books)",

@@ -453,7 +453,7 @@ static void input_hash(const struct session *s, char hash[33])
 int main(int argc, char **argv)
 {
     const char *json = NULL;
-    uint64_t changes = 1000000;
+    uint64_t changes = 300000;
     for (int i = 1; i + 1 < argc; i += 2) {
         if (strcmp(argv[i], "--json") == 0) {
             json = argv[i + 1];
