@@ -157,6 +157,7 @@ enum status reader_open(const char *path, struct reader **ret_reader, struct err
 struct table_rows {
     const struct layout *l;
     struct row_source *source; /* NULL: none, or at its end */
+    uint64_t rows;             /* taken from it, for errors */
     enum cell_kind kinds[READER_CELLS_MAX];
 };
 _Static_assert(LAYOUT_FIELDS_MAX + COLUMNS_BEFORE <= READER_CELLS_MAX, "a cell for each column");
@@ -220,10 +221,12 @@ static void rows_close(struct table_rows *t)
 static enum status rows_next(struct table_rows *t, struct reader *r, struct err *err)
 {
     enum status st = t->source->ops->next(t->source);
+    t->rows += st == ST_OK;
     if (st == ST_OK || st == ST_END) {
         return st;
     }
-    return err_set(err, st, "reading %s: %s", t->l->table, r->error);
+    return err_set(err, st, "reading table %s behind row %" PRIu64 ": %s", t->l->table, t->rows,
+                   r->error);
 }
 
 static enum status rows_give(const struct table_rows *t, struct rebuild *b, store_record_fn fn,
@@ -231,7 +234,8 @@ static enum status rows_give(const struct table_rows *t, struct rebuild *b, stor
 {
     enum status st = rebuild_row(t->l, t->source, b);
     if (st != ST_OK) {
-        return err_set(err, st, "a row of table %s does not make a whole record", t->l->table);
+        return err_set(err, st, "row %" PRIu64 " of table %s does not make a whole record", t->rows,
+                       t->l->table);
     }
     st = fn(self, b->p);
     return st == ST_OK ? ST_OK : err_set(err, st, "reading was ended: %s", status_text(st));

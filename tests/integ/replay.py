@@ -186,7 +186,7 @@ def check_refused(r):
     for sql, words in (("update delta set side = 9 where ord = (select max(ord) from delta)", ("table delta", "side")),
                        ("update snapshot set n_yes = 4000000000", ("snapshot",)),
                        ("update decision set obs = x'00' where number = 5", ("decision",)),
-                       ("update market set grid = '7 1:2:3:4'", ("table market", "grid")),
+                       ("update market set grid = '7 1:2:3:4'", ("row 1 of table market",)),
                        ("update turn set mono = -5 where turn = 7", ("table turn", "mono")),
                        ("update session set config = '{'", ("config",)),
                        ("update session set config = ''", ("not recorded by a run",)),
