@@ -9,6 +9,7 @@ import base64
 import json
 import os
 import random
+import shutil
 import sqlite3
 import ssl
 import subprocess
@@ -607,6 +608,27 @@ def kill_restart(folder):
           f"faults {({n: v for n, v in dump['counters']['faults'].items() if v})}")
 
 
+def drain_by_hand(p, spill, db, waiting, env):
+    """`spill --drain` on copies: of the right database, and of none."""
+    drain = lambda store, folder: subprocess.run([binary, "spill", "--drain", "--json", "--store", store, "--folder", folder],
+                                                 capture_output=True, text=True, env=env)
+    for name in ("", "-wal"):
+        if os.path.exists(db + name):
+            shutil.copy(db + name, p("copy.db" + name))
+    shutil.copytree(spill, p("copy"))
+    other = drain(p("other.db"), p("copy"))
+    check("`spill --drain` keeps a file of another database", other.returncode == 4 and json.loads(other.stdout)["drained"]["kept"] == 1
+          and "another database" in other.stderr and len(os.listdir(p("copy"))) == 1, (other.returncode, other.stdout, other.stderr))
+    done = drain(p("copy.db"), p("copy"))
+    check("and drains one of this", done.returncode == 0 and os.listdir(p("copy")) == [], (done.returncode, done.stdout, done.stderr))
+    both.check_schemas(spill=json.loads(done.stdout))
+    check("row by row", json.loads(done.stdout)["drained"] == {"files": 1, "rows": waiting["rows"], "missing": 0, "kept": 0}, done.stdout)
+    check("a second time there is nothing to do", drain(p("copy.db"), p("copy")).returncode == 0)
+    with sqlite3.connect(p("copy.db")) as con:
+        sessions = con.execute("select id, outcome from session").fetchall()
+    check("no session was added, the killed one is closed", sessions == [(1, f"broken: {waiting['rows']} rows came from its spill file")], sessions)
+
+
 def outage_kill(folder):
     """The database is locked for some seconds while it trades, and in the middle the process is killed; then it is started again."""
     p = lambda name: os.path.join(folder, name)
@@ -649,6 +671,7 @@ def outage_kill(folder):
         both.check_schemas(spill=waiting[0])
         check("`spill` lists the killed run's file", len(waiting) == 1 and waiting[0]["state"] == "waits" and waiting[0]["rows"] > 100
               and waiting[0]["outcome"] is None and waiting[0]["missing"] == 0, (waiting, listed.stderr))
+        drain_by_hand(p, spill, db, waiting[0], env)
         code = subprocess.run([*command, "--run-duration-s", str(int(8 * slow))], stdout=log, stderr=log, env=env, timeout=200).returncode
         state = sim.do(do="dump")["state"]
     finally:
