@@ -121,9 +121,9 @@ struct audit {
     /* gaps */
     struct audit_ranges events[EV_SRC_MAX], turn_gaps, decision_gaps;
     struct audit_seq_gap *seq_gaps;
-    size_t n_seq_gaps, cap_seq_gaps, seq_gap_hint;
-    uint64_t not_taken; /* market events that the actor's ring did not take, without their seq */
-    bool records_lost;  /* some records are missing, nobody knows which */
+    size_t n_seq_gaps, cap_seq_gaps;
+    bool gaps_merged;
+    bool records_lost; /* some records are missing, nobody knows which */
     uint64_t next_ord[EV_SRC_MAX], missing_ord[EV_SRC_MAX];
 
     /* turns; index 0 is turn first_turn */

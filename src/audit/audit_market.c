@@ -46,36 +46,53 @@ static int by_ord(const void *x, const void *y)
 
 /* --- sequence --- */
 
-static bool gap_named(struct audit *a, uint64_t sid, uint64_t expected, uint64_t got)
+static int by_sid(const void *x, const void *y)
 {
-    for (size_t k = 0; k < a->n_seq_gaps; k++) {
-        size_t i = (a->seq_gap_hint + k) % a->n_seq_gaps; /* they come in order */
-        const struct audit_seq_gap *g = &a->seq_gaps[i];
-        if (g->sid == sid && g->expected <= expected && got <= g->got) {
-            a->seq_gap_hint = i;
-            return true;
-        }
+    const struct audit_seq_gap *p = x, *q = y;
+    if (p->sid != q->sid) {
+        return p->sid < q->sid ? -1 : 1;
     }
-    return false;
+    return p->expected < q->expected ? -1 : p->expected > q->expected;
 }
 
-/* [expected, got) may be named by several rows, one behind the other. */
+/* Sorted, and what touches is one: each message that was lost has a row of its own. */
+static void merge_gaps(struct audit *a)
+{
+    size_t n = 0;
+    if (a->n_seq_gaps > 0) {
+        qsort(a->seq_gaps, a->n_seq_gaps, sizeof *a->seq_gaps, by_sid);
+    }
+    for (size_t i = 0; i < a->n_seq_gaps; i++) {
+        const struct audit_seq_gap *g = &a->seq_gaps[i];
+        struct audit_seq_gap *last = n > 0 ? &a->seq_gaps[n - 1] : NULL;
+        if (last != NULL && last->sid == g->sid && g->expected <= last->got) {
+            last->got = g->got > last->got ? g->got : last->got;
+        } else {
+            a->seq_gaps[n++] = *g;
+        }
+    }
+    a->n_seq_gaps = n;
+    a->gaps_merged = true;
+}
+
+/* [expected, got) of the sid is named as missing. */
 static bool gaps_named(struct audit *a, uint64_t sid, uint64_t expected, uint64_t got)
 {
-    while (expected < got && !gap_named(a, sid, expected, got)) {
-        uint64_t to = 0;
-        for (size_t i = 0; i < a->n_seq_gaps; i++) {
-            const struct audit_seq_gap *g = &a->seq_gaps[i];
-            if (g->sid == sid && g->expected <= expected && g->got > to) {
-                to = g->got;
-            }
-        }
-        if (to <= expected) {
-            return false;
-        }
-        expected = to;
+    if (!a->gaps_merged) {
+        merge_gaps(a);
     }
-    return true;
+    struct audit_seq_gap key = {sid, expected, got};
+    size_t low = 0, high = a->n_seq_gaps; /* the last one that does not begin behind it */
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (by_sid(&a->seq_gaps[mid], &key) <= 0) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+    const struct audit_seq_gap *g = low > 0 ? &a->seq_gaps[low - 1] : NULL;
+    return g != NULL && g->sid == sid && got <= g->got;
 }
 
 static struct audit_stream *stream_of(struct audit *a, uint64_t sid, uint64_t seq)

@@ -24,7 +24,7 @@ struct replaying {
     const struct replay_options *o;
     struct run_options recorded; /* of the session's run */
     struct config *config;       /* owns its texts */
-    bool trading;
+    bool trading, imported;      /* imported: nobody has decided anything yet */
     uint64_t session_id;
     struct session session;
     struct policy *own, *other;
@@ -78,6 +78,8 @@ static int load(struct replaying *r)
     struct session_row row;
     int code = session_pick(a, r->o->session, &row);
     int64_t id = row.s.id;
+    bool seq_check = true;
+    r->imported = code == EXIT_DONE && session_imported(&row.s, &seq_check);
     session_row_finish(&row);
     if (code != EXIT_DONE) {
         return code;
@@ -197,6 +199,25 @@ static int make_other(struct replaying *r)
     };
     enum status st = policy_create(&c, &r->other, &err);
     return st == ST_OK ? EXIT_DONE : cli_fail("replay", code_of(st), "--policy: %s", err.text);
+}
+
+static int make_policies(struct replaying *r)
+{
+    if (r->imported && r->o->verify) {
+        return cli_fail("replay", EXIT_REFUSED,
+                        "session %" PRId64 " was imported: there are no decisions to compare with "
+                        "(--policy shows what a policy decides; `deltaflow verify` checks the "
+                        "session)",
+                        r->session.id);
+    }
+    if (r->imported && r->o->policy != NULL) { /* it is asked, as live */
+        int code = make_other(r);
+        r->own = r->other;
+        r->other = NULL;
+        return code;
+    }
+    int code = r->o->verify || r->o->policy == NULL ? make_own(r) : EXIT_DONE;
+    return code == EXIT_DONE && r->o->policy != NULL ? make_other(r) : code;
 }
 
 /* --- what the replay tells --- */
@@ -459,11 +480,8 @@ static int prepare(struct replaying *r)
     if (code == EXIT_DONE) {
         code = read_config(r);
     }
-    if (code == EXIT_DONE && (r->o->verify || r->o->policy == NULL)) {
-        code = make_own(r);
-    }
-    if (code == EXIT_DONE && r->o->policy != NULL) {
-        code = make_other(r);
+    if (code == EXIT_DONE) {
+        code = make_policies(r);
     }
     return code == EXIT_DONE ? make_replay(r) : code;
 }

@@ -289,10 +289,18 @@ void feed_mark_stale(struct feed *f, uint32_t mkt, const char *reason)
     feed_flush_marks(f);
 }
 
-void feed_lost(struct feed *f, uint32_t mkt)
+void feed_record_lost(struct feed *f, uint32_t mkt, uint64_t sid, uint64_t seq, const char *reason)
+{
+    struct stream s = {.sid = sid};
+    bool numbered = sid != 0 && seq != 0;
+    feed_record_gap(f, mkt, numbered ? &s : NULL, numbered ? seq : 0, numbered ? seq + 1 : 0,
+                    reason);
+}
+
+void feed_lost(struct feed *f, uint32_t mkt, uint64_t sid, uint64_t seq)
 {
     f->stats.not_taken++;
-    feed_record_gap(f, mkt, NULL, 0, 0, "event not taken: the actor's ring is full");
+    feed_record_lost(f, mkt, sid, seq, "event not taken: the actor's ring is full");
     f->markets[mkt].known = true; /* there was a book: its repair may be insisted on */
     if (f->all_stale_due != NULL) {
         feed_set_book(f, mkt, BOOK_WAITING); /* the mark that is due covers it */

@@ -82,7 +82,7 @@ static void on_snapshot(struct feed *f, uint32_t mkt, const struct wire_msg *msg
     f->stats.snapshots++;
     m->sid = msg->sid;
     if (feed_gated(f, mkt) || !feed_put(f, &e->h)) {
-        feed_lost(f, mkt);
+        feed_lost(f, mkt, msg->sid, msg->seq);
         return;
     }
     m->known = true;
@@ -103,7 +103,7 @@ static void on_delta(struct feed *f, uint32_t mkt, const struct wire_msg *msg)
     f->stats.deltas++;
     f->markets[mkt].sid = msg->sid;
     if (feed_gated(f, mkt) || !feed_put(f, &e.h)) {
-        feed_lost(f, mkt);
+        feed_lost(f, mkt, msg->sid, msg->seq);
     }
 }
 
@@ -122,7 +122,7 @@ static void on_trade(struct feed *f, uint32_t mkt, const struct wire_msg *msg)
     f->stats.trades++;
     if (feed_gated(f, mkt) || !feed_put(f, &e.h)) {
         f->stats.not_taken++;
-        feed_record_gap(f, mkt, NULL, 0, 0, "trade not taken: the actor's ring is full");
+        feed_record_lost(f, mkt, msg->sid, msg->seq, "trade not taken: the actor's ring is full");
     }
 }
 

@@ -154,8 +154,11 @@ void feed_stamp(const struct feed *f, struct ev *h, enum ev_type type, size_t si
 void feed_set_book(struct feed *f, uint32_t mkt, enum book_state state);
 /* Tell the actor what it must still know. True: nothing is due any more. */
 bool feed_flush_marks(struct feed *f);
-/* The market's event was not taken, or could not be offered: a gap of this market alone. */
-void feed_lost(struct feed *f, uint32_t mkt);
+/* The market's event with these numbers was not taken, or could not be offered: a gap of this
+ * market alone. */
+void feed_lost(struct feed *f, uint32_t mkt, uint64_t sid, uint64_t seq);
+/* The row about it. */
+void feed_record_lost(struct feed *f, uint32_t mkt, uint64_t sid, uint64_t seq, const char *reason);
 /* What is known of a followed market is that from now on; announced when it is another. */
 void feed_change_market(struct feed *f, uint32_t mkt, const struct ev_market *info);
 void feed_mark_stale(struct feed *f, uint32_t mkt, const char *reason);

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 
-from common import BINARY, T0, Case, delta, main, received, recording, shared_file, snapshot, trade, units
+from common import BINARY, T0, root, Case, delta, main, received, recording, shared_file, snapshot, trade, units
 
 
 def rows_of(path, no_scale=True):
@@ -133,6 +133,22 @@ class Import(Case):
         self.assertEqual(code, 1, err)
         self.assertIn("cut.jsonl.zst", err)
         self.assertTrue(self.q("select outcome from session")[0][0].startswith("failed: "))
+
+    def test_it_can_be_replayed_and_another_policy_asked(self):
+        self.ok("import", shared_file("data/kalshi/ws/gold15m/KXGOLD15M-26AUG101900-00.jsonl.zst"), "--no-seq-check")
+        said, = self.json("replay", "last")
+        self.assertEqual(said["end"]["kind"], "complete")
+        self.assertEqual((said["replayed"]["turns"], said["recorded"]["decisions"]), (said["recorded"]["turns"], 0))
+        market, = said["markets"]
+        self.assertEqual((market["deltas"], market["trades"]), (22024, 977))
+        model = os.path.join(root, "share/models/demo.safetensors")
+        one, two = (self.ok("replay", "last", "--policy", model, "--steps=jsonl").splitlines()[:-1] for _ in range(2))
+        decisions = [line for line in one if '"step":"decision"' in line]
+        self.assertEqual(len(decisions), said["replayed"]["decisions"])
+        self.assertEqual(one, two)
+        code, _, err = self.call("replay", "last", "--verify")
+        self.assertEqual(code, 4)
+        self.assertIn("was imported", err)
 
     def test_a_signal_closes_the_session_as_interrupted(self):
         """A recording that does not end: standard input stays open."""

@@ -146,6 +146,15 @@ class Verify(Case):
         self.change("update trade set seq = 1 where ord = (select max(ord) from trade)")
         self.found("seq")
 
+    def test_seq_that_gap_rows_name_one_by_one_is_no_finding(self):
+        self.imported()
+        self.change("update trade set seq = 5 where seq = 2")
+        for seq in (3, 2, 4):
+            self.assertIn("seq", [f["rule"] for f in self.verify(1)["findings"]])
+            self.change("insert into gap (session, source, mkt, wall, lost, sid, seq_expected, seq_got, reason)"
+                        f" values (1, 3, 0, 1, 1, 2, {seq}, {seq + 1}, 'trade not taken: the actor''s ring is full')", "update session set rows = rows + 1")
+        self.verify(0)
+
     def test_seq_of_an_answer_that_is_missing(self):
         self.imported()
         self.change("delete from conn where cast(bytes as text) like '%\"seq\": 5%' or cast(bytes as text) like '%\"seq\":5%'", "update session set rows = rows - 1")

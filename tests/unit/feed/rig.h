@@ -66,6 +66,7 @@ struct rig {
     uint32_t reconnects;
     char reconnect_reason[REASON_MAX];
     uint32_t raw, gaps, conn_records;
+    struct rec_gap gap; /* the last one */
 };
 
 static inline void rig_apply(struct rig *r, const struct ev *ev)
@@ -146,7 +147,19 @@ static inline void rig_record(void *self, const struct rec *rec)
     assert_true(rec->size % 8 == 0);
     r->raw += rec->type == REC_RAW;
     r->gaps += rec->type == REC_GAP;
+    if (rec->type == REC_GAP) {
+        memcpy(&r->gap, rec, sizeof r->gap);
+    }
     r->conn_records += rec->type == REC_CONN;
+}
+
+/* The last gap row names one message that is missing. */
+static inline void rig_gap_is(const struct rig *r, uint64_t sid, uint64_t seq)
+{
+    assert_int_equal(r->gap.sid, sid);
+    assert_int_equal(r->gap.seq_expected, seq);
+    assert_int_equal(r->gap.seq_got, seq + 1);
+    assert_int_equal(r->gap.lost, 1);
 }
 
 static inline enum status rig_send(void *self, const char *text, size_t n)

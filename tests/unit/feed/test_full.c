@@ -137,6 +137,7 @@ static void the_books_of_other_markets_go_on(void **state)
     r.full = true;
     rig_delta(&r, 1, 3, "A", "yes", "0.4700", "1.00");
     assert_int_equal(feed_stats(r.feed)->not_taken, 1);
+    rig_gap_is(&r, 1, 3);
     assert_int_equal(r.n_commands, 1); /* no repair while nothing would be taken */
     assert_true(feed_deadline(r.feed) <= r.now + 20 * NS_PER_MS);
     r.full = false;
@@ -164,6 +165,7 @@ static void a_lost_trade_is_counted_and_no_book_suffers(void **state)
     assert_true(r.good[0]);
     assert_int_equal(feed_stats(r.feed)->not_taken, 1);
     assert_int_equal(r.gaps, 1);
+    rig_gap_is(&r, 2, 1);
     rig_finish(&r);
 }
 
