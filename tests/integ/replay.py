@@ -190,7 +190,7 @@ def check_refused(r):
                        ("update turn set mono = -5 where turn = 7", ("table turn", "mono")),
                        ("update session set config = '{'", ("config",)),
                        ("update session set config = ''", ("not recorded by a run",)),
-                       ("update session set config = '{\"imported\":{\"seq_check\":true}}'", ("not recorded by a run",)),
+                       ("update session set config = json_set(config, '$.imported', json('{\"seq_check\":true}'))", ("was imported", "--policy")),
                        ("update session set policy = 'ppo other, hash 00'", ("not the session's policy",))):
         code, _, err = r.changed(sql)
         check(f"refused, by name: {sql}", code == 4 and all(w in err for w in words), (code, err))

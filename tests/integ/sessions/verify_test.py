@@ -168,6 +168,13 @@ class Verify(Case):
     def test_market_with_an_impossible_grid(self):
         self.imported()
         self.change("update market set grid = '99 0:10000:0:-1'")
+        code, _, err = self.call("verify", "1")
+        self.assertEqual(code, 4)
+        self.assertIn("row 1 of table market does not make a whole record", err)
+
+    def test_market_without_a_name(self):
+        self.imported()
+        self.change("update market set ticker = ''")
         self.assertEqual(self.found("market")[0]["text"], "an announcement without ticker or price grid")
 
     def test_book_delta_below_zero(self):
