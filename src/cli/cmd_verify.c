@@ -194,7 +194,7 @@ static int verify_session(struct verifying *x, const struct session_row *row)
     bool seq_check = true;
     bool imported = session_imported(&row->s, &seq_check);
     struct audit_config config = {
-        .whole = row->s.ended != 0 && strcmp(row->s.outcome, "broken") != 0,
+        .whole = row->s.ended != 0 && !store_outcome_broken(row->s.outcome),
         .from_start = !imported,
         .seq_check = seq_check,
         .rows = row->s.rows,

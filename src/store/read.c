@@ -432,6 +432,11 @@ static bool is_dead(const struct cell *cells, bool local)
     return this_boot ? process_start(cells[10].i) != cells[11].i : local;
 }
 
+bool store_outcome_broken(const char *outcome)
+{
+    return strcmp(outcome, "broken") == 0 || strncmp(outcome, "broken:", 7) == 0;
+}
+
 /* Cells have no NUL behind them: the texts are copied into b, one behind the other. */
 static enum status give_session(const struct cell *cells, bool local, struct rebuild *b,
                                 store_session_fn fn, void *self)

@@ -126,6 +126,8 @@ struct store_session {
     const char *config;  /* JSON of the run's options, "" when there is none */
     uint64_t rows, lost; /* as counted when it was closed */
 };
+/* True: its process was killed ("broken", "broken: 12 rows came from its spill file"). */
+bool store_outcome_broken(const char *outcome);
 /* All of them, the oldest first. */
 typedef enum status (*store_session_fn)(void *self, const struct store_session *session);
 enum status store_read_sessions(const char *path, store_session_fn fn, void *self,

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/store.h"
 #include "world/sound.h"
 
 #define ARENA_FIRST ((size_t)64 << 10)
@@ -28,7 +29,7 @@ void session_finish(struct session *s)
 
 bool session_is_open(const struct session *s)
 {
-    return s->outcome == NULL || strcmp(s->outcome, "broken") == 0 ||
+    return s->outcome == NULL || store_outcome_broken(s->outcome) ||
            strcmp(s->outcome, "running") == 0;
 }
 

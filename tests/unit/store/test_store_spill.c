@@ -237,6 +237,9 @@ static void what_waits_is_in_the_file_within_the_batch_interval(void **state)
     s = open_store();
     deltas_are(1, 30);
     outcome_is(1, "broken: 30 rows came from its spill file");
+    assert_true(store_outcome_broken("broken: 30 rows came from its spill file"));
+    assert_true(store_outcome_broken("broken") && !store_outcome_broken("brokenly") &&
+                !store_outcome_broken("done"));
     store_close(s, "done", wall);
 }
 
