@@ -232,6 +232,7 @@ static void flatten(struct engine *e, uint32_t mkt)
         .unchecked = e->config.scale_check && m->scale.state != SCALE_GOOD,
     };
     struct orders_result r = orders_close(e->orders, mkt, &view);
+    m->again = false; /* an order that was not taken has asked again by its end, at once */
     if (r.verdict == VERDICT_SENT) {
         m->ever_accepted = true;
         m->accepted = e->mono;

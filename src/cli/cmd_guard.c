@@ -9,7 +9,6 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +18,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "cli/cli.h"
-#include "cli/guard_watch.h"
+#include "cli/guard_act.h"
 #include "cli/ready_file.h"
 #include "cli/run_control.h"
 #include "net/http_client.h"
@@ -30,7 +29,6 @@ extern char **environ;
 
 #define LOOK_NS    (200 * NS_PER_MS)
 #define REQUEST_NS (5 * NS_PER_SEC)
-#define TRIES_WAIT (500 * NS_PER_MS)
 
 static const char usage[] =
     "usage: deltaflow guard [--exchange READY_FILE] [options]\n"
@@ -114,45 +112,30 @@ static int request(struct guard *g, enum http_method method, const char *rest, c
     return g->status;
 }
 
+/* One step of a try. */
+static enum guard_result ask(struct guard *g, struct guard_act *a)
+{
+    struct guard_request q;
+    guard_act_request(a, &q);
+    int status = request(g, q.method, q.rest, q.query, q.body);
+    if (a->step != GUARD_READ) {
+        log_warn("guard", "%s path=%s%s%s status=%d", q.what, q.rest, q.query[0] != '\0' ? "?" : "",
+                 q.query, status);
+    }
+    return guard_act_answer(a, status, g->body.n > 0 ? g->body.p : "", g->body.n);
+}
+
 /* Orders that rest; -1: that could not be read. */
 static int64_t resting(struct guard *g)
 {
-    if (request(g, HTTP_GET, "/portfolio/orders", "status=resting&limit=1000", "") != 200) {
-        return -1;
-    }
-    json_t *root = json_loadb(g->body.p, g->body.n, 0, NULL);
-    const json_t *orders = json_object_get(root, "orders");
-    int64_t n = json_is_array(orders) ? (int64_t)json_array_size(orders) : -1;
-    json_decref(root);
-    return n;
+    const struct guard_watch none = {0};
+    struct guard_act a;
+    guard_act_begin(&a, &none, false);
+    (void)ask(g, &a);
+    return a.left;
 }
 
 /* --- acting --- */
-
-/* True: the exchange has confirmed all of it. */
-static bool take_off(struct guard *g)
-{
-    const struct guard_watch *w = &g->watch;
-    bool good = true;
-    for (uint32_t i = w->n_groups; i-- > 0;) { /* the newest first */
-        char rest[128];
-        char query[40] = "";
-        snprintf(rest, sizeof rest, "/portfolio/order_groups/%s/trigger", w->groups[i]);
-        if (w->shards[i] != 0) { /* another shard than the first does not know it */
-            snprintf(query, sizeof query, "exchange_index=%d", (int)w->shards[i]);
-        }
-        int status = request(g, HTTP_PUT, rest, query, "{}");
-        log_warn("guard", "trigger group=%s shard=%d status=%d", w->groups[i], (int)w->shards[i],
-                 status);
-        good = good && (status == 200 || status == 404);
-    }
-    if (g->o->guard.cancel_all) {
-        int status = request(g, HTTP_DELETE, "/portfolio/events/orders", "", "");
-        log_warn("guard", "cancel all status=%d", status);
-        good = good && (status == 204 || status == 200);
-    }
-    return good;
-}
 
 static void look(struct guard *g)
 {
@@ -183,15 +166,20 @@ static bool act(struct guard *g, const char *why)
     char buf[160];
     log_error("guard", "acting: %s", why);
     for (uint32_t tries = 1; !stop_signal; tries++) {
-        bool done = take_off(g);
-        int64_t left = resting(g);
-        if (done && (left == 0 || (left > 0 && !g->o->guard.cancel_all))) {
-            log_warn("guard", "done: %" PRId64 " orders rest after %u tries", left, tries);
+        struct guard_act a;
+        enum guard_result res = GUARD_NEXT;
+        guard_act_begin(&a, &g->watch, g->o->guard.cancel_all);
+        while (res == GUARD_NEXT) {
+            res = ask(g, &a);
+        }
+        if (res == GUARD_DONE) {
+            log_warn("guard", "done: %" PRId64 " orders rest after %u tries", a.left, tries);
             return true;
         }
         log_error("guard",
-                  "not done yet: resting=%" PRId64 " (-1: could not be read), trying again", left);
-        struct timespec wait = {0, TRIES_WAIT};
+                  "not done yet: resting=%" PRId64 " (-1: could not be read), trying again",
+                  a.left);
+        struct timespec wait = {0, GUARD_AGAIN_NS};
         nanosleep(&wait, NULL);
         look(g);
         if (trouble(g, buf, sizeof buf) == NULL) {

@@ -316,8 +316,9 @@ static void is_running(sqlite3_context *ctx, int argc, sqlite3_value **argv)
     char boot[64];
     boot_id(boot);
     const char *other = (const char *)sqlite3_value_text(argv[2]);
-    bool running = other != NULL && strcmp(other, boot) == 0 &&
-                   process_start(sqlite3_value_int64(argv[0])) == sqlite3_value_int64(argv[1]);
+    int64_t start = process_start(sqlite3_value_int64(argv[0]));
+    bool running = other != NULL && strcmp(other, boot) == 0 && start >= 0 &&
+                   start == sqlite3_value_int64(argv[1]);
     sqlite3_result_int(ctx, running);
 }
 
@@ -339,8 +340,9 @@ static enum status session_insert(sqlite3 *db, const struct store_config *config
         return sql_error(db, "adding the session", err);
     }
     sqlite3_bind_int64(s, 1, wall);
-    sqlite3_bind_int64(s, 2, getpid());
-    sqlite3_bind_int64(s, 3, process_start(getpid()));
+    int64_t process = config->process != 0 ? config->process : getpid();
+    sqlite3_bind_int64(s, 2, process);
+    sqlite3_bind_int64(s, 3, process_start(process));
     bind_text(s, 4, boot);
     bind_text(s, 5, config->build);
     bind_text(s, 6, config->policy);

@@ -40,6 +40,7 @@ struct store_config {
     const char *policy;      /* policy_text, with its hash */
     const char *exchange;    /* where it trades */
     const char *vfs;         /* SQLite's name of a file system; NULL: the real one */
+    int64_t process;         /* number of the process in the session row; 0: this one */
     struct store_time time;  /* the default is the real clock */
     struct backend *backend; /* to be used instead of what path names, and closed; NULL: path */
     /* Folder of the spill files, which must exist; NULL: what waits is kept in memory only. */

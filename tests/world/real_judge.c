@@ -7,24 +7,12 @@
  * must refuse and the exchange refused for us (no cash, no such price) is forbidden as well.
  */
 #include <jansson.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/ensure.h"
 #include "world/real_int.h"
-
-void real_forbid(struct real *r, const char *fmt, ...)
-{
-    if (r->why[0] != '\0') {
-        return;
-    }
-    va_list ap;
-    va_start(ap, fmt);
-    (void)vsnprintf(r->why, sizeof r->why, fmt, ap);
-    va_end(ap);
-}
 
 static struct known_order *order_known(struct real *r, const char *client_id)
 {
@@ -110,7 +98,7 @@ void judge_event(struct real *r, const struct ev *ev)
         break;
     case EV_COMMAND: {
         uint32_t c = ((const struct ev_command *)(const void *)ev)->command;
-        r->cmd_halted = c == CMD_HALT || (r->cmd_halted && c != CMD_RESUME);
+        r->cmd_halted = c == CMD_HALT || c == CMD_FLATTEN || (r->cmd_halted && c != CMD_RESUME);
         r->stopped = r->stopped || c == CMD_STOP;
         break;
     }
@@ -200,11 +188,14 @@ void judge_leaves(struct real *r, const struct gw_request *q)
         return;
     }
     struct shadow *s = q->mkt < REAL_MARKETS ? &r->shadows[q->mkt] : NULL;
+    r->checked[CHECK_FRESH]++;
     if (s == NULL || !s->seen || s->stale || s->status != MARKET_ACTIVE) {
         real_forbid(r, "an order on a book that is not good");
         return;
     }
-    if (r->cmd_halted || r->stopped) {
+    r->checked[CHECK_HALT]++;
+    bool closes = q->op == GW_CREATE && q->reduce_only != 0; /* `flatten` is not held up */
+    if (r->stopped || ((r->cmd_halted || r->journal_halted || s->halted) && !closes)) {
         real_forbid(r, "an order after a halt");
     }
     if (!r->link_up) {
@@ -245,6 +236,7 @@ void judge_arrives(struct real *r, const struct http_call *c)
         real_forbid(r, "a create without an id: %.100s", c->body);
     } else {
         struct known_order *k = order_known(r, id);
+        r->checked[CHECK_ONCE]++;
         if (k->arrived) {
             real_forbid(r, "order %s was sent twice", id);
         }
@@ -256,6 +248,7 @@ void judge_arrives(struct real *r, const struct http_call *c)
 static void judge_account(struct real *r)
 {
     const struct risk_limits *l = &r->config.engine.orders.limits;
+    r->checked[CHECK_LIMITS]++;
     for (uint32_t i = 0; i < r->n_markets; i++) {
         struct truth_position p = truth_position(r->sim, r->markets[i].ticker);
         for (int side = 0; side < 2; side++) {
@@ -292,7 +285,25 @@ void judge_answered(struct real *r, const struct http_call *c, int status, const
     judge_account(r);
 }
 
-/* --- the end --- */
+/* --- what it says and writes --- */
+
+void judge_journal(struct real *r, const struct journal_record *rec)
+{
+    bool market = rec->ticker[0] != '\0';
+    if (rec->type == JOURNAL_HALT) {
+        real_trace(r, "halt %s: %s", rec->ticker, rec->reason);
+    }
+    for (uint32_t i = 0; i < REAL_MARKETS; i++) {
+        struct shadow *s = &r->shadows[i];
+        bool this = strcmp(s->ticker, rec->ticker) == 0;
+        s->halted = rec->type == JOURNAL_RELEASE
+                        ? false
+                        : s->halted || (rec->type == JOURNAL_HALT && market && this);
+    }
+    if (rec->type == JOURNAL_RELEASE || (rec->type == JOURNAL_HALT && !market)) {
+        r->journal_halted = rec->type == JOURNAL_HALT;
+    }
+}
 
 void judge_record(struct real *r, const struct rec *rec)
 {
@@ -311,63 +322,4 @@ void judge_record(struct real *r, const struct rec *rec)
     k->recorded = true;
     k->filled = o->filled;
     k->ended = !order_state_open((enum order_state)o->to_state);
-}
-
-bool real_agrees(struct real *r, char *why, size_t cap)
-{
-    const struct orders *o = engine_orders(r->engine);
-    const struct account *a = orders_account(o);
-    if (r->why[0] != '\0') {
-        snprintf(why, cap, "%s", r->why);
-        return false;
-    }
-#define CHECK(cond, ...)                                                                           \
-    if (!(cond)) {                                                                                 \
-        snprintf(why, cap, __VA_ARGS__);                                                           \
-        return false;                                                                              \
-    }
-    const struct orders_stats *st = &r->stats;
-    CHECK(st->table_errors == 0, "%llu table errors", (unsigned long long)st->table_errors)
-    CHECK(st->revived == 0, "an order taken for absent was there")
-    CHECK(st->fee_drifts == 0, "%llu fees differ", (unsigned long long)st->fee_drifts)
-    CHECK(truth_open(r->sim) == 0, "%u orders rest at the exchange", truth_open(r->sim))
-    CHECK(truth_self_trades(r->sim) == 0, "own orders met")
-    CHECK(orders_open(o) == 0, "%u orders open here", orders_open(o))
-    CHECK(a->cash_reserved == 0, "reserved %lld", (long long)a->cash_reserved)
-    for (uint32_t i = 0; i < r->n_markets; i++) {
-        struct truth_position p = truth_position(r->sim, r->markets[i].ticker);
-        const struct holding *h = &a->holdings[orders_holding(o, i)];
-        CHECK(p.qty == h->position, "market %u: position %lld, exchange %lld", i,
-              (long long)h->position, (long long)p.qty)
-        CHECK(p.cost == h->cost, "market %u: cost %lld, exchange %lld", i, (long long)h->cost,
-              (long long)p.cost)
-        if (i == 0 && r->settled && r->generation != r->settled_with) {
-            continue; /* it had paid and gone when this process asked: its history is not told */
-        }
-        CHECK(p.fees == h->fees, "market %u: fees %lld, exchange %lld", i, (long long)h->fees,
-              (long long)p.fees)
-        CHECK(p.realized == h->realized, "market %u: realized %lld, exchange %lld", i,
-              (long long)h->realized, (long long)p.realized)
-    }
-    CHECK(a->cash_total == truth_cash(r->sim), "cash %lld, exchange %lld", (long long)a->cash_total,
-          (long long)truth_cash(r->sim))
-    uint32_t here = 0;
-    for (uint32_t i = 0; i < r->n_known; i++) {
-        const struct known_order *k = &r->known[i];
-        struct truth_order t = {0};
-        bool there = truth_order(r->sim, k->client_id, &t);
-        here += there;
-        CHECK(!there || k->arrived, "order %s came by itself", k->client_id)
-        /* The last records of a process that died may be missing; then a later one has settled it,
-         * or it was settled and nothing of it was left to say. */
-        CHECK(!k->recorded || !k->ended || k->filled == (there ? t.filled : 0),
-              "order %s: filled %lld, exchange %lld", k->client_id, (long long)k->filled,
-              (long long)t.filled)
-    }
-    CHECK(here == truth_orders(r->sim), "the exchange has %u orders, we know %u",
-          truth_orders(r->sim), here)
-    uint64_t left = real_unsettled(r);
-    CHECK(left == 0, "%llu orders are not settled in the journal", (unsigned long long)left)
-#undef CHECK
-    return true;
 }

@@ -86,8 +86,7 @@ enum status net_send(void *conn, const char *text, size_t n)
     if (c->conn == NULL || c->dead) {
         return ST_CLOSED;
     }
-    if (real_chance(c->r, c->r->config.faults.send_full)) {
-        c->r->count[REAL_SEND_FULL]++;
+    if (real_happens(c->r, FAULT_SEND_FULL)) {
         return ST_FULL;
     }
     push(&c->out, text, n, c->r->now + real_delay(c->r) / 4);
@@ -104,9 +103,9 @@ static void told_open(struct conn *c)
 {
     struct real *r = c->r;
     if (c->private_one) {
-        fill_listener_open(r->fills, r->now, r->wall);
+        fill_listener_open(r->fills, r->now, real_wall(r));
     } else {
-        feed_open(r->feed, r->now, r->wall);
+        feed_open(r->feed, r->now, real_wall(r));
     }
 }
 
@@ -114,9 +113,9 @@ static void told_close(struct conn *c)
 {
     struct real *r = c->r;
     if (c->private_one) {
-        fill_listener_close(r->fills, "lost", r->now, r->wall);
+        fill_listener_close(r->fills, "lost", r->now, real_wall(r));
     } else {
-        feed_close(r->feed, "lost", r->now, r->wall);
+        feed_close(r->feed, "lost", r->now, real_wall(r));
     }
 }
 
@@ -126,7 +125,7 @@ static void hang_up(struct conn *c)
         sim_ws_close(c->r->sim, c->conn);
     }
     c->conn = NULL;
-    c->dead = c->wants_new = false;
+    c->dead = c->wants_new = c->cut_off = false;
     c->silent_at = NS_NEVER;
     drop_all(&c->in);
     drop_all(&c->out);
@@ -136,7 +135,7 @@ static void dial(struct conn *c)
 {
     struct real *r = c->r;
     char ts[32];
-    snprintf(ts, sizeof ts, "%lld", (long long)(r->wall / NS_PER_MS));
+    snprintf(ts, sizeof ts, "%lld", (long long)(real_wall(r) / NS_PER_MS));
     struct sim_auth auth = {TEXT(REAL_KEY), text_of(ts), TEXT("s")};
     struct buf body = {.max = 4096};
     int status =
@@ -151,24 +150,40 @@ static void dial(struct conn *c)
     told_open(c);
 }
 
+/* The client sees that its connection is gone. */
+static void lost(struct conn *c)
+{
+    struct real *r = c->r;
+    hang_up(c);
+    r->count[REAL_RECONNECT]++;
+    c->redial_at = r->now + (mono_ns_t)rng_below(&r->rng, 1500) * NS_PER_MS;
+    told_close(c);
+}
+
 static void conn_turn(struct conn *c)
 {
     struct real *r = c->r;
     struct text_at t;
+    if (c->cut_off) {
+        lost(c);
+    }
     if (c->conn == NULL && r->now >= c->redial_at) {
         dial(c);
     }
     while (c->conn != NULL && !c->wants_new && take(&c->in, r->now, &t)) {
         if (real_step(r)) {
             size_t n = t.n > 0 && t.p[t.n - 1] == '\n' ? t.n - 1 : t.n;
-            enum status st = c->private_one ? fill_listener_frame(r->fills, t.p, n, r->now, r->wall)
-                                            : feed_frame(r->feed, t.p, n, r->now, r->wall);
+            wall_ns_t wall = real_wall(r);
+            enum status st = c->private_one ? fill_listener_frame(r->fills, t.p, n, r->now, wall)
+                                            : feed_frame(r->feed, t.p, n, r->now, wall);
             (void)st;
+            r->heard = r->now;
         }
         free(t.p);
     }
     if (c->conn != NULL && !c->dead && c->silent_at == NS_NEVER && r->now >= c->ping_at) {
         c->ping_at = r->now + NS_PER_SEC; /* the exchange's pings show that it lives */
+        r->heard = r->now;
         if (c->private_one) {
             fill_listener_heartbeat(r->fills, r->now);
         } else {
@@ -181,10 +196,7 @@ static void conn_turn(struct conn *c)
     }
     bool gone = c->wants_new || r->now >= c->silent_at || (c->dead && c->in.head == c->in.n);
     if (c->conn != NULL && gone) {
-        hang_up(c);
-        r->count[REAL_RECONNECT]++;
-        c->redial_at = r->now + (mono_ns_t)rng_below(&r->rng, 1500) * NS_PER_MS;
-        told_close(c);
+        lost(c);
     }
 }
 
@@ -231,7 +243,6 @@ static void die(struct real *r, struct http_call *c)
 
 static void draw_fate(struct real *r, struct http_call *c)
 {
-    const struct real_faults *f = &r->config.faults;
     c->arrives = true;
     c->arrive_at = r->now + real_delay(r) / 2;
     c->answer_at = NS_NEVER; /* known when it arrives */
@@ -239,25 +250,22 @@ static void draw_fate(struct real *r, struct http_call *c)
         die(r, c);
         return;
     }
-    if (real_chance(r, f->never_sent)) {
-        r->count[REAL_NEVER_SENT]++;
+    if (real_happens(r, FAULT_NEVER_SENT)) {
         c->arrives = false;
         c->fate = HTTP_NEVER_SENT;
         c->answer_at = r->now + real_delay(r) / 2;
-    } else if (real_chance(r, f->half_sent)) {
-        r->count[REAL_HALF_SENT]++;
+    } else if (real_happens(r, FAULT_HALF_SENT)) {
         c->arrives = false;
         c->fate = HTTP_CUT;
         c->answer_at = r->now + real_delay(r) / 2;
-    } else if (real_chance(r, f->cut)) {
-        r->count[REAL_CUT]++;
+    } else if (real_happens(r, FAULT_CUT)) {
         c->fate = HTTP_CUT;
         c->answer_at = r->now + real_delay(r);
-    } else if (real_chance(r, f->late)) {
-        r->count[REAL_LATE]++;
-        c->arrive_at = r->now + (mono_ns_t)rng_below(&r->rng, 8000) * NS_PER_MS;
+    } else if (real_happens(r, FAULT_LATE)) {
+        c->arrive_at = r->now + (mono_ns_t)rng_below(&r->event, 8000) * NS_PER_MS;
     }
-    c->bare = c->method != HTTP_GET && real_chance(r, f->bare);
+    c->bare = c->method != HTTP_GET && real_happens(r, FAULT_BARE);
+    c->denied = !c->bare && real_happens(r, FAULT_DENIED);
 }
 
 static void send_requests(struct real *r)
@@ -278,11 +286,25 @@ static void send_requests(struct real *r)
             .body = strndup(q.body, q.body_len),
             .deadline = q.deadline,
             .sent = r->now,
-            .signed_wall = r->wall,
+            .signed_wall = real_wall(r),
         };
         digest_add(&r->digest, c->path, strlen(c->path));
         digest_add(&r->digest, c->body, strlen(c->body));
         draw_fate(r, c);
+    }
+}
+
+/* Refused at the door. */
+static void denied(struct real *r, struct http_call *c)
+{
+    static const char body[] =
+        "{\"error\":{\"code\":\"authentication_error\",\"message\":\"authentication_error\"}}";
+    c->status = 401;
+    c->answer = strdup(body);
+    c->answer_n = sizeof body - 1;
+    if (c->answer_at == NS_NEVER) {
+        c->fate = HTTP_ANSWERED;
+        c->answer_at = r->now + real_delay(r) / 2;
     }
 }
 
@@ -299,6 +321,10 @@ static void arrive(struct real *r, struct http_call *c)
         .auth = {TEXT(REAL_KEY), text_of(ts), TEXT("s")},
     };
     c->arrived = true;
+    if (c->denied) {
+        denied(r, c);
+        return;
+    }
     judge_arrives(r, c);
     if (c->death == DEATH_5XX_BEFORE || c->death == DEATH_5XX_AFTER) {
         sim_fault(r->sim,
@@ -318,7 +344,6 @@ static void arrive(struct real *r, struct http_call *c)
     } else if (r->resp.cut) {
         c->fate = HTTP_CUT;
     } else if (c->bare && c->status < 300) {
-        r->count[REAL_BARE]++;
         c->answer = strdup("{}");
         c->answer_n = 2;
     } else {
@@ -338,7 +363,8 @@ static void calls_turn(struct real *r)
             arrive(r, c);
         }
         bool timeout = r->now >= c->deadline && c->answer_at > r->now;
-        if ((r->now >= c->answer_at || timeout) && c->id != 0) {
+        bool reads = !(c->generation == r->generation && real_lasts(r, FAULT_FREEZE));
+        if ((r->now >= c->answer_at || timeout) && c->id != 0 && reads) {
             bool mine = c->generation == r->generation && real_step(r);
             r->count[REAL_TIMEOUT] += timeout;
             struct http_resp a = {
@@ -355,7 +381,8 @@ static void calls_turn(struct real *r)
             }
             c->id = 0;
             if (mine) {
-                gateway_http_done(r->gateway, &a, r->now, r->wall);
+                r->heard = a.fate == HTTP_ANSWERED ? r->now : r->heard;
+                gateway_http_done(r->gateway, &a, r->now, real_wall(r));
             }
         }
         if (c->id == 0 && (!c->arrives || c->arrived)) {
@@ -368,14 +395,14 @@ void net_turn(struct real *r)
 {
     sim_tick(r->sim, r->wall, r->now);
     calls_turn(r);
-    if (r->generation == 0 || r->dying) {
+    if (r->generation == 0 || r->dying || real_lasts(r, FAULT_FREEZE)) {
         return;
     }
     conn_turn(&r->conns[0]);
     conn_turn(&r->conns[1]);
     uint32_t taken = 0;
     while (taken < r->n_requests && !r->dying &&
-           gateway_submit(r->gateway, &r->requests[taken], r->now, r->wall) == ST_OK) {
+           gateway_submit(r->gateway, &r->requests[taken], r->now, real_wall(r)) == ST_OK) {
         taken++;
         (void)real_step(r);
     }
@@ -393,6 +420,26 @@ void net_client_died(struct real *r)
         c->id = 0; /* nobody is told; what is on its way arrives all the same */
         if (c->generation != 0 && (!c->arrives || c->arrived)) {
             call_done(c);
+        }
+    }
+}
+
+/* Its process ends: connections are cut, requests on their way find nobody. */
+void net_exchange_died(struct real *r)
+{
+    for (int i = 0; i < 2; i++) {
+        struct conn *c = &r->conns[i];
+        if (c->conn != NULL) {
+            sim_ws_close(r->sim, c->conn);
+            c->conn = NULL;
+            c->cut_off = true;
+        }
+    }
+    for (uint32_t i = 0; i < CALLS; i++) {
+        struct http_call *c = &r->calls[i];
+        if (c->generation != 0 && c->arrived && c->answer_at == NS_NEVER) {
+            c->fate = HTTP_CUT;
+            c->answer_at = r->now;
         }
     }
 }

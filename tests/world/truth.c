@@ -73,3 +73,43 @@ uint64_t truth_faults(const struct sim *sim, enum sim_fault fault)
 {
     return sim->count.faults[fault];
 }
+
+bool truth_open_order(const struct sim *sim, uint32_t i, struct truth_order *ret,
+                      const char **ret_client_id)
+{
+    for (uint32_t k = 0; k < sim->n_orders; k++) {
+        const struct sorder *o = &sim->orders[k];
+        if (o->o.status == MATCH_RESTING && o->o.account == account_of(sim) && i-- == 0) {
+            *ret_client_id = o->client_id;
+            return truth_order(sim, o->client_id, ret);
+        }
+    }
+    return false;
+}
+
+uint32_t truth_levels(const struct sim *sim, const char *ticker, enum side side, struct level *ret,
+                      uint32_t cap)
+{
+    for (uint32_t i = 0; i < sim->n_markets; i++) {
+        if (strcmp(sim->markets[i].ticker, ticker) == 0) {
+            return (uint32_t)match_levels(sim->match, i, side, ret, cap);
+        }
+    }
+    return 0;
+}
+
+void truth_set_flow(struct sim *sim, mono_ns_t until)
+{
+    if (sim->source_began == 0) {
+        sim->source_began = sim->now;
+    }
+    mono_ns_t ns = until - sim->source_began;
+    sim->config.pause_after_ns = ns > 0 ? ns : 1;
+    sim->paused = false;
+}
+
+mono_ns_t truth_flow_until(const struct sim *sim)
+{
+    return sim->source_began == 0 ? sim->now + sim->config.pause_after_ns
+                                  : sim->source_began + sim->config.pause_after_ns;
+}

@@ -4,6 +4,7 @@
 #ifndef TESTS_WORLD_TRUTH_H
 #define TESTS_WORLD_TRUTH_H
 
+#include "base/grid.h"
 #include "sim/sim.h"
 
 struct truth_position {
@@ -24,5 +25,15 @@ uint32_t truth_orders(const struct sim *sim); /* ever */
 bool truth_order(const struct sim *sim, const char *client_id, struct truth_order *ret);
 uint32_t truth_self_trades(const struct sim *sim); /* orders cancelled because they met our own */
 uint64_t truth_faults(const struct sim *sim, enum sim_fault fault);
+/* An open order of the first user, by number: its client id; false: there are not so many. */
+bool truth_open_order(const struct sim *sim, uint32_t i, struct truth_order *ret,
+                      const char **ret_client_id);
+/* Levels of a market's book, best first as the client keeps it: bids of a side. */
+uint32_t truth_levels(const struct sim *sim, const char *ticker, enum side side, struct level *ret,
+                      uint32_t cap);
+
+/* The flow stops then; not read from tables, but set: phases of a test's world. */
+void truth_set_flow(struct sim *sim, mono_ns_t until);
+mono_ns_t truth_flow_until(const struct sim *sim);
 
 #endif

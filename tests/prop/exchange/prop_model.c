@@ -47,6 +47,23 @@ static void random_limits(struct rng *r, struct orders_config *o)
     l->loss_max = l->loss_day_max = l->drawdown_max = 100000 * USD_ONE;
 }
 
+static void random_faults(struct rng *r, struct real_faults *f)
+{
+    for (int k = FAULT_NEVER_SENT; k <= FAULT_BARE; k++) {
+        f->ppm[k] = 1000 * some(r, 60);
+    }
+    f->ppm[FAULT_SEND_FULL] = 1000 * some(r, 100);
+    f->ppm[FAULT_RING_FULL] = 1000 * some(r, 60);
+    uint32_t sim = 1000 * some(r, 40);
+    for (int k = FAULT_HTTP_429; k <= FAULT_WS_ERROR; k++) {
+        f->ppm[k] = sim / (FAULT_WS_ERROR - FAULT_HTTP_429 + 1);
+    }
+    f->ppm[FAULT_CRASH] = 1000 * some(r, 12);
+    f->ppm[FAULT_PAUSE] = 1000 * some(r, 10);
+    f->ppm[FAULT_COMMAND] = 1000 * some(r, 8);
+    f->delay_max = (mono_ns_t)rng_below(r, 120) * NS_PER_MS;
+}
+
 static struct real_config random_world(uint64_t seed)
 {
     struct rng r;
@@ -82,24 +99,12 @@ static struct real_config random_world(uint64_t seed)
     u->deprecated_fields = rng_below(&r, 2) == 0;
     u->last_cursor_null = rng_below(&r, 2) == 0;
     u->unknown_ticker = RULE_UNKNOWN_EMPTY;
-    struct real_faults *f = &c.faults;
-    f->never_sent = some(&r, 60);
-    f->half_sent = some(&r, 60);
-    f->cut = some(&r, 60);
-    f->late = some(&r, 60);
-    f->bare = some(&r, 60);
-    f->sim = some(&r, 40);
-    f->crash = some(&r, 12);
-    f->pause = some(&r, 10);
-    f->command = some(&r, 8);
-    f->send_full = some(&r, 100);
-    f->ring_full = some(&r, 60);
-    f->delay_max = (mono_ns_t)rng_below(&r, 120) * NS_PER_MS;
+    random_faults(&r, &c.faults);
     return c;
 }
 
 struct sums {
-    uint64_t counts[REAL_COUNT_MAX], faults[SIM_FAULT_MAX], refused[RISK_MAX];
+    uint64_t counts[REAL_COUNT_MAX], faults[FAULT_MAX], refused[RISK_MAX];
     uint64_t sent, fills, unknown, found, absent;
 };
 
@@ -111,8 +116,8 @@ static void add(struct sums *s, const struct real *r)
     for (int i = 0; i < REAL_COUNT_MAX; i++) {
         s->counts[i] += real_counted(r, (enum real_count)i);
     }
-    for (int i = 0; i < SIM_FAULT_MAX; i++) {
-        s->faults[i] += truth_faults(real_sim(r), (enum sim_fault)i);
+    for (int i = 0; i < FAULT_MAX; i++) {
+        s->faults[i] += real_happened(r, (enum real_fault)i);
     }
     for (int i = 0; i < RISK_MAX; i++) {
         s->refused[i] += refused[i];
@@ -134,8 +139,8 @@ static void print(const struct sums *s)
         printf("%s%s=%llu", i == 0 ? "world: " : " ", real_count_names[i],
                (unsigned long long)s->counts[i]);
     }
-    for (int i = 0; i < SIM_FAULT_MAX; i++) {
-        printf("%s%s=%llu", i == 0 ? "\nfaults: " : " ", sim_fault_name((enum sim_fault)i),
+    for (int i = 0; i < FAULT_MAX; i++) {
+        printf("%s%s=%llu", i == 0 ? "\nfaults: " : " ", real_fault_names[i],
                (unsigned long long)s->faults[i]);
     }
     for (int i = 0; i < RISK_MAX; i++) {
@@ -181,7 +186,10 @@ static void after_quiet_both_have_the_same_account(void **state)
     }
     assert_int_equal(wrong, 0);
     if (n >= 200) { /* everything was at work */
-        for (int i = 0; i < REAL_COUNT_MAX; i++) {
+        for (int i = FAULT_NEVER_SENT; i <= FAULT_WS_ERROR; i++) {
+            assert_true(sums.faults[i] > 0 || i == FAULT_DENIED);
+        }
+        for (int i = REAL_TIMEOUT; i <= REAL_STARTS; i++) {
             assert_true(sums.counts[i] > 0);
         }
         assert_true(sums.sent > 4000 && sums.fills > 1500 && sums.found > 100 && sums.absent > 100);

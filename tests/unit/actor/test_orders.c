@@ -1619,6 +1619,31 @@ static void a_book_without_buyers_is_not_asked_without_end(void **state)
     rig_finish(&r);
 }
 
+/* Nor is a journal or a gateway that takes nothing: it is tried again later. */
+static void a_closing_order_that_is_not_taken_is_not_tried_again_at_once(void **state)
+{
+    (void)state;
+    struct rig r;
+    open_rig(&r);
+    rig_fill(&r, "t0", "by hand", "", SIDE_YES, 4500, TEN, 0);
+    struct ev_command f = {.command = CMD_FLATTEN};
+    for (int what = 0; what < 2; what++) {
+        r.journal_fails = what == 0;
+        r.gateway_full = what == 1;
+        uint32_t n = r.n_orders;
+        rig_event(&r, &f.h, EV_COMMAND, EV_SRC_COMMAND, sizeof f);
+        assert_true(r.n_orders > n);
+        assert_true(r.n_orders < n + 8);
+        assert_string_equal(r.order.reason, what == 0 ? "journal" : "gateway");
+    }
+    r.journal_fails = r.gateway_full = false;
+    uint32_t n = r.n_req;
+    rig_wait(&r, NS_PER_SEC);
+    assert_true(r.n_req > n);
+    assert_int_equal(r.req[r.n_req - 1].op, GW_CREATE);
+    rig_finish(&r);
+}
+
 /* More than one order closes, and no book changes meanwhile. */
 static void flatten_goes_on_in_a_market_that_says_nothing(void **state)
 {
@@ -1825,6 +1850,7 @@ int main(void)
         cmocka_unit_test(a_halt_that_keeps_what_rests_keeps_it_from_the_policy_too),
         cmocka_unit_test(repeated_unknown_outcomes_halt),
         cmocka_unit_test(flatten_cancels_what_rests_and_closes_what_is_held),
+        cmocka_unit_test(a_closing_order_that_is_not_taken_is_not_tried_again_at_once),
         cmocka_unit_test(flatten_goes_on_in_a_market_that_says_nothing),
         cmocka_unit_test(a_closing_order_that_the_gate_refuses_is_a_row_with_its_numbers),
         cmocka_unit_test(a_halt_ends_a_flatten),
