@@ -67,6 +67,7 @@ struct backend {
     const struct backend_ops *ops;
     int64_t session; /* that put, commit and end_session write; may be set to an earlier one */
     char error[256]; /* of the last failure */
+    bool lazy;       /* from now on a loss of power may take the last commits; a kill never does */
     /* Called now and then while a server's answer is waited for; NULL: nobody minds. It may not
      * call the back end. */
     void (*idle)(void *self);

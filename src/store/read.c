@@ -241,6 +241,21 @@ static enum status rows_give(const struct table_rows *t, struct rebuild *b, stor
     return st == ST_OK ? ST_OK : err_set(err, st, "reading was ended: %s", status_text(st));
 }
 
+static enum status read_type(struct reader *r, const struct layout *l, int64_t session,
+                             struct rebuild *b, store_record_fn fn, void *self, struct err *err)
+{
+    struct table_rows t = {.source = NULL};
+    enum status st = rows_open(&t, r, l, session, -1, err);
+    while (st == ST_OK) {
+        st = rows_next(&t, r, err);
+        if (st == ST_OK) {
+            st = rows_give(&t, b, fn, self, err);
+        }
+    }
+    rows_close(&t);
+    return st == ST_END ? ST_OK : st;
+}
+
 enum status store_read_records(const char *path, int64_t session, uint16_t type, store_record_fn fn,
                                void *self, struct err *err)
 {
@@ -254,18 +269,29 @@ enum status store_read_records(const char *path, int64_t session, uint16_t type,
         return st;
     }
     struct rebuild b = {NULL, 0};
-    struct table_rows t = {.source = NULL};
-    st = rows_open(&t, r, l, session, -1, err);
-    while (st == ST_OK) {
-        st = rows_next(&t, r, err);
-        if (st == ST_OK) {
-            st = rows_give(&t, &b, fn, self, err);
-        }
-    }
-    rows_close(&t);
+    st = read_type(r, l, session, &b, fn, self, err);
     r->ops->close(r);
     free(b.p);
-    return st == ST_END ? ST_OK : st;
+    return st;
+}
+
+enum status store_read_all(const char *path, int64_t session, store_record_fn fn, void *self,
+                           struct err *err)
+{
+    struct reader *r = NULL;
+    enum status st = reader_open(path, &r, err);
+    if (st != ST_OK) {
+        return st;
+    }
+    struct rebuild b = {NULL, 0};
+    size_t n = 0;
+    const struct layout *l = layouts(&n);
+    for (size_t i = 0; i < n && st == ST_OK; i++) {
+        st = read_type(r, &l[i], session, &b, fn, self, err);
+    }
+    r->ops->close(r);
+    free(b.p);
+    return st;
 }
 
 /* --- one source of events --- */

@@ -15,6 +15,7 @@ struct db {
     sqlite3 *handle;
     sqlite3_stmt *begin, *progress, *commit, *rollback;
     struct sqlite_rows *rows;
+    bool lazy; /* b.lazy is done */
 };
 
 static struct db *db_of(struct backend *b)
@@ -56,8 +57,9 @@ static enum status open_handle(struct db *db, const char *path, const char *vfs,
 static enum status set_up(struct db *db, struct err *err)
 {
     sqlite3_busy_timeout(db->handle, 5000); /* opening may wait for another writer, work may not */
+    /* FULL until b.lazy: see begin(). */
     if (sqlite3_exec(db->handle,
-                     "PRAGMA page_size=8192; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; "
+                     "PRAGMA page_size=8192; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
                      "PRAGMA wal_autocheckpoint=4000; PRAGMA journal_size_limit=67108864; "
                      "PRAGMA cache_size=-16384;",
                      NULL, NULL, NULL) != SQLITE_OK) {
@@ -150,10 +152,21 @@ static enum status check_file(struct db *db)
     return ST_OK;
 }
 
+/*
+ * What is done at the start survives a loss of power: the session's row, without which nobody could
+ * take what a synced spill file holds, and rows that came out of such a file, which is then
+ * removed. After that, commits survive a kill at once, and a loss of power when the log is
+ * checkpointed.
+ */
 static enum status begin(struct backend *b)
 {
-    enum status st = check_file(db_of(b));
-    return st == ST_OK ? run(db_of(b), db_of(b)->begin) : st;
+    struct db *db = db_of(b);
+    if (b->lazy && !db->lazy) {
+        db->lazy =
+            sqlite3_exec(db->handle, "PRAGMA synchronous=NORMAL", NULL, NULL, NULL) == SQLITE_OK;
+    }
+    enum status st = check_file(db);
+    return st == ST_OK ? run(db, db->begin) : st;
 }
 
 static enum status commit(struct backend *b, uint64_t done)

@@ -130,6 +130,7 @@ enum status store_open(const struct store_config *config, wall_ns_t wall, struct
         free(s);
         return st;
     }
+    s->db->lazy = true;
     s->db->idle = intake_meanwhile;
     s->db->idle_self = s;
     *ret_store = s;

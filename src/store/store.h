@@ -118,6 +118,9 @@ enum status store_read_decisions(const char *path, int64_t session, store_decisi
 typedef enum status (*store_record_fn)(void *self, const void *record);
 enum status store_read_records(const char *path, int64_t session, uint16_t type, store_record_fn fn,
                                void *self, struct err *err) MUST_CHECK;
+/* The same for all types, one after the other, over one connection. */
+enum status store_read_all(const char *path, int64_t session, store_record_fn fn, void *self,
+                           struct err *err) MUST_CHECK;
 /* A session row. Texts are never NULL and live until the callback returns. */
 struct store_session {
     int64_t id;

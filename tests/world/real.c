@@ -146,15 +146,15 @@ void real_turn(struct real *r, mono_ns_t dt)
     r->wall += dt;
     bool frozen = real_lasts(r, FAULT_FREEZE);
     if (r->generation == 0 && r->now >= r->start_at) {
-        process_start(r);
+        client_start(r);
     }
     person_at(r);
     net_turn(r);
     if (r->generation != 0 && !r->dying && !frozen) {
-        process_turn(r);
+        client_turn(r);
     }
     if (r->generation != 0 && r->dying) {
-        process_end(r, NULL);
+        client_end(r, NULL);
         mono_ns_t back = r->now + (mono_ns_t)rng_below(&r->rng, 3000) * NS_PER_MS;
         r->start_at = r->start_at > back ? r->start_at : back;
     }
@@ -232,7 +232,7 @@ struct real *real_create(const struct real_config *config)
 
 void real_destroy(struct real *r)
 {
-    process_end(r, NULL);
+    client_end(r, NULL);
     net_finish(r);
     store_destroy_all(r);
     guard_finish(r);
@@ -294,11 +294,11 @@ bool real_quiesce(struct real *r)
     if (r->why[0] != '\0') {
         return false;
     }
-    process_command(r, CMD_STOP, "the end");
+    client_command(r, CMD_STOP, "the end");
     if (!come_to_rest(r, SETTLES)) {
         return false;
     }
-    process_keep_stats(r);
+    client_keep_stats(r);
     return true;
 }
 
@@ -359,8 +359,15 @@ bool real_end(struct real *r, const char **why)
 {
     bool good = real_quiesce(r) && quiet_agrees(r, true);
     if (good) {
-        process_end(r, "done");
+        client_end(r, "done");
+        if (r->ledger != NULL && disk_spilled(r)) { /* what could not be drained before */
+            client_start(r);
+            client_end(r, "done");
+        }
         store_check(r);
+        if (r->ledger != NULL && disk_spilled(r)) {
+            real_forbid(r, "a spill file stays though nothing fails");
+        }
     }
     *why = r->why;
     return good && r->why[0] == '\0';
@@ -373,7 +380,7 @@ void real_want(struct real *r, enum action action)
 
 void real_command(struct real *r, enum command what)
 {
-    process_command(r, what, "a person");
+    client_command(r, what, "a person");
 }
 
 void real_kill_next(struct real *r, enum gw_op op, enum real_death death)

@@ -161,7 +161,7 @@ struct real_config {
     size_t store_ring;      /* bytes of each ring */
     size_t store_memory;
     uint64_t store_spill; /* bytes of a spill file */
-    uint32_t store_rows; /* of a batch */
+    uint32_t store_rows;  /* of a batch */
     mono_ns_t store_interval;
     bool guard;
     mono_ns_t person_after; /* a person resumes a halted client so long after; 0: none does */

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/ensure.h"
+#include "store/spill_files.h"
 #include "world/real_int.h"
 
 /* Inside a fault that lasts: does this operation fail? Counted when it does. */
@@ -232,9 +233,22 @@ static enum status files_list(void *self, const char *folder, file_name_fn fn, v
     return st;
 }
 
-bool disk_spilled(const struct real *r)
+static enum status count_waiting(void *self, const struct spill_file *file)
 {
-    return r->spill_disk.files != NULL;
+    *(int *)self += file->state == SPILL_FILE_WAITS;
+    return ST_OK;
+}
+
+bool disk_spilled(struct real *r)
+{
+    int n = 0;
+    struct err err = {0};
+    bool was = r->own_disk_use;
+    r->own_disk_use = true;
+    enum status st = spill_list(&r->files, "spill", false, count_waiting, &n, &err);
+    r->own_disk_use = was;
+    ensure(st == ST_OK);
+    return n > 0;
 }
 
 /* --- SQLite's --- */

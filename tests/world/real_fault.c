@@ -106,7 +106,7 @@ static void person(struct real *r)
     static const enum command what[] = {CMD_HALT, CMD_CANCEL_ALL, CMD_RESUME, CMD_FLATTEN,
                                         CMD_RESUME};
     if (r->generation != 0) {
-        process_command(r, what[rng_below(&r->event, sizeof what / sizeof what[0])], "a person");
+        client_command(r, what[rng_below(&r->event, sizeof what / sizeof what[0])], "a person");
     }
 }
 
@@ -179,6 +179,7 @@ void faults_end(struct real *r)
     for (int k = 0; k < FAULT_MAX; k++) {
         r->until[k] = 0;
     }
+    truth_end_faults(r->sim);
 }
 
 const struct real_hit *real_hits(const struct real *r, uint32_t *ret_n)

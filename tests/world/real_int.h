@@ -200,15 +200,13 @@ mono_ns_t real_next(const struct real *r); /* when something is due */
 bool real_quiet(const struct real *r);     /* nothing is under way */
 
 /* --- real_process.c --- */
-void process_start(struct real *r);
-void process_turn(struct real *r);
-void process_end(struct real *r, const char *outcome); /* NULL: it dies */
-void process_command(struct real *r, enum command what, const char *reason);
-void process_keep_stats(struct real *r);
+void client_start(struct real *r);
+void client_turn(struct real *r);
+void client_end(struct real *r, const char *outcome); /* NULL: it dies */
+void client_command(struct real *r, enum command what, const char *reason);
+void client_keep_stats(struct real *r);
 /* Intents without an end in the journal as it is now; it cannot be written after that. */
-uint64_t process_unsettled(struct real *r);
-enum status process_market_event(struct real *r, const struct ev *ev);
-enum status process_private_event(struct real *r, const struct ev *ev);
+uint64_t client_unsettled(struct real *r);
 
 /* --- real_sim.c --- */
 void exchange_start(struct real *r);
@@ -249,7 +247,7 @@ void disk_init(struct real *r);
 void disk_finish(struct real *r);
 /* ST_OK, or why not. */
 enum status disk_journal(struct real *r, struct file_io *ret);
-bool disk_spilled(const struct real *r); /* there are spill files */
+bool disk_spilled(struct real *r); /* files of ended processes wait */
 
 /* --- real_store.c --- */
 void store_init(struct real *r);

@@ -45,6 +45,9 @@ static enum status on_send(void *self, struct sim_conn *conn, void *peer, const 
     struct real *r = self;
     struct conn *c = peer;
     (void)conn;
+    if (r->config.trace != NULL && n < 400 && strstr(s, "\"error\"") != NULL) {
+        real_trace(r, "%s session hears %.*s", c->private_one ? "private" : "market", (int)n, s);
+    }
     push(&c->in, s, n, r->now + real_delay(r) / 4);
     return ST_OK;
 }
@@ -89,14 +92,18 @@ enum status net_send(void *conn, const char *text, size_t n)
     if (real_happens(c->r, FAULT_SEND_FULL)) {
         return ST_FULL;
     }
+    real_trace(c->r, "%s session says %.*s", c->private_one ? "private" : "market",
+               n < 200 ? (int)n : 200, text);
     push(&c->out, text, n, c->r->now + real_delay(c->r) / 4);
     return ST_OK;
 }
 
 void net_reconnect(void *conn, const char *reason)
 {
-    (void)reason;
-    ((struct conn *)conn)->wants_new = true;
+    struct conn *c = conn;
+    real_trace(c->r, "%s session wants a new connection: %s", c->private_one ? "private" : "market",
+               reason);
+    c->wants_new = true;
 }
 
 static void told_open(struct conn *c)
@@ -154,6 +161,7 @@ static void dial(struct conn *c)
 static void lost(struct conn *c)
 {
     struct real *r = c->r;
+    real_trace(r, "%s session is cut", c->private_one ? "private" : "market");
     hang_up(c);
     r->count[REAL_RECONNECT]++;
     c->redial_at = r->now + (mono_ns_t)rng_below(&r->rng, 1500) * NS_PER_MS;

@@ -41,7 +41,7 @@ static void evq_clear(struct evq *q)
 static struct journal *open_journal(struct real *r, struct recovery *found)
 {
     struct file_io io;
-    struct journal_config c = {.records = 256, .records_max = 65536};
+    struct journal_config c = {.records = 16, .records_max = 65536};
     struct journal_recovery rec;
     struct journal *j = NULL;
     struct err err = {0};
@@ -75,7 +75,7 @@ static struct journal *open_journal(struct real *r, struct recovery *found)
     return j;
 }
 
-uint64_t process_unsettled(struct real *r)
+uint64_t client_unsettled(struct real *r)
 {
     struct recovery found = {0};
     bool was = r->own_disk_use;
@@ -280,7 +280,7 @@ static enum status on_private(void *self, const struct ev *ev)
     return ST_OK;
 }
 
-void process_command(struct real *r, enum command what, const char *reason)
+void client_command(struct real *r, enum command what, const char *reason)
 {
     struct ev_command c = {
         .h = {.size = sizeof c,
@@ -355,7 +355,7 @@ static void make_gateway(struct real *r)
     r->requests[r->n_requests++] = limits;
 }
 
-void process_start(struct real *r)
+void client_start(struct real *r)
 {
     struct recovery found = {0};
     r->dying = r->power_goes = false;
@@ -384,7 +384,7 @@ void process_start(struct real *r)
     make_sessions(r);
 }
 
-void process_keep_stats(struct real *r)
+void client_keep_stats(struct real *r)
 {
     const struct orders_stats *s = orders_stats(engine_orders(r->engine));
     const uint64_t *from = (const uint64_t *)s;
@@ -397,14 +397,14 @@ void process_keep_stats(struct real *r)
     }
 }
 
-void process_end(struct real *r, const char *outcome)
+void client_end(struct real *r, const char *outcome)
 {
     if (r->generation == 0) {
         return;
     }
     real_trace(r, "process %u %s", r->generation, outcome != NULL ? "ends" : "is dead");
     r->dying = r->dying || outcome == NULL;
-    process_keep_stats(r);
+    client_keep_stats(r);
     if (outcome != NULL) {
         guard_beat(r, true);
     }
@@ -444,7 +444,7 @@ static void hold_back(struct real *r)
     mono_ns_t after = r->config.person_after;
     if (r->flowing && halted && after != 0 && r->now - r->halted_since > after) {
         r->halted_since = r->now;
-        process_command(r, CMD_RESUME, "a person");
+        client_command(r, CMD_RESUME, "a person");
     }
 }
 
@@ -457,7 +457,7 @@ static void sync_journal(struct real *r)
     }
 }
 
-void process_turn(struct real *r)
+void client_turn(struct real *r)
 {
     actor_turn(r);
     for (; r->repairs.head < r->repairs.n; r->repairs.head++) {

@@ -155,7 +155,7 @@ static bool all_is_over(struct real *r)
     MUST(r, orders_open(o) == 0, "%u orders open here", orders_open(o))
     MUST(r, orders_account(o)->cash_reserved == 0, "reserved %" PRId64,
          orders_account(o)->cash_reserved)
-    uint64_t left = process_unsettled(r);
+    uint64_t left = client_unsettled(r);
     r->checked[CHECK_KEPT]++;
     MUST(r, left == 0, "%" PRIu64 " orders are not settled in the journal", left)
     return true;

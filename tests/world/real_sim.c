@@ -35,7 +35,7 @@ static void create(struct real *r, const struct sim_rows_in *state)
     const struct real_config *c = &r->config;
     struct sim_config sc = sim_config_default();
     sc.rules = c->rules;
-    sc.seed = c->seed + r->happened[FAULT_RESTART];
+    sc.seed = c->seed;
     sc.markets = c->n_markets;
     sc.rate = c->rate;
     sc.duration_ns = 0;
@@ -274,7 +274,7 @@ static void end_market(struct real *r)
     mono_ns_t at = r->started + r->config.settle_after;
     const char *ticker = r->markets[0].ticker;
     bool shut = r->reopen_at != 0 && r->closed_market == 0;
-    if (r->config.settle_after == 0 || r->now < at || shut) {
+    if (r->config.settle_after == 0 || r->now < at || shut || (!r->flowing && !r->determined)) {
         return;
     }
     if (!r->determined) {

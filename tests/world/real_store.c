@@ -36,8 +36,9 @@ struct session {
     uint32_t n, cap;
     uint32_t first[TYPES][SOURCES], last[TYPES][SOURCES];
     enum ending ending;
-    uint64_t committed[TYPES]; /* when it was killed */
-    bool checked;              /* after it had ended */
+    uint64_t kept; /* when it was killed: rows in the database, or on their way in the spill file */
+    uint64_t lost; /* as the store counts, when it was not killed */
+    bool checked;  /* after it had ended, or it is gone with the power */
 };
 
 struct ledger {
@@ -111,6 +112,9 @@ static struct store_config config_of(struct real *r)
     c.interval_ns = r->config.store_interval;
     c.memory_max = r->config.store_memory;
     c.close_wait_ns = 0;
+    c.spill = "spill";
+    c.spill_max = r->config.store_spill;
+    c.files = &r->files;
     c.build = "chaos";
     c.process = 1000000000 + (int64_t)r->generation; /* no process has such a number */
     c.time = (struct store_time){store_mono, store_sleep, r};
@@ -128,6 +132,7 @@ static const struct vdisk *made_before(struct real *r)
         host.disk = &disk;
         vfs_use(&host);
         struct store_config c = config_of(r);
+        c.spill = NULL;
         if (store_open(&c, r->wall, &s, &err) != ST_OK) {
             fprintf(stderr, "no database can be made: %s\n", err.text);
             abort();
@@ -153,9 +158,6 @@ void store_init(struct real *r)
         vdisk_copy(&r->db_disk, made_before(r), DB_NAME);
     }
     vfs_use(&r->host);
-    for (int i = 0; i < STORE_RINGS; i++) {
-        ensure(ring_create(r->config.store_ring, &r->store_rings[i]) == ST_OK);
-    }
 }
 
 void store_destroy_all(struct real *r)
@@ -181,10 +183,9 @@ bool store_begin(struct real *r)
     struct store_config c = config_of(r);
     struct err err = {0};
     r->disk_ns = 0;
-    for (int i = 0; i < STORE_RINGS; i++) { /* a process has rings of its own: empty ones */
-        while (ring_peek(r->store_rings[i]) != NULL) {
-            ring_pop(r->store_rings[i]);
-        }
+    for (int i = 0; i < STORE_RINGS; i++) { /* a process has rings of its own */
+        ring_destroy(r->store_rings[i]);
+        ensure(ring_create(r->config.store_ring, &r->store_rings[i]) == ST_OK);
     }
     enum status st = store_open(&c, real_wall(r), &r->store, &err);
     if (st != ST_OK) {
@@ -203,6 +204,12 @@ bool store_begin(struct real *r)
     memset(s->last, 0xff, sizeof s->last);
     s->id = store_session(r->store);
     l->open = true;
+    r->count[REAL_RECOVERED] += store_stats(r->store)->recovered;
+    for (uint32_t i = 0; i + 1 < l->n; i++) {
+        if (l->v[i].id == s->id) {
+            real_forbid(r, "session %" PRId64 " is given a second time", s->id);
+        }
+    }
     for (int i = 0; i < STORE_RINGS; i++) {
         store_add_ring(r->store, r->store_rings[i]);
     }
@@ -217,17 +224,15 @@ void store_end(struct real *r, const char *outcome)
     }
     struct session *s = &r->ledger->v[r->ledger->n - 1];
     const struct store_stats *st = store_stats(r->store);
-    memcpy(s->committed, st->by_type, sizeof s->committed);
+    s->kept = st->rows + st->spilled - st->drained;
     s->ending = outcome != NULL ? CLEAN : r->power_goes ? POWERLESS : KILLED;
+    r->count[REAL_SPILLED] += st->spilled;
     store_close(r->store, outcome != NULL ? outcome : "never said", real_wall(r));
     r->store = NULL;
     r->ledger->open = false;
     if (s->ending == POWERLESS) {
         vdisk_power_loss(&r->db_disk, &r->disk_rng);
-        for (uint32_t i = 0; i < r->ledger->n; i++) { /* commits of before, too, if not synced */
-            struct session *o = &r->ledger->v[i];
-            o->ending = o->checked ? o->ending : POWERLESS;
-        }
+        vdisk_power_loss(&r->spill_disk, &r->disk_rng);
     }
 }
 
@@ -276,7 +281,7 @@ struct gap {
 struct look {
     struct real *r;
     struct session *s;
-    uint32_t at[SOURCES]; /* next of the type that is read */
+    uint32_t at[TYPES][SOURCES]; /* next of each type and source */
     uint64_t rows[TYPES];
     struct gap gaps[GAPS_MAX];
     uint32_t n_gaps;
@@ -296,11 +301,14 @@ static enum status on_row(void *self, const void *record)
     if (of_the_store(rec)) {
         const struct rec_gap *g = record;
         ensure(k->n_gaps < GAPS_MAX);
+        real_trace(k->r, "gap: source %u, %" PRIu64 " from %" PRIu64 " to %" PRIu64 ": %s",
+                   g->h.source, g->lost, g->seq_expected, g->seq_got, g->reason);
         k->gaps[k->n_gaps++] = (struct gap){g->h.source, g->seq_expected, g->seq_got, g->lost};
         return ST_OK;
     }
+    uint32_t type = store_type_index(rec->type);
     uint64_t hash = hash64(record, rec->size);
-    uint32_t i = k->at[source];
+    uint32_t i = k->at[type][source];
     while (i != NONE && k->s->v[i].hash != hash) {
         i = k->s->v[i].next;
     }
@@ -312,24 +320,13 @@ static enum status on_row(void *self, const void *record)
         return ST_INVALID;
     }
     k->s->v[i].stored = true;
-    k->rows[store_type_index(rec->type)]++;
+    k->rows[type]++;
     k->r->checked[CHECK_STORED]++;
     if (k->s->v[i].refused) {
         real_forbid(k->r, "session %" PRId64 ": a row that its ring refused", k->s->id);
     }
-    k->at[source] = k->s->v[i].next;
+    k->at[type][source] = k->s->v[i].next;
     return ST_OK;
-}
-
-static void read_type(struct look *k, uint16_t type)
-{
-    struct err err = {0};
-    uint32_t index = store_type_index(type);
-    memcpy(k->at, k->s->first[index], sizeof k->at);
-    enum status st = store_read_records(DB_NAME, k->s->id, type, on_row, k, &err);
-    if (st != ST_OK) {
-        real_forbid(k->r, "session %" PRId64 " cannot be read: %s", k->s->id, err.text);
-    }
 }
 
 static bool may_be_dropped(const struct pushed *p)
@@ -341,13 +338,16 @@ static bool may_be_dropped(const struct pushed *p)
 
 static bool named(const struct look *k, const struct pushed *p)
 {
-    for (uint32_t i = 0; i < k->n_gaps && p->type < REC_BASE; i++) {
+    if (p->refused || p->type >= REC_BASE) {
+        return true; /* in the sums */
+    }
+    for (uint32_t i = 0; i < k->n_gaps; i++) {
         const struct gap *g = &k->gaps[i];
         if (g->source == p->source && g->first <= p->ord && p->ord < g->next) {
             return true;
         }
     }
-    return p->type >= REC_BASE; /* in the sums */
+    return false;
 }
 
 static void judge_missing(struct look *k)
@@ -366,7 +366,12 @@ static void judge_missing(struct look *k)
             continue;
         }
         missing++;
+        real_trace(k->r, "missing: ring %u row %u type %u source %u number %" PRIu64 "%s", p->ring,
+                   i, p->type, p->source, p->ord, p->refused ? " (refused)" : "");
         k->r->count[REAL_LOST_ROWS] += !p->refused;
+        if (s->ending == POWERLESS) {
+            continue; /* in the sum: rows spilled later may have been synced before */
+        }
         if (!p->refused && !may_be_dropped(p)) {
             real_forbid(k->r, "session %" PRId64 ": row %u of type %u (%" PRIu64 ") is missing",
                         s->id, i, p->type, p->ord);
@@ -380,35 +385,45 @@ static void judge_missing(struct look *k)
     for (uint32_t i = 0; i < k->n_gaps; i++) {
         gaps += k->gaps[i].lost;
     }
-    if (!died && gaps != missing) {
+    if (!died && gaps < missing) {
         real_forbid(k->r,
                     "session %" PRId64 ": %" PRIu64 " rows are missing, %" PRIu64 " are named",
                     s->id, missing, gaps);
     }
-    for (uint32_t t = 0; t < TYPES && s->ending == KILLED; t++) {
-        if (t != store_type_index(REC_GAP) && k->rows[t] < s->committed[t]) {
-            real_forbid(k->r,
-                        "session %" PRId64 ": %" PRIu64 " rows of type %u, %" PRIu64
-                        " were committed",
-                        s->id, k->rows[t], t, s->committed[t]);
-        }
+    if (s->ending == POWERLESS && missing > 0 && k->n_gaps == 0) {
+        real_forbid(k->r, "session %" PRId64 ": %" PRIu64 " rows are missing, and nothing says so",
+                    s->id, missing);
+    }
+    /* A gap row may name some of what another has named; the count of what was lost does not. */
+    if (!died && s->lost != missing) {
+        real_forbid(k->r,
+                    "session %" PRId64 ": %" PRIu64 " rows are missing, %" PRIu64 " were counted",
+                    s->id, missing, s->lost);
+    }
+    uint64_t there = k->n_gaps;
+    for (uint32_t t = 0; t < TYPES; t++) {
+        there += k->rows[t];
+    }
+    if (s->ending == KILLED && there < s->kept) {
+        real_forbid(
+            k->r, "session %" PRId64 ": %" PRIu64 " rows, %" PRIu64 " were safe when it was killed",
+            s->id, there, s->kept);
     }
 }
 
 static void check_session(struct real *r, struct session *s)
 {
     struct look *k = calloc(1, sizeof *k);
+    struct err err = {0};
     ensure(k != NULL);
     k->r = r;
     k->s = s;
     for (uint32_t i = 0; i < s->n; i++) {
         s->v[i].stored = false;
     }
-    for (uint16_t t = EV_NONE + 1; t < EV_TYPE_MAX && r->why[0] == '\0'; t++) {
-        read_type(k, t);
-    }
-    for (uint16_t t = REC_BASE + 1; t < REC_TYPE_MAX && r->why[0] == '\0'; t++) {
-        read_type(k, t);
+    memcpy(k->at, s->first, sizeof k->at);
+    if (store_read_all(DB_NAME, s->id, on_row, k, &err) != ST_OK) {
+        real_forbid(r, "session %" PRId64 " cannot be read: %s", s->id, err.text);
     }
     if (r->why[0] == '\0') {
         judge_missing(k);
@@ -419,21 +434,23 @@ static void check_session(struct real *r, struct session *s)
 
 static const char *outcome_of(enum ending e)
 {
-    return e == CLEAN ? "done" : "broken";
+    return e == RUNNING ? "running" : e == CLEAN ? "done" : "broken";
 }
 
 static enum status on_session(void *self, const struct store_session *row)
 {
     struct real *r = self;
     for (uint32_t i = 0; i < r->ledger->n; i++) {
-        const struct session *s = &r->ledger->v[i];
+        struct session *s = &r->ledger->v[i];
         if (s->id != row->id) {
             continue;
         }
+        s->lost = s->ending == RUNNING ? store_stats(r->store)->lost : row->lost;
         r->checked[CHECK_SESSIONS]++;
-        bool open = i + 1 == r->ledger->n && s->ending != CLEAN;
-        const char *want = open ? "" : outcome_of(s->ending);
-        if (s->ending != POWERLESS && strcmp(row->outcome, want) != 0) {
+        const char *want = outcome_of(s->ending);
+        bool next = i + 1 < r->ledger->n; /* who marks what was left */
+        bool marked = next || s->ending == RUNNING || s->ending == CLEAN;
+        if (marked && strncmp(row->outcome, want, strlen(want)) != 0) {
             real_forbid(r, "session %" PRId64 " has ended '%s', its row says '%s'", s->id, want,
                         row->outcome);
         }
@@ -448,14 +465,15 @@ void store_check(struct real *r)
         return;
     }
     r->own_disk_use = true;
+    bool waits = disk_spilled(r);
+    if (store_read_sessions(DB_NAME, on_session, r, &err) != ST_OK) {
+        real_forbid(r, "the sessions cannot be read: %s", err.text);
+    }
     for (uint32_t i = 0; i < r->ledger->n && r->why[0] == '\0'; i++) {
         struct session *s = &r->ledger->v[i];
-        if (!s->checked) {
+        if (!s->checked && (s->ending == RUNNING || !waits)) {
             check_session(r, s);
         }
-    }
-    if (r->why[0] == '\0' && store_read_sessions(DB_NAME, on_session, r, &err) != ST_OK) {
-        real_forbid(r, "the sessions cannot be read: %s", err.text);
     }
     r->own_disk_use = false;
 }

@@ -113,3 +113,13 @@ mono_ns_t truth_flow_until(const struct sim *sim)
     return sim->source_began == 0 ? sim->now + sim->config.pause_after_ns
                                   : sim->source_began + sim->config.pause_after_ns;
 }
+
+void truth_end_faults(struct sim *sim)
+{
+    for (int i = 0; i < SIM_FAULT_MAX; i++) {
+        sim->faults[i].left = 0;
+    }
+    for (struct sim_conn *c = sim->conns; c != NULL; c = c->next) {
+        memset(c->fault_left, 0, sizeof c->fault_left);
+    }
+}

@@ -35,5 +35,7 @@ uint32_t truth_levels(const struct sim *sim, const char *ticker, enum side side,
 /* The flow stops then; not read from tables, but set: phases of a test's world. */
 void truth_set_flow(struct sim *sim, mono_ns_t until);
 mono_ns_t truth_flow_until(const struct sim *sim);
+/* Faults that wait for a frame or a request are called off; those that last end by themselves. */
+void truth_end_faults(struct sim *sim);
 
 #endif
