@@ -2,11 +2,12 @@
 # Everything real is in CMakeLists.txt, CMakePresets.json and tools/.
 
 JOBS    ?= $(shell nproc)
+SEEDS   ?= 1000
 SETUP    = build/.setup-$(shell cksum < tools/setup | cut -d' ' -f1)
 DESTDIR ?=
 PREFIX  ?= /usr/local
 
-.PHONY: help demo test build bench fuzz install tidy format clean
+.PHONY: help demo test build bench chaos fuzz install tidy format clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -31,6 +32,9 @@ test: $(SETUP) ## every test: debug, ASan+UBSan, threads under TSan, both compil
 
 bench: build ## figures, as ratios against peers measured in the same run: a table and bench.json
 	@tools/bench
+
+chaos: build/release/build.ninja ## SEEDS (1000) worlds that fail in every way, in virtual time (docs/CHAOS.md)
+	@tools/chaos --seeds $(SEEDS) --jobs $(JOBS)
 
 fuzz: $(SETUP) ## every fuzz target for SECONDS_EACH (60) seconds each, from the corpus in the tree
 	@tools/fuzz

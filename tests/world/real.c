@@ -14,6 +14,7 @@
 #define SETTLES  (45 * NS_PER_SEC) /* sweeps and the comparison of cash included */
 #define RESTS    (17 * NS_PER_SEC) /* the same, between phases */
 #define NEVER_SO (900 * NS_PER_SEC)
+#define TROUBLED (8 * NS_PER_SEC)  /* faults go on for so long when the client is dead */
 #define GUARDED  (20 * NS_PER_SEC) /* a guard that is let work is done after so long */
 
 const char *const real_count_names[REAL_COUNT_MAX] = {
@@ -311,11 +312,13 @@ bool real_agrees(struct real *r, char *why, size_t cap)
     return good;
 }
 
-/* The client is dead or frozen for long: its guard takes its orders off the book. */
+/* The client is dead or frozen for long: its guard takes its orders off the book, at first while
+ * everything goes on failing. */
 static void let_the_guard_act(struct real *r)
 {
     bool dies = rng_below(&r->rng, 2) == 0;
-    mono_ns_t until = r->now + GUARDED;
+    mono_ns_t until = r->now + TROUBLED + GUARDED;
+    mono_ns_t calm = r->now + TROUBLED;
     bool there = r->generation != 0;
     if (!there || dies) {
         r->dying = there;
@@ -324,9 +327,15 @@ static void let_the_guard_act(struct real *r)
         r->until[FAULT_FREEZE] = until;
     }
     real_trace(r, "the client is %s for long", dies || !there ? "dead" : "frozen");
+    while (r->now < calm) {
+        real_turn(r, 20 * NS_PER_MS);
+    }
+    faults_end(r);
+    r->until[FAULT_FREEZE] = until;
     while (r->now < until - 50 * NS_PER_MS && r->why[0] == '\0') {
         real_turn(r, 20 * NS_PER_MS);
     }
+    r->until[FAULT_FREEZE] = 0;
     r->checked[CHECK_GUARD]++;
     if (truth_open(r->sim) != 0) {
         real_forbid(r, "%u orders of a client that is %s rest", truth_open(r->sim),
@@ -342,13 +351,13 @@ bool real_phase(struct real *r, mono_ns_t length, bool dead, const char **why)
         real_turn(r, (mono_ns_t)rng_below(&r->rng, 20 * NS_PER_MS));
     }
     r->flowing = false;
+    if (dead && r->guarding != NULL && r->why[0] == '\0') {
+        let_the_guard_act(r);
+    }
     faults_end(r);
     real_trace(r, "quiet");
     if (r->generation != 0 && r->journal != NULL && journal_failed(r->journal)) {
         r->dying = true; /* who looks after it starts it again */
-    }
-    if (dead && r->guarding != NULL && r->why[0] == '\0') {
-        let_the_guard_act(r);
     }
     bool good = r->why[0] == '\0' && come_to_rest(r, RESTS) && quiet_agrees(r, false);
     *why = r->why;

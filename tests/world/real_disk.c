@@ -12,7 +12,6 @@
 #include <string.h>
 
 #include "base/ensure.h"
-#include "store/spill_files.h"
 #include "world/real_int.h"
 
 /* Inside a fault that lasts: does this operation fail? Counted when it does. */
@@ -239,15 +238,20 @@ static enum status count_waiting(void *self, const struct spill_file *file)
     return ST_OK;
 }
 
-bool disk_spilled(struct real *r)
+void disk_waiting(struct real *r, spill_file_fn fn, void *self)
 {
-    int n = 0;
     struct err err = {0};
     bool was = r->own_disk_use;
     r->own_disk_use = true;
-    enum status st = spill_list(&r->files, "spill", false, count_waiting, &n, &err);
+    enum status st = spill_list(&r->files, "spill", false, fn, self, &err);
     r->own_disk_use = was;
     ensure(st == ST_OK);
+}
+
+bool disk_spilled(struct real *r)
+{
+    int n = 0;
+    disk_waiting(r, count_waiting, &n);
     return n > 0;
 }
 

@@ -82,7 +82,8 @@ bool real_happens(struct real *r, enum real_fault kind)
 
 static void lasts(struct real *r, enum real_fault kind, uint32_t ms_max)
 {
-    r->until[kind] = r->now + (mono_ns_t)(1 + rng_below(&r->event, ms_max)) * NS_PER_MS;
+    mono_ns_t until = r->now + (mono_ns_t)(1 + rng_below(&r->event, ms_max)) * NS_PER_MS;
+    r->until[kind] = until > r->until[kind] ? until : r->until[kind];
 }
 
 static void step_clock(struct real *r)

@@ -19,6 +19,7 @@
 #include "exchange/exchange.h"
 #include "feed/feed.h"
 #include "orders/recovery.h"
+#include "store/spill_files.h"
 #include "store/store.h"
 #include "world/real.h"
 #include "world/truth.h"
@@ -180,6 +181,7 @@ struct real {
     /* the judge */
     struct shadow shadows[REAL_MARKETS];
     bool link_up, cmd_halted, stopped, journal_halted;
+    bool halt_stands;       /* a halt was applied, and nobody has let it go */
     mono_ns_t left_at[256]; /* creates and amends, a ring */
     uint32_t n_left;
     struct known_order *known;
@@ -247,7 +249,8 @@ void disk_init(struct real *r);
 void disk_finish(struct real *r);
 /* ST_OK, or why not. */
 enum status disk_journal(struct real *r, struct file_io *ret);
-bool disk_spilled(struct real *r); /* files of ended processes wait */
+bool disk_spilled(struct real *r);                               /* files of ended processes wait */
+void disk_waiting(struct real *r, spill_file_fn fn, void *self); /* each of them */
 
 /* --- real_store.c --- */
 void store_init(struct real *r);

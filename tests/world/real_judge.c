@@ -302,6 +302,7 @@ void judge_journal(struct real *r, const struct journal_record *rec)
     }
     if (rec->type == JOURNAL_RELEASE || (rec->type == JOURNAL_HALT && !market)) {
         r->journal_halted = rec->type == JOURNAL_HALT;
+        r->halt_stands = r->halt_stands && r->journal_halted;
     }
 }
 

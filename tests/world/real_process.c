@@ -60,8 +60,8 @@ static struct journal *open_journal(struct real *r, struct recovery *found)
         real_forbid(r, "the journal is damaged");
     }
     r->checked[CHECK_HALT]++;
-    if (r->journal_halted && !rec.halted) {
-        real_forbid(r, "a halt is not in the journal any more");
+    if ((r->journal_halted || r->halt_stands) && !rec.halted) {
+        real_forbid(r, "a halt is not in the journal");
     }
     if (rec.halted || rec.markets_halted > 0) { /* a person looks and lets it go */
         struct journal_record release = {.type = JOURNAL_RELEASE, .wall = real_wall(r)};
@@ -192,6 +192,9 @@ static void drain(struct real *r)
                 store_push(r, STORE_ACTOR, ev);
             }
             engine_step(r->engine, ev);
+            if (!r->dying && !journal_failed(r->journal)) {
+                r->halt_stands = engine_halted(r->engine, NULL) && !r->stopped;
+            }
             ring_pop(r->events[s]);
             (void)real_step(r);
         }

@@ -204,6 +204,8 @@ bool store_begin(struct real *r)
     memset(s->last, 0xff, sizeof s->last);
     s->id = store_session(r->store);
     l->open = true;
+    real_trace(r, "session %" PRId64 " begins, %" PRIu64 " rows came out of files", s->id,
+               store_stats(r->store)->recovered);
     r->count[REAL_RECOVERED] += store_stats(r->store)->recovered;
     for (uint32_t i = 0; i + 1 < l->n; i++) {
         if (l->v[i].id == s->id) {
@@ -215,6 +217,18 @@ bool store_begin(struct real *r)
     }
     r->store_busy = r->now + r->disk_ns;
     return true;
+}
+
+/* Power goes: what waits in the file of a session that ended before may not have been synced. */
+static enum status unsafe(void *self, const struct spill_file *file)
+{
+    struct real *r = self;
+    for (uint32_t i = 0; i < r->ledger->n; i++) {
+        struct session *s = &r->ledger->v[i];
+        bool waits = s->id == file->id.session && file->state == SPILL_FILE_WAITS;
+        s->ending = waits && s->ending == KILLED ? POWERLESS : s->ending;
+    }
+    return ST_OK;
 }
 
 void store_end(struct real *r, const char *outcome)
@@ -231,6 +245,7 @@ void store_end(struct real *r, const char *outcome)
     r->store = NULL;
     r->ledger->open = false;
     if (s->ending == POWERLESS) {
+        disk_waiting(r, unsafe, r);
         vdisk_power_loss(&r->db_disk, &r->disk_rng);
         vdisk_power_loss(&r->spill_disk, &r->disk_rng);
     }
