@@ -403,7 +403,11 @@ static enum status end_session(struct backend *b, const char *outcome, wall_ns_t
 static enum status prune(struct backend *b)
 {
     struct pg *pg = pg_of(b);
-    enum status st = pg->conn.c != NULL ? pg_session_prune(&pg->conn, b->session) : ST_IO;
+    enum status st = pg->conn.c != NULL ? ST_OK : reconnect(pg);
+    if (st != ST_OK) {
+        return st;
+    }
+    st = pg_session_prune(&pg->conn, b->session);
     return st == ST_OK || st == ST_STATE || st == ST_NOT_FOUND ? st : fail(pg);
 }
 

@@ -375,9 +375,17 @@ static enum status delete_rows(struct pg_conn *p, int64_t session)
     return st;
 }
 
+/* What it does now may take long; nobody waits for it to record something. */
+static enum status be_patient(struct pg_conn *p)
+{
+    p->answer_ns = MIGRATE_NS;
+    return pg_run(p, "SET statement_timeout=0");
+}
+
 enum status pg_session_prune(struct pg_conn *p, int64_t session)
 {
-    enum status st = pg_run(p, "BEGIN");
+    enum status st = be_patient(p);
+    st = st == ST_OK ? pg_run(p, "BEGIN") : st;
     if (st == ST_OK) {
         st = delete_rows(p, session);
         st = st == ST_OK ? pg_run(p, "COMMIT") : st;
@@ -392,7 +400,7 @@ enum status pg_reclaim(struct pg_conn *p)
 {
     size_t n = 0;
     const struct layout *l = layouts(&n);
-    enum status st = ST_OK;
+    enum status st = be_patient(p);
     for (size_t i = 0; st == ST_OK && i < n; i++) {
         char sql[100];
         snprintf(sql, sizeof sql, "VACUUM %s", l[i].table);

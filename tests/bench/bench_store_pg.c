@@ -5,12 +5,15 @@
  * bench_store_pg [--json FILE] [--rows N]. Run in the top folder. The server is started here, with
  * Debian's settings (fsync and synchronous_commit on), on a unix socket, its data under /tmp. Each
  * run writes into the same empty table, behind a CHECKPOINT; medians of RUNS runs, peers and ours
- * in turn. psql's time is its own \timing, without its start. Exit status 77: no PostgreSQL.
+ * in turn. psql's time is its own \timing, without its start. CPU time stands beside it, for
+ * machines that are shared: of the writer (psql, or this program) and of all the server's
+ * processes. Exit status 77: no PostgreSQL.
  */
 #include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -23,6 +26,10 @@
 #include "store/store.h"
 
 #define RUNS 5
+
+struct took {
+    int64_t wall_ns, client_ns, server_ns;
+};
 
 static bool serving;
 
@@ -98,6 +105,38 @@ static void make_empty(const char *url)
     sql(url, "CHECKPOINT");
 }
 
+/* --- CPU time --- */
+
+static int64_t ticks_ns(unsigned long long ticks)
+{
+    return (int64_t)ticks * (1000000000 / sysconf(_SC_CLK_TCK));
+}
+
+/* Of the server's main process with all its children, those that ended too. */
+static int64_t server_cpu(void)
+{
+    char command[200];
+    unsigned long long sum = 0;
+    long pid = pg_server_pid();
+    snprintf(command, sizeof command,
+             "cat /proc/[0-9]*/stat 2>/dev/null | sed 's/([^)]*)/x/' | awk '$1 == %ld {n += $14 + "
+             "$15 + $16 + $17} $4 == %ld {n += $14 + $15} END {print n}'",
+             pid, pid);
+    FILE *f = popen(command, "r");
+    if (f == NULL || fscanf(f, "%llu", &sum) != 1 || pclose(f) != 0) {
+        die("cannot read the server's CPU time");
+    }
+    return ticks_ns(sum);
+}
+
+static int64_t cpu_of(int who)
+{
+    struct rusage u;
+    (void)getrusage(who, &u);
+    return ((int64_t)u.ru_utime.tv_sec + u.ru_stime.tv_sec) * NS_PER_SEC +
+           ((int64_t)u.ru_utime.tv_usec + u.ru_stime.tv_usec) * 1000;
+}
+
 /* --- ours --- */
 
 static struct store *open_store(const char *url, struct ring **ring)
@@ -116,11 +155,12 @@ static struct store *open_store(const char *url, struct ring **ring)
     return s;
 }
 
-/* Nanoseconds for all rows; the ring is pushed to by the same thread. */
-static int64_t run_ours(const struct ev_delta *v, size_t n, const char *url)
+/* For all rows; the ring is pushed to by the same thread. */
+static struct took run_ours(const struct ev_delta *v, size_t n, const char *url)
 {
     struct ring *ring = NULL;
     struct store *s = open_store(url, &ring);
+    int64_t server = server_cpu(), client = cpu_of(RUSAGE_SELF);
     mono_ns_t began = clock_mono();
     for (size_t i = 0; i < n;) {
         for (size_t k = 0; k < 20000 && i < n; k++, i++) {
@@ -131,7 +171,9 @@ static int64_t run_ours(const struct ev_delta *v, size_t n, const char *url)
         (void)store_work(s, 1, clock_mono());
     }
     store_flush(s, 1, clock_mono());
-    int64_t took = clock_mono() - began;
+    struct took took = {.wall_ns = clock_mono() - began};
+    took.client_ns = cpu_of(RUSAGE_SELF) - client;
+    took.server_ns = server_cpu() - server;
     if (store_stats(s)->rows != n || store_stats(s)->lost != 0) {
         die("rows are missing");
     }
@@ -178,8 +220,8 @@ static void write_binary(const struct ev_delta *v, size_t n, const char *file)
     pg_encoder_finish(&e);
 }
 
-/* What psql says under \timing, in nanoseconds. */
-static int64_t run_psql(const char *url, const char *file, const char *format)
+/* What psql says under \timing. */
+static struct took run_psql(const char *url, const char *file, const char *format)
 {
     char command[1200], line[200];
     double ms = -1;
@@ -188,6 +230,7 @@ static int64_t run_psql(const char *url, const char *file, const char *format)
              "conn, sid, seq, ts_ms, recv_wall, recv_mono, side, px, qty, flags) from '%s' with "
              "(format %s)\"",
              url, file, format);
+    int64_t server = server_cpu(), client = cpu_of(RUSAGE_CHILDREN);
     FILE *f = popen(command, "r");
     while (f != NULL && fgets(line, sizeof line, f) != NULL) {
         (void)sscanf(line, "Time: %lf ms", &ms);
@@ -195,7 +238,10 @@ static int64_t run_psql(const char *url, const char *file, const char *format)
     if (f == NULL || pclose(f) != 0 || ms < 0) {
         die("psql fails");
     }
-    return (int64_t)(ms * 1e6);
+    struct took took = {.wall_ns = (int64_t)(ms * 1e6),
+                        .client_ns = cpu_of(RUSAGE_CHILDREN) - client};
+    took.server_ns = server_cpu() - server;
+    return took;
 }
 
 static int compare(const void *a, const void *b)
@@ -204,24 +250,48 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static double median(int64_t *v, size_t n)
+static double per_row(const struct took v[RUNS], size_t n, size_t offset)
 {
-    qsort(v, RUNS, sizeof *v, compare);
-    return (double)v[RUNS / 2] / (double)n;
+    int64_t sorted[RUNS];
+    for (size_t i = 0; i < RUNS; i++) {
+        memcpy(&sorted[i], (const char *)&v[i] + offset, sizeof sorted[i]);
+    }
+    qsort(sorted, RUNS, sizeof *sorted, compare);
+    return (double)sorted[RUNS / 2] / (double)n;
 }
 
-static void write_json(const char *file, double ours, double csv, double binary, const char *hash)
+struct way {
+    const char *text, *name;
+    struct took runs[RUNS];
+    double wall, client, server; /* medians, ns a row */
+};
+
+static void take_medians(struct way *w, size_t n)
+{
+    w->wall = per_row(w->runs, n, offsetof(struct took, wall_ns));
+    w->client = per_row(w->runs, n, offsetof(struct took, client_ns));
+    w->server = per_row(w->runs, n, offsetof(struct took, server_ns));
+}
+
+enum { CSV, BINARY, OURS, WAYS };
+
+static void write_json(const char *file, const struct way *w, const char *hash)
 {
     FILE *f = fopen(file, "w");
     if (f == NULL) {
         die("cannot write the JSON file");
     }
-    fprintf(f,
-            "{\"results\":[{\"name\":\"store_pg_row\",\"ns\":%.1f,\"peer\":\"psql copy "
-            "csv\",\"peer_ns\":%.1f,\"ratio\":%.3f,\"input_hash\":\"%s\",\"runs\":%d},"
-            "{\"name\":\"store_pg_row_binary\",\"ns\":%.1f,\"peer\":\"psql copy "
-            "binary\",\"peer_ns\":%.1f,\"ratio\":%.3f,\"input_hash\":\"%s\",\"runs\":%d}]}\n",
-            ours, csv, csv / ours, hash, RUNS, ours, binary, binary / ours, hash, RUNS);
+    fprintf(f, "{\"results\":[");
+    for (int i = 0; i < OURS; i++) {
+        fprintf(
+            f,
+            "%s{\"name\":\"store_pg_row_%s\",\"ns\":%.1f,\"cpu_ns\":%.1f,\"server_cpu_ns\":%.1f,"
+            "\"peer\":\"%s\",\"peer_ns\":%.1f,\"peer_cpu_ns\":%.1f,\"peer_server_cpu_ns\":%.1f,"
+            "\"ratio\":%.3f,\"input_hash\":\"%s\",\"runs\":%d}",
+            i > 0 ? "," : "", w[i].name, w[OURS].wall, w[OURS].client, w[OURS].server, w[i].text,
+            w[i].wall, w[i].client, w[i].server, w[i].wall / w[OURS].wall, hash, RUNS);
+    }
+    fprintf(f, "]}\n");
     if (fclose(f) != 0) {
         die("cannot write the JSON file");
     }
@@ -241,7 +311,9 @@ int main(int argc, char **argv)
         }
     }
     char hash[33], url[256], csv_file[128], binary_file[128];
-    int64_t ours[RUNS], csv[RUNS], binary[RUNS];
+    static struct way w[WAYS] = {{.text = "psql copy, csv", .name = "csv"},
+                                 {.text = "psql copy, binary", .name = "binary"},
+                                 {.text = "ring, store_work, 20000 a transaction", .name = "ours"}};
     log_set_level(LOG_ERROR);
     if (!pg_server_start("")) {
         return 77;
@@ -258,28 +330,29 @@ int main(int argc, char **argv)
     write_binary(v, n, binary_file);
     for (int i = 0; i < RUNS; i++) {
         make_empty(url);
-        csv[i] = run_psql(url, csv_file, "csv");
+        w[CSV].runs[i] = run_psql(url, csv_file, "csv");
         if (count_rows(url) != (int64_t)n) {
             die("psql's rows are missing");
         }
         make_empty(url);
-        binary[i] = run_psql(url, binary_file, "binary");
+        w[BINARY].runs[i] = run_psql(url, binary_file, "binary");
         make_empty(url);
-        ours[i] = run_ours(v, n, url);
+        w[OURS].runs[i] = run_ours(v, n, url);
         if (count_rows(url) != (int64_t)n) {
             die("our rows are missing");
         }
     }
-    double a = median(ours, n), b = median(csv, n), c = median(binary, n);
-    printf("%-42s %10s %12s %8s\n", "store, deltas into PostgreSQL", "ns/row", "rows/s", "ratio");
-    printf("%-42s %10.0f %12.0f %8s\n", "psql \\copy, csv", b, 1e9 / b, "1.00");
-    printf("%-42s %10.0f %12.0f %8.2f\n", "psql \\copy, binary", c, 1e9 / c, b / c);
-    printf("%-42s %10.0f %12.0f %8.2f\n", "ring, store_work, 20000 a transaction", a, 1e9 / a,
-           b / a);
+    printf("%-40s %8s %10s %12s %12s %6s\n", "deltas into PostgreSQL", "ns/row", "rows/s",
+           "writer's CPU", "server's CPU", "ratio");
+    for (int i = 0; i < WAYS; i++) {
+        take_medians(&w[i], n);
+        printf("%-40s %8.0f %10.0f %12.0f %12.0f %6.2f\n", w[i].text, w[i].wall, 1e9 / w[i].wall,
+               w[i].client, w[i].server, w[CSV].wall / w[i].wall);
+    }
     printf("input %s, %zu rows, median of %d runs; fsync and synchronous_commit on\n", hash, n,
            RUNS);
     if (json != NULL) {
-        write_json(json, a, b, c, hash);
+        write_json(json, w, hash);
     }
     free(v);
     pg_server_stop();

@@ -15,6 +15,7 @@ from decimal import Decimal
 
 root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(root, "tests"))
+import postgres
 import replayed
 import schema
 
@@ -128,10 +129,14 @@ def check_replay(database, session="last", finds={}):
     return summary
 
 
+def connect(database):
+    """A file's or a URL's tables: execute(sql).fetchall()."""
+    return postgres.Connection(database) if "://" in database else sqlite3.connect(f"file:{database}?mode=ro", uri=True)
+
+
 def check_replays(database):
     """Every session of the database: those whose process was killed may end in the middle of a turn."""
-    with sqlite3.connect(database) as con:
-        sessions = con.execute("select id, outcome from session order by id").fetchall()
+    sessions = connect(database).execute("select id, outcome from session order by id").fetchall()
     wrong, restored, broken = [], 0, 0
     for session, outcome in sessions:
         ends = ("complete", "broken") if outcome.startswith("broken") else ("complete",)

@@ -1,4 +1,4 @@
-foreach(scenario capture_hold capture_ppo generated_random recorded own_thread passive_shorts fees settled settled_away settled_unheard by_hand faults crash_restart outage_kill kill_restart)
+foreach(scenario capture_hold capture_ppo generated_random recorded in_postgres in_postgres_killed own_thread passive_shorts fees settled settled_away settled_unheard by_hand faults crash_restart outage_kill kill_restart)
   add_test(NAME integ.live.${scenario}
     COMMAND ${CMAKE_CURRENT_LIST_DIR}/live.py $<TARGET_FILE:deltaflow> ${scenario})
   set_tests_properties(integ.live.${scenario} PROPERTIES LABELS integ TIMEOUT 400 SKIP_RETURN_CODE 77

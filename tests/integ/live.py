@@ -23,6 +23,7 @@ import uuid
 from decimal import Decimal
 
 import both
+import postgres
 from both import amount, binary, check, check_replay, check_verify, root, shared_file, slow
 
 
@@ -48,10 +49,10 @@ class Live:
     """events: [(seconds after the run begins, action)] over the admin socket; those of before_last between the last kill and
     the last start."""
 
-    def __init__(self, folder, sim_args, run_args, run_seconds, kills=(), events=(), before_last=()):
+    def __init__(self, folder, sim_args, run_args, run_seconds, kills=(), events=(), before_last=(), database=None):
         self.folder = folder
         p = lambda name: os.path.join(folder, name)
-        self.summary_path, self.db = p("summary.json"), p("run.db")
+        self.summary_path, self.db = p("summary.json"), database or p("run.db")
         env = both.environment(folder)
         run_log = open(p("run.log"), "w")
         self.sim = both.Sim(folder, *sim_args)
@@ -73,7 +74,7 @@ class Live:
         both.end_if_failed()
         self.summary = json.load(open(self.summary_path))
         self.dump = self.sim.dump()
-        self.con = sqlite3.connect(self.db)
+        self.con = both.connect(self.db)
         both.check_schemas(run_summary=self.summary, sim_dump=self.dump, ready=json.load(open(self.sim.ready)))
 
     def act(self, events):
@@ -103,10 +104,9 @@ class Live:
 
     def traded(self, run):
         try:
-            with sqlite3.connect(f"file:{self.db}?mode=ro", uri=True) as con:
-                return con.execute("select count(*) from fills where session = (select max(id) from session where pid = ?)",
-                                   (run.pid,)).fetchone()[0] > 0
-        except sqlite3.Error:
+            con = both.connect(self.db)
+            return con.execute(f"select count(*) from fills where session = (select max(id) from session where pid = {run.pid})").fetchone()[0] > 0
+        except (sqlite3.Error, RuntimeError):
             return False  # it has not made its tables yet
 
     def start_cash(self):
@@ -186,9 +186,9 @@ def check_account(live, fees=None, adopted_cash=()):
           amount(s["cash_free"]) == amount(s["cash_total"]) - amount(s["cash_reserved"])
           and amount(s["pv_mid"]) == amount(s["cash_total"]) + sum((amount(p["cost"]) for p in s["positions"]), Decimal(0)) + amount(s["unrealized"]), s)
     check("what the exchange says is shown", "pv_exchange" in s, list(s))
-    adopted = live.q("select ticker, ours, theirs from reconciliations where adopted" + (" and kind <> 'cash'" if adopted_cash else ""))
+    adopted = live.q("select ticker, ours, theirs from reconciliations where adopted <> 0" + (" and kind <> 'cash'" if adopted_cash else ""))
     check("no position was ever set right from the exchange's" + ("" if adopted_cash else ", nor was cash"), not adopted, adopted[:3])
-    diffs = [amount(t) - amount(o) for o, t in live.q("select ours, theirs from reconciliations where adopted and kind = 'cash'")]
+    diffs = [amount(t) - amount(o) for o, t in live.q("select ours, theirs from reconciliations where adopted <> 0 and kind = 'cash'")]
     check(f"the balance was adopted {len(diffs)} times, each time by what came or went", sum(diffs) == sum(map(Decimal, adopted_cash))
           and len(diffs) <= len(adopted_cash), diffs)
     drifts = live.q("select ticker, count, fee, our_fee from fee_drifts")
@@ -290,6 +290,22 @@ def recorded(folder):
     live = Live(folder, ["--markets", "6", "--seed", "15", "--rate", "800", "--tier", "premier", "--pause-after", "9"],
                 ["--policy-kind", "ppo", "--policy-model", os.path.join(root, "share/models/demo.safetensors"), "--policy-sample"], 12)
     everything(live)
+
+
+def in_postgres(folder):
+    """Into PostgreSQL, whose server is killed in the middle and comes back."""
+    with postgres.Server() as server:
+        threading.Timer(7 * slow, server.again).start()
+        live = Live(folder, ["--markets", "6", "--seed", "17", "--rate", "800", "--tier", "premier", "--pause-after", "9"],
+                    ["--policy-kind", "random", "--policy-seed", "5"], 12, database=server.url)
+        check("the database was away for a while", live.summary["store"]["failures"] > 0, live.summary["store"])
+        everything(live)
+
+
+def in_postgres_killed(folder):
+    """Killed in the middle of trading, with its session in PostgreSQL."""
+    with postgres.Server() as server:
+        crash_restart(folder, server.url)
 
 
 def own_thread(folder):
@@ -484,13 +500,13 @@ def check_crashed_orders(live):
     return sum((dump[f] for (f,) in live.q(f"select trade_id || order_id from fills where session = {last}")), Decimal(0))
 
 
-def crash_restart(folder):
+def crash_restart(folder, database=None):
     """Killed in the middle of trading, more than once, also while outcomes are unknown: started again, all is settled."""
     faults = ["http_500_after@3*2", "timeout@5*2", "http_500_after@7*3", "timeout@9*3"]
     live = Live(folder, ["--markets", "6", "--seed", "15", "--rate", "600", "--tier", "premier", "--pause-after", "26",
                          *(a for f in faults for a in ("--fault", f))],
                 ["--policy-kind", "random", "--policy-seed", "9", "--orders-pricing", "mid", "--exchange-request-timeout-ms", "1000",
-                 "--orders-clock-window-ms", "2000"], int(24 * slow), kills=(1, 2, 0.3, 1))
+                 "--orders-clock-window-ms", "2000"], int(24 * slow), kills=(1, 2, 0.3, 1), database=database)
     last_session(live)
     s = live.summary
     check("the last session sent orders, after reading what was left", s["orders"] > 0, s["verdicts"])
@@ -715,5 +731,5 @@ def everything(live, faults=False, adopted_cash=()):
     check_replay(live.db)
 
 
-both.main(capture_hold, capture_ppo, generated_random, recorded, own_thread, passive_shorts, fees, settled, settled_away, settled_unheard,
-          by_hand, faults, crash_restart, outage_kill, kill_restart)
+both.main(capture_hold, capture_ppo, generated_random, recorded, in_postgres, in_postgres_killed, own_thread,
+          passive_shorts, fees, settled, settled_away, settled_unheard, by_hand, faults, crash_restart, outage_kill, kill_restart)

@@ -16,6 +16,7 @@
 
 #include "databases.h"
 #include "make_records.h"
+#include "store/layout.h"
 #include "store/store.h"
 
 static char folder[64], path[DATABASE_MAX];
@@ -419,6 +420,58 @@ static void views_show_dollars_and_tickers(void **state)
     ring_destroy(ring);
 }
 
+static long long rows_of(int64_t session)
+{
+    long long n = 0;
+    size_t layouts_n = 0;
+    const struct layout *l = layouts(&layouts_n);
+    for (size_t i = 0; i < layouts_n; i++) {
+        char sql[100];
+        snprintf(sql, sizeof sql, "SELECT count(*) FROM %s WHERE session=%lld", l[i].table,
+                 (long long)session);
+        n += sql_number(path, sql);
+    }
+    return n;
+}
+
+static void a_pruned_session_is_gone_and_the_others_stay(void **state)
+{
+    (void)state;
+    int64_t ids[2];
+    struct rng rng;
+    struct ring *ring = NULL;
+    struct err err = {0};
+    uint64_t *buf = malloc(RECORD_ROOM);
+    rng_init(&rng, 11);
+    for (int i = 0; i < 2; i++) {
+        struct store *s = open_store(&ring, 1 << 22);
+        for (uint16_t type = 1; type < REC_TYPE_MAX; type++) {
+            if (layout_of(type) != NULL) {
+                uint32_t size = make_record(&rng, type, 1, type, buf);
+                assert_int_equal(ring_push(ring, buf, size), ST_OK);
+            }
+        }
+        ids[i] = store_session(s);
+        store_close(s, "done", 3000);
+        ring_destroy(ring);
+        assert_true(rows_of(ids[i]) > 20);
+    }
+    long long rows = rows_of(ids[1]);
+    struct store *running = open_store(NULL, 0);
+    struct store_pruner *p = NULL;
+    assert_int_equal(store_pruner_open(path, 5, &p, &err), ST_OK);
+    assert_int_equal(store_prune_session(p, ids[0], &err), ST_OK);
+    assert_int_equal(store_prune_session(p, ids[0], &err), ST_NOT_FOUND);
+    assert_int_equal(store_prune_session(p, store_session(running), &err), ST_STATE);
+    store_close(running, "done", 4000);
+    assert_int_equal(store_reclaim(p, &err), ST_OK);
+    store_pruner_close(p);
+    assert_int_equal(rows_of(ids[0]), 0);
+    assert_int_equal(rows_of(ids[1]), rows);
+    assert_int_equal(sql_number(path, "SELECT count(*) FROM session"), 2);
+    free(buf);
+}
+
 static void *produce(void *arg)
 {
     struct ring *ring = arg;
@@ -461,6 +514,7 @@ int main(void)
         T(sessions_have_their_rows_outcome_and_numbers),
         T(a_killed_run_is_marked_broken_by_the_next_and_keeps_what_was_committed),
         T(views_show_dollars_and_tickers),
+        T(a_pruned_session_is_gone_and_the_others_stay),
         T(beside_a_producer_every_number_is_stored_or_named),
     };
     return database_run_both(tests, sizeof tests / sizeof tests[0]);
