@@ -4,10 +4,10 @@
  *   crash_store FILE work [SEED]   open or create FILE, write records of every type in three
  *                                  flushes, close. After each flush a line on stdout says what was
  *                                  reported as stored: "stored SESSION ROWS".
- *   crash_store FILE read          read every session back.
- *   crash_store FILE check [SEED]  open as a next start would, then compare every session of `work`
- *                                  with what was pushed; prints "session ID ROWS LOST OUTCOME"
- * each.
+ *   crash_store FILE away [SEED]   the same while another program holds the database: the rows go
+ * to the spill file, and wait there for the next start. crash_store FILE read          read every
+ * session back. crash_store FILE check [SEED]  open as a next start would, then compare every
+ * session of `work` with what was pushed; prints "session ID ROWS LOST OUTCOME" each.
  *
  * Exit status: 0 done, 1 an error, which stderr tells.
  */
@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <sqlite3.h>
 
 #include "base/log.h"
 #include "store/store.h"
@@ -80,7 +81,28 @@ static size_t per_flush(void)
 
 /* --- work --- */
 
-static int work(const char *path, uint64_t seed)
+/* The folder of FILE. */
+static const char *folder_of(const char *path)
+{
+    static char folder[512];
+    const char *slash = strrchr(path, '/');
+    snprintf(folder, sizeof folder, "%.*s", slash != NULL ? (int)(slash - path) : 1,
+             slash != NULL ? path : ".");
+    return folder;
+}
+
+static sqlite3 *hold(const char *path)
+{
+    sqlite3 *db = NULL;
+    if (sqlite3_open(path, &db) != SQLITE_OK ||
+        sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK) {
+        sqlite3_close(db);
+        return NULL;
+    }
+    return db;
+}
+
+static int work(const char *path, uint64_t seed, bool away)
 {
     static _Alignas(8) uint8_t buf[RECORD_ROOM];
     struct store_config config = store_config_default();
@@ -88,7 +110,9 @@ static int work(const char *path, uint64_t seed)
     struct ring *ring = NULL;
     struct err err = {0};
     struct maker m;
+    sqlite3 *holder = NULL;
     config.path = path;
+    config.spill = folder_of(path);
     config.build = "crash";
     config.config_json = "{}";
     config.close_wait_ns = 300 * NS_PER_MS;
@@ -101,6 +125,9 @@ static int work(const char *path, uint64_t seed)
         return complain(&err);
     }
     store_add_ring(s, ring);
+    if (away) {
+        holder = hold(path);
+    }
     maker_init(&m, seed);
     uint64_t refused = 0;
     for (int f = 0; f < FLUSHES; f++) {
@@ -117,8 +144,9 @@ static int work(const char *path, uint64_t seed)
     }
     uint64_t lost = store_finish(s, 3000);
     int64_t session = store_session(s);
-    uint64_t rows = store_stats(s)->rows;
+    uint64_t rows = store_stats(s)->rows + store_stats(s)->spill_left;
     store_close(s, lost == 0 ? "done" : "failed", 3000);
+    sqlite3_close(holder);
     ring_destroy(ring);
     dprintf(STDOUT_FILENO, "ended %" PRId64 " %" PRIu64 " %" PRIu64 " of %zu\n", session, rows,
             lost, FLUSHES * per_flush());
@@ -232,6 +260,7 @@ static int check(const char *path, uint64_t seed)
     struct store *s = NULL;
     struct err err = {0};
     config.path = path;
+    config.spill = folder_of(path);
     config.build = "check";
     if (store_open(&config, 1000, &s, &err) != ST_OK) {
         return complain(&err);
@@ -243,12 +272,13 @@ static int check(const char *path, uint64_t seed)
 int main(int argc, char **argv)
 {
     if (argc < 3) {
-        fprintf(stderr, "usage: crash_store FILE work|read|check [SEED]\n");
+        fprintf(stderr, "usage: crash_store FILE work|away|read|check [SEED]\n");
         return 2;
     }
     log_set_level(LOG_ERROR);
     uint64_t seed = argc > 3 ? strtoull(argv[3], NULL, 10) : 1;
-    return strcmp(argv[2], "work") == 0   ? work(argv[1], seed)
+    return strcmp(argv[2], "work") == 0   ? work(argv[1], seed, false)
+           : strcmp(argv[2], "away") == 0 ? work(argv[1], seed, true)
            : strcmp(argv[2], "read") == 0 ? read_all(argv[1], seed, false)
                                           : check(argv[1], seed);
 }

@@ -21,7 +21,7 @@ class Store(Walk):
 
     def prepare(self, folder, fresh):
         for name in os.listdir(folder):
-            if name.startswith("s.db"):
+            if name.startswith("s.db") or name.endswith(".spill"):
                 os.unlink(os.path.join(folder, name))
         for name in os.listdir(folder):
             if name.startswith("template.db"):
@@ -43,7 +43,7 @@ class Store(Walk):
             wrong.append(f"integrity_check: {state[:3]}")
         found = {}
         for line in check.stdout.splitlines():
-            _, session, rows, lost, outcome = line.split()
+            _, session, rows, lost, outcome = line.split(" ", 4)
             found[session] = int(rows), int(lost), outcome
         for line in r.out.splitlines():
             word, session, rows, *more = line.split()
@@ -84,6 +84,13 @@ class StoreBroken(Store):
         for name in os.listdir(folder):
             if name.endswith(".kept"):
                 os.rename(os.path.join(folder, name), os.path.join(folder, name[:-5]))
+
+
+class StoreAway(Store):
+    """Another program holds the database: rows go to the spill file, and the next start takes them from there."""
+
+    def command(self, folder):
+        return [self.program, os.path.join(folder, "s.db"), "away"]
 
 
 class StoreRead(StoreBroken):
