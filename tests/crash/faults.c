@@ -13,6 +13,9 @@
  * itself, and the default. FAULTS_UNDER   io: only files below this folder. FAULTS_REPORT  file
  * that gets struct report, up to date at any instant, however the program ends.
  *
+ * In a build with AddressSanitizer, whose allocator cannot be preloaded over, it is linked into the
+ * program instead (FAULTS_LINKED): allocations of our own code only.
+ *
  * glibc only: its allocator is reached by its own second names, so that nothing has to be looked up
  * before the first allocation.
  */
@@ -55,16 +58,19 @@ static enum error error_kind;
 static uint64_t at, for_calls = 1;
 static const char *of = "program", *under = "";
 static struct report nowhere, *report = &nowhere;
+static _Thread_local bool inside; /* our own work allocates, too */
+#ifndef FAULTS_LINKED
 static struct range {
     uintptr_t from, to;
 } ranges[RANGES_MAX];
 static size_t n_ranges;
-static _Thread_local bool inside;  /* our own work allocates, too */
 static char files[FILES_MAX][160]; /* by descriptor; "": not ours */
 static _Atomic bool file_is_ours[FILES_MAX];
+#endif
 
 /* --- set-up --- */
 
+#ifndef FAULTS_LINKED
 static bool is_named(const char *list, const char *path)
 {
     const char *name = strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 : path;
@@ -98,6 +104,7 @@ static int on_library(struct dl_phdr_info *info, size_t size, void *self)
     }
     return 0;
 }
+#endif
 
 static const char *env(const char *name, const char *otherwise)
 {
@@ -133,7 +140,9 @@ __attribute__((constructor)) static void set_up(void)
                  : strcmp(error, "short") == 0 ? ERROR_SHORT
                                                : ERROR_EIO;
     map_report(env("FAULTS_REPORT", ""));
+#ifndef FAULTS_LINKED
     (void)dl_iterate_phdr(on_library, NULL);
+#endif
     inside = false;
     what = strcmp(kind, "alloc") == 0 ? WHAT_ALLOC
            : strcmp(kind, "io") == 0  ? WHAT_IO
@@ -164,16 +173,39 @@ static bool hit(const char *call, const char *path)
 
 /* --- memory --- */
 
-void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t n, size_t size);
-void *__libc_realloc(void *p, size_t size);
+#ifdef FAULTS_LINKED /* ld --wrap: calls of our own code come here first, and none of a library */
+#define MINE(name) __wrap_##name
+#define NEXT(name) __real_##name
+void *NEXT(malloc)(size_t size);
+void *NEXT(calloc)(size_t n, size_t size);
+void *NEXT(realloc)(void *p, size_t size);
+void *NEXT(aligned_alloc)(size_t alignment, size_t size);
+void *MINE(malloc)(size_t size);
+void *MINE(calloc)(size_t n, size_t size);
+void *MINE(realloc)(void *p, size_t size);
+void *MINE(aligned_alloc)(size_t alignment, size_t size);
+int MINE(posix_memalign)(void **ret, size_t alignment, size_t size);
+char *MINE(strdup)(const char *text);
+char *MINE(strndup)(const char *text, size_t max);
+#else
+#define MINE(name)           name
+#define NEXT(name)           __libc_##name
+void *NEXT(malloc)(size_t size);
+void *NEXT(calloc)(size_t n, size_t size);
+void *NEXT(realloc)(void *p, size_t size);
 void *__libc_memalign(size_t alignment, size_t size);
+#define __libc_aligned_alloc __libc_memalign
+#endif
 
 static bool alloc_fails(const char *call, const void *caller)
 {
     if (what != WHAT_ALLOC || inside) {
         return false;
     }
+#ifdef FAULTS_LINKED
+    (void)caller;
+    return hit(call, "");
+#else
     uintptr_t from = (uintptr_t)caller;
     for (size_t i = 0; i < n_ranges; i++) {
         if (from >= ranges[i].from && from < ranges[i].to) {
@@ -181,6 +213,7 @@ static bool alloc_fails(const char *call, const void *caller)
         }
     }
     return false;
+#endif
 }
 
 #define ALLOC_FAILS(call) alloc_fails(call, __builtin_return_address(0))
@@ -191,29 +224,29 @@ static void *no_memory(void)
     return NULL;
 }
 
-void *malloc(size_t size)
+void *MINE(malloc)(size_t size)
 {
-    return ALLOC_FAILS("malloc") ? no_memory() : __libc_malloc(size);
+    return ALLOC_FAILS("malloc") ? no_memory() : NEXT(malloc)(size);
 }
 
-void *calloc(size_t n, size_t size)
+void *MINE(calloc)(size_t n, size_t size)
 {
-    return ALLOC_FAILS("calloc") ? no_memory() : __libc_calloc(n, size);
+    return ALLOC_FAILS("calloc") ? no_memory() : NEXT(calloc)(n, size);
 }
 
-void *realloc(void *p, size_t size)
+void *MINE(realloc)(void *p, size_t size)
 {
-    return ALLOC_FAILS("realloc") ? no_memory() : __libc_realloc(p, size);
+    return ALLOC_FAILS("realloc") ? no_memory() : NEXT(realloc)(p, size);
 }
 
-void *aligned_alloc(size_t alignment, size_t size)
+void *MINE(aligned_alloc)(size_t alignment, size_t size)
 {
-    return ALLOC_FAILS("aligned_alloc") ? no_memory() : __libc_memalign(alignment, size);
+    return ALLOC_FAILS("aligned_alloc") ? no_memory() : NEXT(aligned_alloc)(alignment, size);
 }
 
-int posix_memalign(void **ret, size_t alignment, size_t size)
+int MINE(posix_memalign)(void **ret, size_t alignment, size_t size)
 {
-    void *p = ALLOC_FAILS("posix_memalign") ? NULL : __libc_memalign(alignment, size);
+    void *p = ALLOC_FAILS("posix_memalign") ? NULL : NEXT(aligned_alloc)(alignment, size);
     if (p == NULL) {
         return ENOMEM;
     }
@@ -221,23 +254,25 @@ int posix_memalign(void **ret, size_t alignment, size_t size)
     return 0;
 }
 
-char *strdup(const char *text)
+char *MINE(strdup)(const char *text)
 {
     size_t n = strlen(text) + 1;
-    char *p = ALLOC_FAILS("strdup") ? no_memory() : __libc_malloc(n);
+    char *p = ALLOC_FAILS("strdup") ? no_memory() : NEXT(malloc)(n);
     return p != NULL ? memcpy(p, text, n) : NULL;
 }
 
-char *strndup(const char *text, size_t max)
+char *MINE(strndup)(const char *text, size_t max)
 {
     size_t n = strnlen(text, max);
-    char *p = ALLOC_FAILS("strndup") ? no_memory() : __libc_malloc(n + 1);
+    char *p = ALLOC_FAILS("strndup") ? no_memory() : NEXT(malloc)(n + 1);
     if (p != NULL) {
         memcpy(p, text, n);
         p[n] = '\0';
     }
     return p;
 }
+
+#ifndef FAULTS_LINKED
 
 /* --- files --- */
 
@@ -527,3 +562,5 @@ FILE *fopen64(const char *restrict path, const char *restrict mode)
     REAL(fopen64);
     return is_under(path) ? stream_open(path, mode) : real(path, mode);
 }
+
+#endif

@@ -4,7 +4,8 @@ foreach(scenario capture_hold capture_ppo generated_random recorded in_postgres 
   set_tests_properties(integ.live.${scenario} PROPERTIES LABELS integ TIMEOUT 400 SKIP_RETURN_CODE 77
     WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
 endforeach()
-set_tests_properties(integ.live.own_thread integ.live.generated_random PROPERTIES LABELS "integ;threads")
+set_tests_properties(integ.live.own_thread integ.live.generated_random integ.live.faults integ.live.outage_kill
+  PROPERTIES LABELS "integ;threads")
 add_test(NAME integ.bad_input COMMAND ${CMAKE_CURRENT_LIST_DIR}/bad_input.py $<TARGET_FILE:deltaflow>)
 set_tests_properties(integ.bad_input PROPERTIES LABELS integ TIMEOUT 300 WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
 
