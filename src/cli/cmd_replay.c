@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/url.h"
 #include "cli/cli.h"
 #include "cli/interrupt.h"
 #include "cli/replay_options.h"
@@ -400,8 +401,9 @@ static int replay_all(struct replaying *r)
     r->seconds = (double)(clock_mono() - began) / 1e9;
     cli_progress_end();
     if (st != ST_OK && st != ST_END) {
+        char shown[URL_SHOWN_MAX];
         return cli_fail("replay", code_of(st), "session %" PRId64 " of %s: %s", r->session.id,
-                        r->o->shared.path, err.text);
+                        url_shown(r->o->shared.path, shown, sizeof shown), err.text);
     }
     return r->verify.differs || interrupt_asked() ? EXIT_FAILED : EXIT_DONE;
 }
@@ -433,8 +435,9 @@ static void say_summary(struct replaying *r)
     } else {
         changes = books_stats(r->books)->changes;
     }
+    char shown[URL_SHOWN_MAX];
     struct replay_report report = {
-        .store = r->o->shared.path,
+        .store = url_shown(r->o->shared.path, shown, sizeof shown),
         .session = &r->session,
         .replay = r->replay,
         .verify = r->o->verify ? &r->verify : NULL,

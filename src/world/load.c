@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/url.h"
 #include "store/layout.h"
 
 #define LOOK_EVERY 65536 /* records between two calls of progress */
@@ -132,5 +133,7 @@ enum status session_load(const char *path, int64_t id, enum load_what what, stru
     if (st == ST_OK) {
         st = load_all(&l, path, what);
     }
-    return st == ST_OK ? ST_OK : err_prefix(err, st, "session of %s", path);
+    char shown[URL_SHOWN_MAX];
+    return st == ST_OK ? ST_OK
+                       : err_prefix(err, st, "session of %s", url_shown(path, shown, sizeof shown));
 }

@@ -59,7 +59,7 @@ void verify_question(struct verify *v, uint32_t mkt, const float *obs,
 void verify_answer(struct verify *v, const struct rec_decision *recorded,
                    const struct policy_out *out);
 void verify_turn(struct verify *v, const struct rec_turn *turn, bool happened);
-/* The replay is complete: no recorded row may be left. */
+/* The replay is complete: no recorded row may be left, unless the session was not closed. */
 void verify_end(struct verify *v);
 
 uint64_t verify_compared(const struct verify *v, enum rec_type type);

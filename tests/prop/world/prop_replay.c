@@ -288,6 +288,32 @@ static void a_row_too_many_is_a_difference(void **state)
     assert_int_equal(o.verify.first.row, a->records + 1);
 }
 
+static void rows_of_a_turn_that_was_cut_off_are_no_difference(void **state)
+{
+    (void)state;
+    uint64_t last = run.s.rows[REC_TURN - REC_BASE].records - 1;
+    /* The last turn in which something was decided loses its row, and so does all behind it. */
+    struct arena *decisions = &run.s.rows[REC_DECISION - REC_BASE];
+    const void *newest = row_at(decisions, decisions->records - 1);
+    uint64_t turn = ((const struct rec_decision *)newest)->turn;
+    assert_true(turn <= last + 1);
+    struct arena *turns = &run.s.rows[REC_TURN - REC_BASE];
+    struct arena whole = *turns;
+    char *outcome = run.s.outcome;
+    turns->records = turns->whole = turn - 1;
+    turns->n = (turn - 1) * sizeof(struct rec_turn);
+    for (int broken = 0; broken < 2; broken++) {
+        char text[] = "broken", closed[] = "done";
+        struct replay_outcome o;
+        run.s.outcome = broken == 1 ? text : closed;
+        replay_run(&run, ANSWERS_RECORDED, &everything, &o);
+        assert_int_equal(o.status.end, REPLAY_COMPLETE);
+        assert_int_equal(o.verify.differs, broken == 0);
+    }
+    run.s.outcome = outcome;
+    *turns = whole;
+}
+
 /* --- parts --- */
 
 static void from_and_markets_limit_what_is_compared(void **state)
@@ -330,6 +356,7 @@ int main(void)
         cmocka_unit_test(a_gap_row_of_something_else_explains_nothing),
         cmocka_unit_test(a_lost_row_without_number_is_a_difference_unless_a_gap_row_tells),
         cmocka_unit_test(a_row_too_many_is_a_difference),
+        cmocka_unit_test(rows_of_a_turn_that_was_cut_off_are_no_difference),
         cmocka_unit_test(from_and_markets_limit_what_is_compared),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
