@@ -452,6 +452,7 @@ void book_top_sizes(const struct book *book, enum side side, qty_t *ret, uint32_
     if (n == 0 || l->best < 0) {
         return;
     }
+    qty_t least = 0; /* of those found: most levels are smaller, and one comparison tells */
     for (uint32_t page = 0; page <= (uint32_t)l->best / PAGE_LEVELS; page++) {
         if ((l->summary[page / 64] >> (page % 64) & 1) == 0) {
             continue;
@@ -462,8 +463,9 @@ void book_top_sizes(const struct book *book, enum side side, qty_t *ret, uint32_
         uint32_t last = 63 - (uint32_t)__builtin_clzll(words[0]);
         for (uint32_t i = first; i <= last; i++) {
             qty_t qty = (qty_t)words[1 + i];
-            if (qty > ret[n - 1]) {
+            if (qty > least) {
                 top_add(ret, n, qty);
+                least = ret[n - 1];
             }
         }
     }

@@ -12,3 +12,8 @@ set_tests_properties(integ.bad_input PROPERTIES LABELS integ TIMEOUT 300 WORKING
 add_test(NAME integ.recorded_session COMMAND ${CMAKE_CURRENT_LIST_DIR}/replayed.py $<TARGET_FILE:deltaflow>)
 set_tests_properties(integ.recorded_session PROPERTIES LABELS "integ;bits" TIMEOUT 300 SKIP_RETURN_CODE 77
   WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+# The same on a CPU without these.
+add_test(NAME integ.recorded_session_masked COMMAND ${CMAKE_CURRENT_LIST_DIR}/replayed.py $<TARGET_FILE:deltaflow>)
+set_tests_properties(integ.recorded_session_masked PROPERTIES LABELS "integ;bits" TIMEOUT 300 SKIP_RETURN_CODE 77
+  WORKING_DIRECTORY ${CMAKE_SOURCE_DIR} ENVIRONMENT
+  "GLIBC_TUNABLES=glibc.cpu.hwcaps=-AVX512F,-AVX512VL,-AVX512BW,-AVX2,-AVX,-FMA,-SSE4_2,-SSE4_1,-BMI2,-ERMS")
