@@ -25,6 +25,7 @@ linked = os.path.join(build, "tests/crash/deltaflow_faults")  # a build with Add
 is_linked = os.path.exists(linked)
 deltaflow = linked if is_linked else os.path.join(build, "deltaflow")
 store_program = os.path.join(build, "tests/crash/crash_store")
+chosen = [k for k in os.environ.get("DELTAFLOW_CRASH_KINDS", "").split(",") if k]
 only = os.environ.get("DELTAFLOW_CRASH_AT")
 jobs = int(os.environ.get("DELTAFLOW_CRASH_JOBS") or 2 * (os.cpu_count() or 1))
 
@@ -37,6 +38,12 @@ KINDS = {
     "memory": ("alloc", "", 1, "program"),
     "memory gone": ("alloc", "", 1 << 40, "program"),
     "sqlite": ("alloc", "", 1, "program,libsqlite3"),
+    # libraries, by hand: DELTAFLOW_CRASH_KINDS
+    "jansson": ("alloc", "", 1, "libjansson"),
+    "curl": ("alloc", "", 1, "libcurl"),
+    "openssl": ("alloc", "", 1, "libcrypto,libssl"),
+    "websockets": ("alloc", "", 1, "libwebsockets"),
+    "libzip": ("alloc", "", 1, "libzip"),
     "EIO": ("io", "EIO", 1, ""),
     "EIO for good": ("io", "EIO", 1 << 40, ""),
     "ENOSPC": ("io", "ENOSPC", 1, ""),
@@ -184,7 +191,7 @@ class Walk:
                 r, wrong = pool.submit(lambda: self.one(folder(), kind, int(n))).result()
                 print(f"{r}\n{where(self.program, r.frames)}\n{r.err}\n{wrong}")
                 return len(wrong)
-            for kind in self.kinds if not is_linked else ("memory", "memory gone"):
+            for kind in chosen or (self.kinds if not is_linked else ("memory", "memory gone")):
                 r, wrong = pool.submit(lambda: self.one(folder(), kind, 0)).result()
                 if wrong or r.code != 0 or r.calls == 0:
                     print(f"FAILED  {name}, {kind}: without a fault: {wrong} {r}")
