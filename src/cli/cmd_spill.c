@@ -110,7 +110,7 @@ static int list(const struct session_args *a, const char *folder)
     struct listing l = {.json = a->json};
     struct err err = {0};
     if (spill_list(NULL, folder, true, show, &l, &err) != ST_OK) {
-        return cli_fail(a->command, EXIT_CONFIG, "%s", err.text);
+        return cli_fail(a->command, cli_config_code(&err), "%s", err.text);
     }
     if (l.files == 0 && !a->json) {
         printf("no rows wait in %s\n", folder);
@@ -118,8 +118,24 @@ static int list(const struct session_args *a, const char *folder)
     return EXIT_DONE;
 }
 
+struct found {
+    uint64_t waiting, unreadable;
+    char error[480]; /* of the first that cannot be read */
+};
+
+static enum status find(void *self, const struct spill_file *f)
+{
+    struct found *found = self;
+    found->waiting += f->state == SPILL_FILE_WAITS;
+    if (f->state == SPILL_FILE_UNREADABLE && found->unreadable++ == 0) {
+        snprintf(found->error, sizeof found->error, "%s", f->error);
+    }
+    return ST_OK;
+}
+
 static int drain(const struct session_args *a, const char *folder)
 {
+    struct found found = {.waiting = 0};
     struct store_config c = store_config_default();
     struct backend *db = NULL;
     struct spill_drained d;
@@ -127,8 +143,15 @@ static int drain(const struct session_args *a, const char *folder)
     c.path = a->path;
     c.spill = folder;
     c.no_session = true;
-    if (spill_waiting(NULL, folder) == 0) {
+    if (spill_list(NULL, folder, false, find, &found, &err) != ST_OK) {
+        return cli_fail(a->command, cli_config_code(&err), "%s", err.text);
+    }
+    if (found.waiting == 0) {
         memset(&d, 0, sizeof d); /* the database need not even be there */
+        d.kept = found.unreadable;
+        if (d.kept > 0) {
+            (void)cli_fail(a->command, EXIT_REFUSED, "%s", found.error);
+        }
     } else {
         enum status st = backend_open(&c, clock_wall(), &db, &err);
         if (st != ST_OK) {

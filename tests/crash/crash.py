@@ -13,7 +13,8 @@ import store_walks
 WALKS = {"store": store_walks.Store, "store_old": store_walks.StoreOld, "store_broken": store_walks.StoreBroken, "store_away": store_walks.StoreAway, "store_read": store_walks.StoreRead,
          "run": program_walks.Run, "sim_first": program_walks.SimFirst, "sim_state": program_walks.SimState,
          "books": program_walks.Books, "observe": program_walks.Observe, "policy": program_walks.Policy,
-         "import": program_walks.Import, "verify": program_walks.Verify, "replay": program_walks.Replay, "sessions": program_walks.Sessions}
+         "import": program_walks.Import, "verify": program_walks.Verify, "replay": program_walks.Replay, "sessions": program_walks.Sessions,
+         "show": program_walks.Show, "export": program_walks.Export, "prune": program_walks.Prune, "drain": program_walks.Drain}
 
 
 def main():

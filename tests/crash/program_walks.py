@@ -13,7 +13,7 @@ import time
 from decimal import Decimal
 
 from store_walks import Store
-from walk import Walk, deltaflow, environment, root
+from walk import Walk, deltaflow, environment, root, store_program
 
 amount = lambda v: Decimal(v).quantize(Decimal("0.000001"))
 
@@ -425,3 +425,107 @@ class Replay(Single):
 
 class Sessions(Single):
     words = ("sessions",)
+
+
+class Show(Single):
+    words = ("show", "last")
+
+
+class Export(Single):
+    """A file appears only when it is complete."""
+    words = ("export", "last", "--what", "decisions", "--format", "csv")
+
+    def prepare(self, folder, fresh):
+        for name in os.listdir(folder):
+            if name.startswith("out.csv"):
+                os.unlink(os.path.join(folder, name))
+
+    def command(self, folder):
+        return [deltaflow, *self.words, "--store", os.path.join(folder, "run.db"), "--output", os.path.join(folder, "out.csv")]
+
+    def after(self, folder, r):
+        path = os.path.join(folder, "out.csv")
+        text = open(path).read() if os.path.exists(path) else None
+        if self.whole is None and not r.failed:
+            self.whole = text
+        wrong = []
+        if text is not None and text != self.whole:
+            wrong.append(f"a file of {len(text)} characters instead of {len(self.whole)}")
+        if r.code == 0 and text is None:
+            wrong.append("status 0 without a file")
+        left = [n for n in os.listdir(folder) if n.startswith("out.csv") and n != "out.csv"]
+        if left and r.code is not None and r.failed == 1 and r.call != "unlink":  # else removing it fails, too
+            wrong.append(f"left behind: {left}")
+        return wrong
+
+
+class Prune(Walk):
+    """A session is whole or gone; the others stay."""
+    kinds = Store.kinds
+
+    def worker(self, folder):
+        shutil.copyfile(os.path.join(root, "tests/fuzz/corpus/capture/wrapped"), os.path.join(folder, "capture.jsonl"))
+        for _ in range(3):
+            subprocess.run([deltaflow, "import", "--store", os.path.join(folder, "template.db"), os.path.join(folder, "capture.jsonl")],
+                           check=True, capture_output=True, env=environment(folder))
+
+    prepare = Store.prepare
+
+    def command(self, folder):
+        return [deltaflow, "prune", "--store", os.path.join(folder, "s.db"), "--keep", "1", "--yes", "--json"]
+
+    def after(self, folder, r):
+        path = os.path.join(folder, "s.db")
+        wrong = []
+        con = sqlite3.connect(path)
+        state = con.execute("pragma integrity_check").fetchall()
+        if state != [("ok",)]:
+            wrong.append(f"integrity_check: {state[:3]}")
+        there = [s for (s,) in con.execute("select id from session order by id")]
+        rows = dict(con.execute("select session, count(*) from snapshot group by session"))
+        con.close()
+        if 3 not in there or (r.code == 0 and there != [3]):
+            wrong.append(f"sessions left: {there}")
+        if rows != {s: 1 for s in there}:
+            wrong.append(f"rows left: {rows} of {there}")
+        again = subprocess.run(self.command(folder), capture_output=True, text=True, env=environment(folder), timeout=60)
+        if again.returncode != 0:
+            wrong.append(f"the next one: {again.stderr}")
+        return wrong
+
+
+class Drain(Store):
+    """`spill --drain` of what a run left whose database was held by another program."""
+    program = deltaflow
+    codes = (0, 1, 3, 4, 5, 6)
+
+    def template_make(self, folder):
+        kept = os.path.join(folder, "kept")
+        os.makedirs(kept)
+        subprocess.run([store_program, os.path.join(kept, "s.db"), "away"], capture_output=True, check=True)
+
+    def prepare(self, folder, fresh):
+        shutil.rmtree(os.path.join(folder, "now"), ignore_errors=True)
+        shutil.copytree(os.path.join(folder, "kept"), os.path.join(folder, "now"))
+
+    def command(self, folder):
+        now = os.path.join(folder, "now")
+        return [deltaflow, "spill", "--drain", "--store", os.path.join(now, "s.db"), "--folder", now]
+
+    def after(self, folder, r):
+        """The next start has every row, once."""
+        now = os.path.join(folder, "now")
+        wrong = []
+        if r.code == 0 and any(n.endswith(".spill") for n in os.listdir(now)):
+            wrong.append("status 0, and the file is still there")
+        check = subprocess.run([store_program, os.path.join(now, "s.db"), "check"], capture_output=True, text=True, env=environment(folder),
+                               timeout=60)
+        first = check.stdout.split("\n")[0].split(" ", 4)
+        if check.returncode != 0 or first[:2] != ["session", "1"] or int(first[2]) < 70 or first[3] != "0":
+            wrong.append(f"the next start: {check.stderr.strip()} {check.stdout}")
+        con = sqlite3.connect(os.path.join(now, "s.db"))
+        state = con.execute("pragma integrity_check").fetchall()
+        con.close()
+        if state != [("ok",)]:
+            wrong.append(f"integrity_check: {state[:3]}")
+        return wrong
