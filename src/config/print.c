@@ -4,11 +4,17 @@
 
 #include "config/config_int.h"
 
-/* An entry that begins a line must not look like a key of its own ("b=2" of "fault:a=1,b=2"). */
-static bool may_begin_line(const char *entry)
+/* What begins a line must not look like a key of its own, as "b=2" of "fault:a=1,b=2" would: no '='
+ * before the first ':'. */
+static bool may_begin_line(const struct config_list *list, size_t k)
 {
-    size_t n = strcspn(entry, ":=");
-    return entry[n] != '=';
+    for (; k < list->n; k++) {
+        char first = list->v[k][strcspn(list->v[k], ":=")];
+        if (first != '\0') {
+            return first == ':';
+        }
+    }
+    return true;
 }
 
 /* A list whose line would be too long for INI goes on in indented lines. */
@@ -19,7 +25,7 @@ static void print_list(const struct config *c, size_t i, struct buf *out)
     size_t column = 60;
     for (size_t k = 0; k < list->n; k++) {
         column += strlen(list->v[k]) + 1;
-        if (k > 0 && column > 180 && may_begin_line(list->v[k])) {
+        if (k > 0 && column > 180 && may_begin_line(list, k)) {
             buf_str(out, "\n    ");
             column = 4 + strlen(list->v[k]) + 1;
         } else if (k > 0) {
