@@ -71,6 +71,7 @@ struct engine_metrics {
     struct counter errors;        /* rejects, unknown outcomes, our own errors */
     struct counter breaker_opens; /* openings of a market's breaker */
     struct counter bad_events;    /* impossible values: market out of range, too short... */
+    struct counter no_memory;     /* events not applied for want of it: a market goes without */
     struct counter scale_errors;
     struct counter clock_ahead_ms; /* now; signed, as two's complement */
     struct counter open_orders, stale_books, markets, positions; /* now; written as a whole */

@@ -64,6 +64,13 @@ static void changed(struct engine *e, uint32_t mkt, const struct ev *h)
     decide_queue(e, mkt);
 }
 
+/* Of a book. What had no memory is counted, so that nobody takes it for what the event said. */
+static bool well(struct engine *e, enum status st)
+{
+    counter_add(&e->metrics.no_memory, st == ST_NOMEM ? 1 : 0);
+    return st == ST_OK;
+}
+
 static bool apply_market(struct engine *e, const struct ev_market *ev)
 {
     uint32_t mkt = ev->h.mkt;
@@ -77,7 +84,7 @@ static bool apply_market(struct engine *e, const struct ev_market *ev)
         return false;
     }
     if (m->book == NULL) {
-        if (book_create(&ev->grid, &m->book) != ST_OK) {
+        if (!well(e, book_create(&ev->grid, &m->book))) {
             m->book = NULL;
             return false;
         }
@@ -87,7 +94,7 @@ static bool apply_market(struct engine *e, const struct ev_market *ev)
         e->n_markets = mkt + 1 > e->n_markets ? mkt + 1 : e->n_markets;
     } else if (!grid_equal(book_grid(m->book), &ev->grid)) {
         uint32_t dropped = 0;
-        if (book_regrid(m->book, &ev->grid, &dropped) != ST_OK || dropped != 0) {
+        if (!well(e, book_regrid(m->book, &ev->grid, &dropped)) || dropped != 0) {
             market_contradiction(e, mkt);
         }
     }
@@ -112,7 +119,7 @@ static bool apply_snapshot(struct engine *e, struct market *m, const struct ev_s
         scale_want(e, ev->h.mkt);
     }
     m->crossed = false;
-    if (book_snapshot(m->book, ev->levels, ev->n_yes, no, ev->n_no) != ST_OK) {
+    if (!well(e, book_snapshot(m->book, ev->levels, ev->n_yes, no, ev->n_no))) {
         market_contradiction(e, ev->h.mkt);
         return false;
     }
@@ -136,7 +143,7 @@ static bool apply_delta(struct engine *e, struct market *m, const struct ev_delt
         market_contradiction(e, ev->h.mkt);
         return false;
     }
-    if (ev->side > SIDE_NO || book_apply(m->book, (enum side)ev->side, ev->px, ev->qty) != ST_OK) {
+    if (ev->side > SIDE_NO || !well(e, book_apply(m->book, (enum side)ev->side, ev->px, ev->qty))) {
         market_contradiction(e, ev->h.mkt);
         return false;
     }

@@ -128,6 +128,7 @@ static void sink_repair(void *self, uint32_t mkt)
 static uint32_t drain(struct run *r, enum ev_source source, mono_ns_t turn_start)
 {
     struct ring *ring = r->to_actor[source];
+    uint64_t no_memory = counter_get(&engine_metrics(r->engine)->no_memory);
     uint32_t n = 0;
     while (n < EVENTS_PER_TURN) {
         const struct ev *ev = ring_peek(ring);
@@ -142,6 +143,9 @@ static uint32_t drain(struct run *r, enum ev_source source, mono_ns_t turn_start
         engine_step(r->engine, ev);
         ring_pop(ring);
         n++;
+    }
+    if (counter_get(&engine_metrics(r->engine)->no_memory) != no_memory) {
+        log_error("actor", "no memory for a book: its market is not traded until it is repaired");
     }
     return n;
 }

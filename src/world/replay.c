@@ -362,6 +362,9 @@ enum status replay_turn(struct replay *r, struct err *err)
     apply(r, turn);
     engine_timers(r->engine);
     st = decide(r, err);
+    if (counter_get(&engine_metrics(r->engine)->no_memory) > 0) {
+        return err_set(err, ST_NOMEM, "no memory for a book"); /* and not a difference */
+    }
     if (st != ST_OK) {
         return st;
     }

@@ -73,8 +73,8 @@ const struct rec_turn *replay_next(const struct replay *r);
 
 /*
  * Replay it. ST_END: there is none, or it cannot be replayed; replay_status tells why.
- * ST_TRUNCATED, ST_MALFORMED: rows are missing and nothing in the session explains it; err names
- * table and place.
+ * ST_NOMEM; ST_TRUNCATED, ST_MALFORMED: rows are missing and nothing in the session explains it;
+ * err names table and place.
  */
 enum status replay_turn(struct replay *r, struct err *err) MUST_CHECK;
 
