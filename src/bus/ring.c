@@ -129,6 +129,7 @@ void ring_commit(struct ring *ring)
 enum status ring_push(struct ring *ring, const void *record, uint32_t size)
 {
     if (!size_fits(ring, size)) {
+        count_refused(ring); /* too long is lost as well */
         return ST_INVALID;
     }
     void *room = ring_claim(ring, size);

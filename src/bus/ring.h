@@ -23,7 +23,7 @@ enum status ring_create(size_t capacity, struct ring **ret_ring) MUST_CHECK;
 void ring_destroy(struct ring *ring);
 
 /* Producer: copy a record in. ST_FULL: no room, counted; ST_INVALID: size is 0, not a multiple of
- * 8, or too long. */
+ * 8, or too long; counted too. */
 enum status ring_push(struct ring *ring, const void *record, uint32_t size) MUST_CHECK;
 
 /* Producer: room for a record of size bytes to be filled in place, then ring_commit. NULL: full,

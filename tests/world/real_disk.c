@@ -101,7 +101,7 @@ static enum vdisk_fate ask_spill(void *self, const char *name, enum vdisk_op op,
     if (fate != VDISK_OK) {
         return fate;
     }
-    if (strikes(r, FAULT_SPILL_ERROR, op == VDISK_READ ? 10 : 40)) {
+    if (strikes(r, FAULT_SPILL_ERROR, op == VDISK_READ ? 3 : 40)) {
         return VDISK_ERROR;
     }
     return op == VDISK_GROW && strikes(r, FAULT_SPILL_FULL, 100) ? VDISK_FULL : VDISK_OK;

@@ -121,8 +121,11 @@ static enum status on_submit(void *self, const struct gw_request *req)
 static enum status on_journal(void *self, struct journal_record *rec)
 {
     struct real *r = self;
+    if (rec->type == JOURNAL_RELEASE && !r->dying) {
+        judge_journal(r, rec); /* a process that dies in this write may have let it go */
+    }
     enum status st = r->dying ? ST_IO : journal_append(r->journal, rec);
-    if (st == ST_OK) {
+    if (st == ST_OK && rec->type != JOURNAL_RELEASE) {
         judge_journal(r, rec);
     }
     return st;
