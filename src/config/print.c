@@ -4,10 +4,13 @@
 
 #include "config/config_int.h"
 
-/* What begins a line must not look like a key of its own, as "b=2" of "fault:a=1,b=2" would: no '='
- * before the first ':'. */
+/* What begins a line must not look like a comment, nor like a key of its own, as "b=2" of
+ * "fault:a=1,b=2" would: no '=' before the first ':'. */
 static bool may_begin_line(const struct config_list *list, size_t k)
 {
+    if (list->v[k][0] == '#') {
+        return false;
+    }
     for (; k < list->n; k++) {
         char first = list->v[k][strcspn(list->v[k], ":=")];
         if (first != '\0') {
