@@ -41,8 +41,8 @@ struct demo {
     char dir[PATH_MAX / 2];
     char exe[PATH_MAX];
     char model[PATH_MAX];
-    char ready[PATH_MAX], log[PATH_MAX], db[PATH_MAX], journal[PATH_MAX], state[PATH_MAX],
-        summary[PATH_MAX];
+    char ready[PATH_MAX], log[PATH_MAX], db[PATH_MAX], journal[PATH_MAX], spill[PATH_MAX],
+        state[PATH_MAX], summary[PATH_MAX];
     long seconds, markets, seed;
     const char *rate;
     pid_t sim;
@@ -147,6 +147,7 @@ static int prepare(struct demo *d)
                 join(d->log, sizeof d->log, d->dir, "exchange.log") &&
                 join(d->db, sizeof d->db, d->dir, "deltaflow.db") &&
                 join(d->journal, sizeof d->journal, d->dir, "orders.journal") &&
+                join(d->spill, sizeof d->spill, d->dir, "spill") &&
                 join(d->state, sizeof d->state, d->dir, "exchange") &&
                 join(d->summary, sizeof d->summary, d->dir, "summary.json");
     struct err err = {0};
@@ -232,6 +233,8 @@ static int trade(const struct demo *d)
                             d->db,
                             "--orders-journal",
                             d->journal,
+                            "--store-spill",
+                            d->spill,
                             "--policy-seed",
                             seed,
                             "--run-duration-s",
@@ -241,7 +244,7 @@ static int trade(const struct demo *d)
                             "warn",
                             "--run-summary-json",
                             d->summary};
-    int n = 16;
+    int n = 18;
     argv[n++] = "--policy-kind";
     if (d->model[0] != '\0') {
         argv[n++] = "ppo";
@@ -288,10 +291,12 @@ static int run(int argc, char **argv)
     if (code == EXIT_DONE) {
         printf("\nTry next:\n"
                "  sqlite3 %s 'select * from fills limit 5'   what was recorded\n"
+               "  %s verify last --store %s     does it agree with itself\n"
+               "  %s replay last --verify --store %s     the same again, bit for bit\n"
                "  %s run --help                              trade on the demo environment, or "
                "your own model\n"
                "  %s sim --help                              an exchange for your own bot\n",
-               d->db, d->exe, d->exe);
+               d->db, d->exe, d->db, d->exe, d->db, d->exe, d->exe);
     }
     free(d);
     return code;
