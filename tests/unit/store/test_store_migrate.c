@@ -85,11 +85,13 @@ static bool describe(int i, struct table *t)
              " name<>'schema_version' ORDER BY name LIMIT 1 OFFSET %d",
              i);
     sql_text(path, sql, t->name, sizeof t->name);
-    snprintf(sql, sizeof sql,
-             "SELECT 'SELECT group_concat(r, char(10)) FROM (SELECT ' ||"
-             " group_concat('quote(' || name || ')', '||'',''||') || ' AS r FROM %s WHERE %s=1"
-             " ORDER BY 1)' FROM pragma_table_info('%s')",
-             t->name, strcmp(t->name, "session") == 0 ? "id" : "session", t->name);
+    int n =
+        snprintf(sql, sizeof sql,
+                 "SELECT 'SELECT group_concat(r, char(10)) FROM (SELECT ' ||"
+                 " group_concat('quote(' || name || ')', '||'',''||') || ' AS r FROM %s WHERE %s=1"
+                 " ORDER BY 1)' FROM pragma_table_info('%s')",
+                 t->name, strcmp(t->name, "session") == 0 ? "id" : "session", t->name);
+    assert_in_range(n, 1, sizeof sql - 1);
     t->expression = text_of_sql(sql);
     t->text = text_of_sql(t->expression);
     return true;
