@@ -5,6 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
+#define ANSWER_BYTES (48 << 10)
+
 /* Order as in the choices of the tables; test_options holds the two together. */
 static const char *const policy_kinds[] = {"hold", "random", "ppo"};
 static const char *const fee_kinds[] = {"quadratic", "quadratic_with_maker_fees"};
@@ -165,6 +167,13 @@ enum status run_options_check(const struct run_options *o, struct err *err)
                        "a snapshot of [feed] levels_max needs %lld bytes; [bus] market_ring_bytes "
                        "and [store] ring_bytes must be four times as large",
                        (long long)snapshot);
+    }
+    /* Answers come in parts of 48 KiB (exchange/exchange.h), and none may be lost. */
+    if (o->bus.answer_ring_bytes < 4 * ANSWER_BYTES || o->store.ring_bytes < 4 * ANSWER_BYTES) {
+        return err_set(err, ST_INVALID,
+                       "an answer takes up to %d bytes; [bus] answer_ring_bytes and [store] "
+                       "ring_bytes must be four times as large",
+                       ANSWER_BYTES);
     }
     return ST_OK;
 }

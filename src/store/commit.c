@@ -9,7 +9,7 @@
 #define TRANSACTION_ROWS 20000U
 #define RETRY_NS_MIN     (50 * NS_PER_MS)
 #define RETRY_NS_MAX     (5 * NS_PER_SEC)
-#define UNREADABLE_TRIES 5U
+#define UNREADABLE_TRIES 20U /* the waits double up to 5 s: more than a minute */
 
 /* How far a transaction has got. */
 struct reach {

@@ -165,6 +165,8 @@ static void options_that_need_each_other_are_checked(void **state)
         {"exchange", "ws_url", "wss://u@EXTERNAL-API-WS.KALSHI.COM.:443/x", NULL, NULL, NULL,
          "production"},
         {"bus", "market_ring_bytes", "65536", NULL, NULL, NULL, "levels_max"},
+        {"bus", "answer_ring_bytes", "131072", NULL, NULL, NULL, "answer_ring_bytes"},
+        {"store", "ring_bytes", "131072", "feed", "levels_max", "2", "an answer takes"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct run_options o;
