@@ -20,7 +20,10 @@ static const char help[] =
     "session and once, and the session is closed. Files of another database stay.\n"
     "\n" SESSION_OPTIONS_HELP
     "  --folder DIR       where the files are (default: store.spill of `deltaflow run`)\n"
-    "  --drain            put what waits into the database\n"
+    "  --drain            put what waits into the database; a part of a file that the disk does "
+    "not\n"
+    "                     give back is lost then, and named by a gap row (a run's start leaves "
+    "it)\n"
     "  --json             one JSON object a file, and one for the drain (docs/schemas/spill.json)\n"
     "  --help             this text\n"
     "\n"
@@ -160,6 +163,7 @@ static int drain(const struct session_args *a, const char *folder)
                                                                        : EXIT_UNREACHABLE,
                             "%s", err.text);
         }
+        c.spill_give_up = true;
         st = spill_drain_all(db, &c, clock_wall(), &d, &err);
         db->ops->close(db);
         if (st != ST_OK) {

@@ -300,8 +300,8 @@ static void pause(const struct store_config *config)
     config->time.sleep(config->time.self, TRY_AGAIN_NS);
 }
 
-/* A transaction, tried again from where the database says it is. What cannot be read after all
- * tries counts as damaged. */
+/* A transaction, tried again from where the database says it is. ST_CLOSED: a part of the file
+ * cannot be read, after all tries; with spill_give_up it counts as damaged instead. */
 static enum status drain_step(struct drain *d, struct spill_cursor *ret_cursor)
 {
     enum status st = ST_IO;
@@ -321,7 +321,7 @@ static enum status drain_step(struct drain *d, struct spill_cursor *ret_cursor)
         }
         d->db->ops->rollback(d->db);
         *d = before;
-        if (st == ST_CLOSED && try == TRIES - 1) {
+        if (st == ST_CLOSED && try == TRIES - 1 && d->config->spill_give_up) {
             log_error("store", "%s cannot be read in part: %s", spill_path(d->sp),
                       spill_error(d->sp));
             spill_skip_unreadable(d->sp, ret_cursor);
@@ -417,6 +417,16 @@ static enum status drain_open_file(const struct drainer *r, struct spill *sp)
     st = st == ST_OK ? drain_file(&d) : st;
     r->out->rows += d.tally.rows;
     r->out->missing += d.missing;
+    if (st == ST_CLOSED) {
+        r->out->kept++;
+        log_error(
+            "store",
+            "a part of the spill file %s cannot be read: %s; it is kept for the next start, and "
+            "`deltaflow spill --drain` gives that part up",
+            spill_path(sp), spill_error(sp));
+        spill_close(sp);
+        return ST_OK;
+    }
     if (st != ST_OK) {
         r->out->kept++;
         (void)err_set(r->err, ST_IO, "the spill file %s cannot be drained now: %s", spill_path(sp),

@@ -45,7 +45,9 @@ struct store_config {
     struct backend *backend; /* to be used instead of what path names, and closed; NULL: path */
     /* Folder of the spill files, which must exist; NULL: what waits is kept in memory only. */
     const char *spill;
-    uint64_t spill_max;              /* bytes of the run's spill file: 4 GiB; 0: that */
+    uint64_t spill_max; /* bytes of the run's spill file: 4 GiB; 0: that */
+    bool spill_give_up; /* what cannot be read of a file of an earlier run is lost and named; else
+                           the file waits for the next start */
     const struct file_system *files; /* the spill files' disk; NULL: the real one */
     bool no_session; /* for backend_open: only to drain what others left, no row is added */
 };

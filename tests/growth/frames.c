@@ -88,7 +88,11 @@ static enum status read_all(struct frames *f, struct capture *cap, struct err *e
             f->v = grown;
         }
         f->first = f->first == 0 ? line.recv : f->first;
-        copy = strndup(line.msg.p, line.msg.n);
+        copy = malloc(line.msg.n + 1); /* the line is not ended by NUL */
+        if (copy != NULL) {
+            memcpy(copy, line.msg.p, line.msg.n);
+            copy[line.msg.n] = '\0';
+        }
         bool whole = copy != NULL && add_frame(f, copy, line.recv - f->first);
         free(copy);
         if (!whole) {

@@ -541,6 +541,33 @@ static void a_run_that_ends_before_its_database_is_back_loses_nothing(void **sta
     assert_int_equal(mem_disk_count(&disk), 0);
 }
 
+static void a_file_that_cannot_be_read_waits_for_the_next_start(void **state)
+{
+    (void)state;
+    struct store *s = open_store();
+    bad.away = true;
+    for (int i = 0; i < 10; i++) {
+        push_deltas(s, 2000);
+        turn(s, 300 * NS_PER_MS);
+    }
+    store_close(s, "halted", wall);
+    bad.away = false;
+    disk.unreadable = 8192 + 4096 * 80;
+    s = open_store();
+    assert_int_equal(store_stats(s)->recovered_kept, 1);
+    assert_int_equal(store_stats(s)->recovered_missing, 0);
+    store_close(s, "done", wall);
+    assert_int_equal(spill_waiting(&files, "spill"), 1);
+    disk.unreadable = 0;
+    s = open_store();
+    assert_int_equal(store_stats(s)->recovered_files, 1);
+    deltas_are(1, 20000);
+    outcome_is(1, "halted");
+    assert_int_equal(number("SELECT count(*) FROM gap"), 0);
+    store_close(s, "done", wall);
+    assert_int_equal(mem_disk_count(&disk), 0);
+}
+
 static void a_drain_that_is_killed_goes_on_where_it_was(void **state)
 {
     (void)state;
@@ -729,6 +756,7 @@ int main(void)
         T(a_spill_disk_that_is_full_at_the_start_is_said_at_the_start),
         T(damage_in_the_file_is_named_and_the_rest_goes_on),
         T(a_run_that_ends_before_its_database_is_back_loses_nothing),
+        T(a_file_that_cannot_be_read_waits_for_the_next_start),
         T(a_drain_that_is_killed_goes_on_where_it_was),
         T(files_of_many_runs_are_drained_each_under_its_session),
         T(a_file_of_another_database_is_kept),
