@@ -185,16 +185,9 @@ static void link_mark(struct engine *e, const struct ev_mark *m)
 
 static bool answer(struct engine *e, const struct ev_answer *a)
 {
-    static const uint32_t row_sizes[] = {
-        [GW_ROW_NONE] = 0,
-        [GW_ROW_ORDER] = sizeof(struct ev_user_order),
-        [GW_ROW_FILL] = sizeof(struct ev_fill),
-        [GW_ROW_POSITION] = sizeof(struct ev_position),
-        [GW_ROW_MARKET] = sizeof(struct ev_market),
-        [GW_ROW_LEVEL] = sizeof(struct level),
-    };
+    uint32_t row_size = ev_row_size(a->row_kind);
     if (a->row_kind > GW_ROW_LEVEL || a->outcome >= GW_OUTCOME_MAX ||
-        (a->n_rows != 0 && (a->row_size != row_sizes[a->row_kind] || a->row_size == 0 ||
+        (a->n_rows != 0 && (a->row_size != row_size || a->row_size == 0 ||
                             a->n_rows > (a->h.size - sizeof *a) / a->row_size))) {
         counter_add(&e->metrics.bad_events, 1);
         return false;

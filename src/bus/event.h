@@ -283,6 +283,20 @@ struct ev_command {
     char reason[REASON_MAX];
 };
 
+/* Bytes of one row; 0: GW_ROW_NONE, or no kind of row. */
+static inline uint32_t ev_row_size(uint32_t row_kind)
+{
+    static const uint32_t sizes[] = {
+        [GW_ROW_NONE] = 0,
+        [GW_ROW_ORDER] = sizeof(struct ev_user_order),
+        [GW_ROW_FILL] = sizeof(struct ev_fill),
+        [GW_ROW_POSITION] = sizeof(struct ev_position),
+        [GW_ROW_MARKET] = sizeof(struct ev_market),
+        [GW_ROW_LEVEL] = sizeof(struct level),
+    };
+    return row_kind < sizeof sizes / sizeof sizes[0] ? sizes[row_kind] : 0;
+}
+
 /* The rows of an answer. */
 static inline const void *ev_answer_rows(const struct ev_answer *a)
 {

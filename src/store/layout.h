@@ -9,6 +9,8 @@
 #define STORE_LAYOUT_H
 
 #include "base/bytes.h"
+#include <string.h>
+
 #include "bus/record.h"
 
 enum field_kind {
@@ -53,6 +55,34 @@ void layout_delete(int64_t session, struct buf *out);
 
 /* True when size, counts and texts of a record agree, so that it may be read. */
 bool layout_valid(const struct layout *l, const void *record);
+
+/* The value of an integer column; of uint64_t its bits. */
+static inline int64_t layout_number(const struct field *f, const void *record)
+{
+    const uint8_t *p = (const uint8_t *)record + f->offset;
+    int32_t i32;
+    uint32_t u32;
+    int64_t i64;
+    switch (f->kind) {
+    case FIELD_I32:
+        memcpy(&i32, p, sizeof i32);
+        return i32;
+    case FIELD_U32:
+        memcpy(&u32, p, sizeof u32);
+        return u32;
+    case FIELD_I64:
+        memcpy(&i64, p, sizeof i64);
+        return i64;
+    case FIELD_TEXT:
+    case FIELD_BYTES:
+    case FIELD_GRID:
+    case FIELD_LEVELS:
+    case FIELD_ROWS:
+    case FIELD_RAW:
+        break;
+    }
+    return 0; /* no integer */
+}
 
 /* Bytes that a FIELD_BYTES column holds: 0 when all are zero. */
 uint32_t layout_bytes(const struct field *f, const void *record);

@@ -135,27 +135,19 @@ static void add_field(struct pg_encoder *e, struct row *r, const struct layout *
 {
     const uint8_t *p = (const uint8_t *)record + f->offset;
     char grid[GRID_TEXT_MAX];
-    int32_t i32;
-    uint32_t u32;
-    int64_t i64;
     switch (f->kind) {
     case FIELD_I32:
-        memcpy(&i32, p, sizeof i32);
-        small_i32(r, i32);
+        small_i32(r, (int32_t)layout_number(f, record));
         return;
     case FIELD_U32:
-        memcpy(&u32, p, sizeof u32);
-        small_i64(r, u32);
-        return;
     case FIELD_I64:
-        memcpy(&i64, p, sizeof i64);
-        small_i64(r, i64);
+        small_i64(r, layout_number(f, record));
         return;
     case FIELD_TEXT:
         add_text(e, r, text_of((const char *)p));
         return;
     case FIELD_BYTES:
-        add_bytes(r, p, f->size);
+        add_bytes(r, p, layout_bytes(f, record));
         return;
     case FIELD_GRID:
         grid_to_text((const struct grid *)(const void *)p, grid);

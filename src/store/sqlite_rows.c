@@ -159,21 +159,11 @@ static int result_field(const struct window *w, sqlite3_context *ctx, const stru
     const void *record = w->records[w->at];
     const uint8_t *p = (const uint8_t *)record + f->offset;
     char grid[GRID_TEXT_MAX];
-    int32_t i32;
-    uint32_t u32;
-    int64_t i64;
     switch (f->kind) {
     case FIELD_I64:
-        memcpy(&i64, p, sizeof i64);
-        sqlite3_result_int64(ctx, i64);
-        return SQLITE_OK;
     case FIELD_U32:
-        memcpy(&u32, p, sizeof u32);
-        sqlite3_result_int64(ctx, u32);
-        return SQLITE_OK;
     case FIELD_I32:
-        memcpy(&i32, p, sizeof i32);
-        sqlite3_result_int64(ctx, i32);
+        sqlite3_result_int64(ctx, layout_number(f, record));
         return SQLITE_OK;
     case FIELD_TEXT:
         sqlite3_result_text(ctx, (const char *)p, -1, SQLITE_STATIC);

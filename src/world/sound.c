@@ -205,15 +205,7 @@ static const char *market_rows_fault(const struct ev_market *rows, uint64_t n)
 
 static const char *answer_rows_fault(const struct ev_answer *a)
 {
-    static const size_t sizes[] = {
-        [GW_ROW_NONE] = 0,
-        [GW_ROW_ORDER] = sizeof(struct ev_user_order),
-        [GW_ROW_FILL] = sizeof(struct ev_fill),
-        [GW_ROW_POSITION] = sizeof(struct ev_position),
-        [GW_ROW_MARKET] = sizeof(struct ev_market),
-        [GW_ROW_LEVEL] = sizeof(struct level),
-    };
-    size_t size = sizes[a->row_kind];
+    size_t size = ev_row_size(a->row_kind);
     if (a->n_rows == 0) {
         return NULL;
     }

@@ -117,21 +117,11 @@ static void float_text(const uint8_t *p, char buf[VALUE_TEXT_MAX])
 static void value_text(const struct field *f, const void *record, char buf[VALUE_TEXT_MAX])
 {
     const uint8_t *p = (const uint8_t *)record + f->offset;
-    int32_t i32;
-    uint32_t u32;
-    int64_t i64;
     switch (f->kind) {
     case FIELD_I32:
-        memcpy(&i32, p, sizeof i32);
-        snprintf(buf, VALUE_TEXT_MAX, "%" PRId32, i32);
-        return;
     case FIELD_U32:
-        memcpy(&u32, p, sizeof u32);
-        snprintf(buf, VALUE_TEXT_MAX, "%" PRIu32, u32);
-        return;
     case FIELD_I64:
-        memcpy(&i64, p, sizeof i64);
-        snprintf(buf, VALUE_TEXT_MAX, "%" PRId64, i64);
+        snprintf(buf, VALUE_TEXT_MAX, "%" PRId64, layout_number(f, record));
         return;
     case FIELD_TEXT:
         snprintf(buf, VALUE_TEXT_MAX, "%.*s", (int)f->size, (const char *)p);

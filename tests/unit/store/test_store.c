@@ -188,6 +188,31 @@ static void random_records_of_every_type_come_back_byte_for_byte(void **state)
     free(buf);
 }
 
+static void a_decision_with_only_the_hash_of_its_values_takes_no_room_for_them(void **state)
+{
+    (void)state;
+    struct ring *ring = NULL;
+    struct store *s = open_store(&ring, 1 << 20);
+    struct rec_decision d = {
+        .h = {.size = sizeof d, .type = REC_DECISION}, .number = 1, .obs_hash = 7, .logits = {1}};
+    struct rec_decision whole = d;
+    whole.number = 2;
+    whole.obs[51] = 1;
+    struct expect e = {.n = 0};
+    expect_add(&e, &d, sizeof d);
+    expect_add(&e, &whole, sizeof whole);
+    assert_int_equal(ring_push(ring, &d, sizeof d), ST_OK);
+    assert_int_equal(ring_push(ring, &whole, sizeof whole), ST_OK);
+    store_close(s, "done", 1);
+    assert_int_equal(sql_number(path, "SELECT sum(length(obs)) FROM decision WHERE number=1"), 0);
+    assert_int_equal(sql_number(path, "SELECT sum(length(obs)) FROM decision WHERE number=2"),
+                     sizeof d.obs);
+    struct err err = {0};
+    assert_int_equal(store_read_decisions(path, 1, compare_decision, &e, &err), ST_OK);
+    expect_done(&e);
+    ring_destroy(ring);
+}
+
 static void a_batch_is_committed_by_rows_or_by_age(void **state)
 {
     (void)state;
@@ -506,6 +531,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(random_events_come_back_byte_for_byte),
         T(random_records_of_every_type_come_back_byte_for_byte),
+        T(a_decision_with_only_the_hash_of_its_values_takes_no_room_for_them),
         T(a_batch_is_committed_by_rows_or_by_age),
         T(a_hole_in_the_numbers_becomes_a_gap_row),
         T(what_a_full_ring_refused_is_counted_once),
