@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -179,9 +180,9 @@ static bool go_on(void *self)
 static int write_rows(struct exporting *x, FILE *file)
 {
     struct err err = {0};
-    uint64_t rows = 0;
+    struct export_counts counts = {0};
     progress_begin(&x->progress, "export, rows read", 0);
-    enum status st = export_session(&x->config, file, &rows, &err);
+    enum status st = export_session(&x->config, file, &counts, &err);
     progress_end(&x->progress);
     if (st == ST_CLOSED) {
         return cli_fail("export", EXIT_FAILED, "interrupted");
@@ -191,6 +192,12 @@ static int write_rows(struct exporting *x, FILE *file)
     }
     if (st == ST_NOT_FOUND) {
         return cli_fail("export", EXIT_REFUSED, "%s", err.text);
+    }
+    if (st == ST_OK && counts.hashed > 0) {
+        fprintf(stderr,
+                "deltaflow export: %" PRIu64 " decisions have only the hash of their observation "
+                "(store.observations)\n",
+                counts.hashed);
     }
     return st == ST_OK ? EXIT_DONE : session_fail(&x->args, st, &err);
 }

@@ -17,7 +17,7 @@ struct exporter {
         wall_ns_t began;
     } * orders;
     size_t n_orders, cap_orders;
-    bool observed;
+    uint64_t hashed; /* decisions of which only the hash was recorded */
 };
 
 #define C(name)                                                                                    \
@@ -367,7 +367,8 @@ static enum status take(void *self, const void *record)
         static const float none[OBS_SIZE];
         const struct rec_decision *d = record;
         if (memcmp(d->obs, none, sizeof none) == 0) {
-            return ST_OK; /* only its hash was recorded */
+            x->hashed++;
+            return ST_OK;
         }
     }
     write_row(x, record);
@@ -401,8 +402,8 @@ static enum status markets_known(const struct exporter *x, struct err *err)
     return ST_OK;
 }
 
-enum status export_session(const struct export_config *config, FILE *file, uint64_t *ret_rows,
-                           struct err *err)
+enum status export_session(const struct export_config *config, FILE *file,
+                           struct export_counts *ret, struct err *err)
 {
     struct exporter x = {.config = config};
     enum status st =
@@ -422,7 +423,7 @@ enum status export_session(const struct export_config *config, FILE *file, uint6
     if (x.w.failed) {
         st = err_set(err, ST_IO, "the rows cannot be written");
     }
-    *ret_rows = x.w.rows;
+    *ret = (struct export_counts){x.w.rows, x.hashed};
     export_rows_finish(&x.w);
     free(x.tickers);
     free(x.orders);

@@ -33,13 +33,18 @@ struct export_config {
     bool (*go_on)(void *self);
 };
 
+struct export_counts {
+    uint64_t rows;   /* written */
+    uint64_t hashed; /* EXPORT_OBSERVATIONS: decisions of which only the hash was recorded */
+};
+
 /*
- * Write them to file. *ret_rows: how many. ST_CLOSED: go_on said no. ST_IO with err "...cannot be
+ * Write them to file. ST_CLOSED: go_on said no. ST_IO with err "...cannot be
  * written": the file is full or gone. ST_NOT_FOUND: a market of the config is not in the session.
  * Else what the reading side says.
  */
-enum status export_session(const struct export_config *config, FILE *file, uint64_t *ret_rows,
-                           struct err *err) MUST_CHECK;
+enum status export_session(const struct export_config *config, FILE *file,
+                           struct export_counts *ret, struct err *err) MUST_CHECK;
 
 /* When the session's first turn or event was; 0: it has none. */
 enum status export_first_time(const char *path, int64_t session, wall_ns_t *ret,

@@ -134,6 +134,15 @@ class Export(Case):
             self.assertEqual(packed, obs)
         self.assertEqual([r["observation_hash"] for r in have], hashes)
 
+    def test_observations_that_are_only_hashed_are_not_silently_left_out(self):
+        self.recorded()
+        n, = self.q("select count(*) from decision")[0]
+        self.change("update decision set obs = x''")
+        code, out, err = self.call("export", "last", "--what", "observations", "--format", "jsonl")
+        self.assertEqual((code, out), (0, ""))
+        self.assertIn(f"{n} decisions have only the hash of their observation", err)
+        self.assertEqual(len(self.rows("decisions")), n)
+
     # --- files, usage ---
 
     def imported(self):
