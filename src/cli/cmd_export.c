@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,9 +15,9 @@
 #include "cli/interrupt.h"
 #include "cli/progress.h"
 #include "cli/session_args.h"
+#include "net/files.h"
 
 #define MARKETS_MAX 1000
-#define PATH_ROOM   4200
 
 static const char help[] =
     "usage: deltaflow export SESSION --what KIND --format csv|jsonl [options]\n"
@@ -30,8 +31,8 @@ static const char help[] =
     "                     verdict and check; observations: the 52 values of each decision;\n"
     "                     gaps: what is known to be missing\n"
     "  --format FORMAT    csv, or jsonl: one object a line (docs/schemas/export.json)\n"
-    "  --output FILE      into FILE, which appears when it is complete; without it, to\n"
-    "                     standard output\n"
+    "  --output FILE      into FILE, which appears when it is complete (a pipe or a device is\n"
+    "                     written as it is); without it, to standard output\n"
     "  --market TICKER    only this market; may be repeated, or several with commas\n"
     "  --from TIME        only what was received from then on (orders: that began)\n"
     "  --until TIME       ... before then. A TIME is 2026-06-11T06:29:20Z, seconds since\n"
@@ -202,12 +203,37 @@ static int write_rows(struct exporting *x, FILE *file)
     return st == ST_OK ? EXIT_DONE : session_fail(&x->args, st, &err);
 }
 
+/* A device or a pipe: there is nothing to put in its place. */
+static int write_as_it_is(struct exporting *x)
+{
+    FILE *file = fopen(x->output, "we");
+    if (file == NULL) {
+        return cli_fail("export", EXIT_FAILED, "%s: %s", x->output, strerror(errno));
+    }
+    int code = write_rows(x, file);
+    if (fclose(file) != 0 && code == EXIT_DONE) {
+        code = cli_fail("export", EXIT_FAILED, "%s: %s", x->output, strerror(errno));
+    }
+    return code;
+}
+
+/* Readable by whom the umask lets. */
+static mode_t new_mode(void)
+{
+    mode_t mask = umask(0);
+    umask(mask);
+    return 0666 & ~mask;
+}
+
 /* FILE is whole, or not there. */
 static int write_file(struct exporting *x)
 {
-    char temporary[PATH_ROOM];
-    int n = snprintf(temporary, sizeof temporary, "%s.XXXXXX", x->output);
-    if (n < 0 || (size_t)n >= sizeof temporary) {
+    char place[PATH_MAX], temporary[PATH_MAX];
+    if (!file_place(x->output, place)) {
+        return write_as_it_is(x);
+    }
+    int n = snprintf(temporary, sizeof temporary, "%s.XXXXXX", place);
+    if (n < 0 || (size_t)n >= sizeof temporary || strlen(x->output) >= sizeof place) {
         return cli_usage("export", "--output: the name is too long");
     }
     int fd = mkstemp(temporary);
@@ -221,9 +247,9 @@ static int write_file(struct exporting *x)
         return code;
     }
     int code = write_rows(x, file);
-    bool good = code == EXIT_DONE && fsync(fd) == 0 && fchmod(fd, 0644) == 0;
+    bool good = code == EXIT_DONE && fsync(fd) == 0 && fchmod(fd, new_mode()) == 0;
     good = fclose(file) == 0 && good;
-    if (code == EXIT_DONE && (!good || rename(temporary, x->output) != 0)) {
+    if (code == EXIT_DONE && (!good || rename(temporary, place) != 0)) {
         code = cli_fail("export", EXIT_FAILED, "%s: %s", x->output, strerror(errno));
     }
     if (code != EXIT_DONE) {

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -45,14 +46,42 @@ static int write_all(int fd, const char *p, size_t n)
         p += put;
         n -= (size_t)put;
     }
-    return fsync(fd);
+    return 0;
+}
+
+bool file_place(const char *path, char *ret_place)
+{
+    struct stat is;
+    bool there = stat(path, &is) == 0;
+    if (there && S_ISREG(is.st_mode)) {
+        return realpath(path, ret_place) != NULL;
+    }
+    (void)snprintf(ret_place, PATH_MAX, "%s", path);
+    return !there || S_ISDIR(is.st_mode);
+}
+
+static enum status write_as_it_is(const char *path, const void *p, size_t n, struct err *err)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return fail(err, "open", path);
+    }
+    bool good = write_all(fd, p, n) == 0;
+    enum status st = good ? ST_OK : fail(err, "write", path);
+    if (close(fd) != 0 && st == ST_OK) {
+        st = fail(err, "write", path);
+    }
+    return st;
 }
 
 enum status file_write(const char *path, const void *p, size_t n, mode_t mode, struct err *err)
 {
-    char tmp[PATH_MAX];
-    int len = snprintf(tmp, sizeof tmp, "%s.%ld.tmp", path, (long)getpid());
-    if (len < 0 || (size_t)len >= sizeof tmp) {
+    char place[PATH_MAX], tmp[PATH_MAX];
+    if (!file_place(path, place)) {
+        return write_as_it_is(path, p, n, err);
+    }
+    int len = snprintf(tmp, sizeof tmp, "%s.%ld.tmp", place, (long)getpid());
+    if (len < 0 || (size_t)len >= sizeof tmp || strlen(path) >= sizeof place) {
         return err_set(err, ST_LIMIT, "%s: path too long", path);
     }
     (void)unlink(tmp);
@@ -60,8 +89,8 @@ enum status file_write(const char *path, const void *p, size_t n, mode_t mode, s
     if (fd < 0) {
         return fail(err, "create", path);
     }
-    int bad = write_all(fd, p, n);
-    if (close(fd) != 0 || bad != 0 || rename(tmp, path) != 0) {
+    bool good = write_all(fd, p, n) == 0 && fsync(fd) == 0;
+    if (close(fd) != 0 || !good || rename(tmp, place) != 0) {
         enum status st = fail(err, "write", path);
         (void)unlink(tmp);
         return st;

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import stat
 import struct
 import subprocess
 import time
@@ -169,6 +170,27 @@ class Export(Case):
         self.assertEqual(self.call("export", "1", "--what", "deltas", "--format", "csv", "--output", self.path("none/d.csv"))[0], 1)
         self.assertEqual(self.call("export", "1", "--what", "deltas", "--format", "csv", "--market", "NONE", "--output", self.path("d.csv"))[0], 4)
         self.assertEqual([n for n in os.listdir(self.folder) if n.startswith("d.csv")], [])
+
+    def test_a_pipe_stays_a_pipe_and_a_link_a_link(self):
+        self.imported()
+        out = self.ok("export", "1", "--what", "deltas", "--format", "csv")
+        os.mkfifo(self.path("pipe"))
+        reader = subprocess.Popen(["cat", self.path("pipe")], stdout=subprocess.PIPE, text=True)
+        try:
+            self.ok("export", "1", "--what", "deltas", "--format", "csv", "--output", self.path("pipe"))
+            self.assertEqual(reader.communicate(timeout=60)[0], out)
+        finally:
+            reader.kill()
+        self.assertTrue(stat.S_ISFIFO(os.stat(self.path("pipe")).st_mode))
+        os.mkdir(self.path("there"))
+        with open(self.path("there/d.csv"), "w") as f:
+            f.write("old")
+        os.symlink("there/d.csv", self.path("link"))
+        self.ok("export", "1", "--what", "deltas", "--format", "csv", "--output", self.path("link"))
+        self.assertTrue(os.path.islink(self.path("link")))
+        self.assertEqual(os.listdir(self.path("there")), ["d.csv"])
+        with open(self.path("there/d.csv")) as f:
+            self.assertEqual(f.read(), out)
 
     def test_a_full_disk_is_told(self):
         self.ok("import", shared_file("data/kalshi/ws/demo_5markets_2026-07-01.jsonl.zst"))

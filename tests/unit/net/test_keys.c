@@ -5,7 +5,9 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <ftw.h>
+#include <limits.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
@@ -201,6 +203,41 @@ static void large_file_is_refused(void **state)
     free(much);
 }
 
+/* A rename would take the pipe away, /dev/stdout of the whole machine for a privileged user. */
+static void a_pipe_is_written_and_stays(void **state)
+{
+    (void)state;
+    char path[PATH_MAX], got[8] = "";
+    snprintf(path, sizeof path, "%s", in_dir("pipe"));
+    assert_int_equal(mkfifo(path, 0600), 0);
+    int reader = open(path, O_RDONLY | O_NONBLOCK);
+    assert_int_equal(file_write(path, "hello\n", 6, 0600, NULL), ST_OK);
+    assert_int_equal(read(reader, got, sizeof got), 6);
+    assert_string_equal(got, "hello\n");
+    close(reader);
+    struct stat is;
+    assert_int_equal(stat(path, &is), 0);
+    assert_true(S_ISFIFO(is.st_mode));
+}
+
+static void the_target_of_a_link_is_written_and_the_link_stays(void **state)
+{
+    (void)state;
+    char link[PATH_MAX];
+    assert_int_equal(file_write(in_dir("target"), "old", 3, 0600, NULL), ST_OK);
+    snprintf(link, sizeof link, "%s", in_dir("link"));
+    assert_int_equal(symlink("target", link), 0);
+    assert_int_equal(file_write(link, "hello\n", 6, 0600, NULL), ST_OK);
+    struct stat is;
+    assert_int_equal(lstat(link, &is), 0);
+    assert_true(S_ISLNK(is.st_mode));
+    struct buf b;
+    buf_init(&b, 100);
+    assert_int_equal(file_read(in_dir("target"), &b, NULL), ST_OK);
+    assert_int_equal(b.n, 6);
+    buf_finish(&b);
+}
+
 static void private_key_files_are_mode_0600(void **state)
 {
     (void)state;
@@ -311,6 +348,8 @@ int main(void)
         cmocka_unit_test(text_and_certificates_and_public_keys_are_no_private_key),
         cmocka_unit_test(other_kinds_and_short_rsa_are_unsupported),
         cmocka_unit_test(large_file_is_refused),
+        cmocka_unit_test(a_pipe_is_written_and_stays),
+        cmocka_unit_test(the_target_of_a_link_is_written_and_the_link_stays),
         cmocka_unit_test(private_key_files_are_mode_0600),
         cmocka_unit_test(empty_key_id_is_refused),
         cmocka_unit_test(authority_signs_a_server_certificate_for_loopback_names),
