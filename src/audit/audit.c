@@ -80,6 +80,9 @@ enum status audit_create(const struct audit_config *config, struct audit **ret_a
     if (!config->seq_check) {
         audit_skip(a, AUDIT_SEQ, "imported without looking at seq");
     }
+    if (!config->has_digest) {
+        audit_skip(a, AUDIT_DIGEST, "it was recorded by a version that kept no digest");
+    }
     if (!config->whole) {
         audit_skip(a, AUDIT_ROWS, "the session was cut off");
         audit_skip(a, AUDIT_FILL_SOURCE, "the session was cut off");
@@ -205,6 +208,7 @@ enum status audit_take(struct audit *a, const void *record)
 {
     const struct rec *head = record;
     a->counts.records++;
+    a->digest ^= record_digest(record);
     if (head->type < REC_BASE) {
         return take_event(a, record);
     }
@@ -250,10 +254,20 @@ static void finish_rows(struct audit *a)
     }
 }
 
+/* Where the change is, the other rules say, when anything else depends on what was changed. */
+static void finish_digest(struct audit *a)
+{
+    if (a->digest != a->config.digest) {
+        audit_found(a, AUDIT_DIGEST, "the session",
+                    "its rows, or what its own row said at its start, are not what was written");
+    }
+}
+
 void audit_finish(struct audit *a)
 {
     audit_numbers_finish(a);
     audit_orders_finish(a);
     audit_money_finish(a);
     finish_rows(a);
+    finish_digest(a);
 }

@@ -117,6 +117,7 @@ struct audit {
     struct audit_config config;
     struct audit_counts counts;
     const char *skipped[AUDIT_RULE_MAX];
+    uint64_t digest; /* of the records so far */
 
     /* gaps */
     struct audit_ranges events[EV_SRC_MAX], turn_gaps, decision_gaps;

@@ -199,6 +199,8 @@ static int verify_session(struct verifying *x, const struct session_row *row)
         .seq_check = seq_check,
         .rows = row->s.rows,
         .lost = row->s.lost,
+        .has_digest = row->s.has_digest,
+        .digest = row->s.digest ^ store_session_digest(&row->s),
         .self = &x->kept,
         .found = on_found,
     };

@@ -24,6 +24,34 @@ enum status backend_open(const struct store_config *config, wall_ns_t wall,
     return sqlite_backend_open(config, wall, ret_backend, err);
 }
 
+static void digest_text_add(struct digest *d, const char *text)
+{
+    const char *t = text != NULL ? text : "";
+    digest_add(d, t, strlen(t));
+}
+
+uint64_t store_session_digest(const struct store_session *session)
+{
+    struct digest d;
+    digest_init(&d);
+    digest_u64(&d, (uint64_t)session->began);
+    digest_text_add(&d, session->build);
+    digest_text_add(&d, session->policy);
+    digest_text_add(&d, session->exchange);
+    digest_text_add(&d, session->config);
+    return d.a ^ d.b;
+}
+
+uint64_t backend_session_digest(const struct store_config *config, wall_ns_t wall)
+{
+    struct store_session row = {.began = wall,
+                                .build = config->build,
+                                .policy = config->policy,
+                                .exchange = config->exchange,
+                                .config = config->config_json};
+    return store_session_digest(&row);
+}
+
 enum status backend_put_all(struct backend *b, const void *const *records, size_t n,
                             struct refused *refused, size_t *ret_n_refused)
 {

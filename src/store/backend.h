@@ -34,7 +34,8 @@ struct backend_ops {
     enum status (*put_all)(struct backend *b, const void *const *records, size_t n,
                            struct refused *refused, size_t *ret_n_refused);
     /*
-     * progress is kept in the session's row by the same transaction: how many records of the queue
+     * progress is kept in the session's row by the same transaction, and so is the digest of what
+     * was put (struct store_session): how many records of the queue
      * are in the database or given up. So an answer that never came does not matter: who reads
      * progress again (after begin) knows whether the transaction counts, and nothing is written
      * twice. A back end that connects again in begin has made sure that the old connection can
@@ -85,6 +86,9 @@ enum status backend_open(const struct store_config *config, wall_ns_t wall,
 /* put_all, or put for each. */
 enum status backend_put_all(struct backend *b, const void *const *records, size_t n,
                             struct refused *refused, size_t *ret_n_refused) MUST_CHECK;
+
+/* store_session_digest() of the row that config makes. */
+uint64_t backend_session_digest(const struct store_config *config, wall_ns_t wall);
 
 /* True: path is a postgresql:// URL, not the name of an SQLite file. */
 bool backend_is_url(const char *path);

@@ -46,9 +46,10 @@ struct pg {
     int server_pid; /* of the connection, also when that is lost */
     struct pg_encoder encoder;
     struct table tables[LAYOUTS_MAX];
-    int copying;    /* table whose COPY is open, -1: none */
-    bool careful;   /* row by row */
-    bool savepoint; /* one is open */
+    uint64_t digest; /* of what the open transaction has put */
+    int copying;     /* table whose COPY is open, -1: none */
+    bool careful;    /* row by row */
+    bool savepoint;  /* one is open */
 };
 
 static struct pg *pg_of(struct backend *b)
@@ -131,6 +132,7 @@ static enum status reconnect(struct pg *pg)
 static enum status begin(struct backend *b)
 {
     struct pg *pg = pg_of(b);
+    pg->digest = 0;
     if (pg->conn.c != NULL && pg_run(&pg->conn, "BEGIN") == ST_OK) {
         return ST_OK;
     }
@@ -315,17 +317,21 @@ static enum status put(struct backend *b, const void *record)
     if (pg_copy_row(&pg->encoder, l, b->session, record, &pg->tables[i].rows) != ST_OK) {
         return fail_text(pg, "out of memory");
     }
-    return pg->careful ? put_careful(pg, i) : send_some(pg, i);
+    enum status st = pg->careful ? put_careful(pg, i) : send_some(pg, i);
+    pg->digest ^= st == ST_OK ? record_digest(record) : 0;
+    return st;
 }
 
 /* --- transactions --- */
 
 static enum status write_progress(struct pg *pg, uint64_t done)
 {
-    char sql[120];
+    char sql[160];
     PGresult *r = NULL;
-    snprintf(sql, sizeof sql, "UPDATE session SET progress=%" PRId64 " WHERE id=%" PRId64,
-             (int64_t)done, pg->b.session);
+    snprintf(sql, sizeof sql,
+             "UPDATE session SET progress=%" PRId64 ", digest=digest # %" PRId64
+             "::bigint WHERE id=%" PRId64,
+             (int64_t)done, (int64_t)pg->digest, pg->b.session);
     if (pg_exec(&pg->conn, sql, &r) != ST_OK) {
         return fail(pg);
     }

@@ -425,8 +425,8 @@ enum status store_read_decisions(const char *path, int64_t session, store_decisi
 /* --- sessions --- */
 
 static const enum cell_kind session_kinds[] = {
-    CELL_INT,  CELL_INT, CELL_INT, CELL_TEXT, CELL_TEXT, CELL_TEXT, CELL_TEXT,
-    CELL_TEXT, CELL_INT, CELL_INT, CELL_INT,  CELL_INT,  CELL_TEXT};
+    CELL_INT, CELL_INT, CELL_INT, CELL_TEXT, CELL_TEXT, CELL_TEXT, CELL_TEXT, CELL_TEXT,
+    CELL_INT, CELL_INT, CELL_INT, CELL_INT,  CELL_TEXT, CELL_INT,  CELL_INT};
 #define SESSION_TEXT_FIRST 3
 #define SESSION_TEXTS      5
 
@@ -487,6 +487,8 @@ static enum status give_session(const struct cell *cells, bool local, struct reb
         .config = texts + start[4],
         .rows = (uint64_t)cells[8].i,
         .lost = (uint64_t)cells[9].i,
+        .has_digest = cells[13].i != 0,
+        .digest = (uint64_t)cells[14].i,
     };
     return fn(self, &row);
 }
@@ -499,7 +501,8 @@ static enum status give_sessions(struct reader *r, bool local, store_session_fn 
     enum status st = r->ops->select(
         r,
         "SELECT id, began, ended, coalesce(outcome, 'running'), build, policy, "
-        "exchange, config, rows, lost, pid, pid_start, boot FROM session ORDER BY id",
+        "exchange, config, rows, lost, pid, pid_start, boot,"
+        " CASE WHEN digest IS NULL THEN 0 ELSE 1 END, digest FROM session ORDER BY id",
         session_kinds, sizeof session_kinds / sizeof session_kinds[0], &s);
     if (st != ST_OK) {
         return err_set(err, st, "reading the sessions: %s", r->error);

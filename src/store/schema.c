@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "store/backend.h"
 #include "store/process.h"
 #include "store/views.h"
 
@@ -238,9 +239,17 @@ static enum status to_version_7(sqlite3 *db, struct err *err)
     return run_text(db, &sql, "adding a view", err);
 }
 
+/* --- version 8: the digest of a session's rows; those of before have none --- */
+
+static enum status to_version_8(sqlite3 *db, struct err *err)
+{
+    return run_sql(db, "ALTER TABLE session ADD COLUMN digest INTEGER",
+                   "bringing the sessions forward", err);
+}
+
 static enum status (*const steps[])(sqlite3 *db, struct err *err) = {
     to_version_1, to_version_2, to_version_3, to_version_4,
-    to_version_5, to_version_6, to_version_7};
+    to_version_5, to_version_6, to_version_7, to_version_8};
 _Static_assert(sizeof steps / sizeof steps[0] == STORE_SCHEMA_VERSION, "a step to each version");
 
 /* --- versions --- */
@@ -335,7 +344,7 @@ static enum status session_insert(sqlite3 *db, const struct store_config *config
     boot_id(boot);
     if (sqlite3_prepare_v2(db,
                            "INSERT INTO session (began, pid, pid_start, boot, build, policy,"
-                           " exchange, config) VALUES (?,?,?,?,?,?,?,?)",
+                           " exchange, config, digest) VALUES (?,?,?,?,?,?,?,?,?)",
                            -1, &s, NULL) != SQLITE_OK) {
         return sql_error(db, "adding the session", err);
     }
@@ -348,6 +357,7 @@ static enum status session_insert(sqlite3 *db, const struct store_config *config
     bind_text(s, 6, config->policy);
     bind_text(s, 7, config->exchange);
     bind_text(s, 8, config->config_json);
+    sqlite3_bind_int64(s, 9, (int64_t)backend_session_digest(config, wall));
     int rc = sqlite3_step(s);
     enum status st = rc == SQLITE_DONE ? ST_OK : sql_error(db, "adding the session", err);
     sqlite3_finalize(s);

@@ -15,7 +15,8 @@ struct db {
     sqlite3 *handle;
     sqlite3_stmt *begin, *progress, *commit, *rollback;
     struct sqlite_rows *rows;
-    bool lazy; /* b.lazy is done */
+    uint64_t digest; /* of what the open transaction has put */
+    bool lazy;       /* b.lazy is done */
 };
 
 static struct db *db_of(struct backend *b)
@@ -81,7 +82,10 @@ static enum status prepare_all(struct db *db, struct err *err)
 {
     enum status st = prepare(db, "BEGIN IMMEDIATE", &db->begin);
     if (st == ST_OK) {
-        st = prepare(db, "UPDATE session SET progress=? WHERE id=?", &db->progress);
+        /* digest ^ ?2, which SQL has no sign for; NULL, of a session of before, stays NULL */
+        st = prepare(db,
+                     "UPDATE session SET progress=?1, digest=(digest|?2)-(digest&?2) WHERE id=?3",
+                     &db->progress);
     }
     if (st == ST_OK) {
         st = prepare(db, "COMMIT", &db->commit);
@@ -113,12 +117,29 @@ static void close_db(struct backend *b)
 
 /* --- rows --- */
 
+static bool is_refused(const void *record, const struct refused *refused, size_t n)
+{
+    size_t i = 0;
+    while (i < n && refused[i].record != record) {
+        i++;
+    }
+    return i < n;
+}
+
 static enum status put_all(struct backend *b, const void *const *records, size_t n,
                            struct refused *refused, size_t *ret_n_refused)
 {
     struct db *db = db_of(b);
     enum status st = sqlite_rows_put(db->rows, b->session, records, n, refused, ret_n_refused);
-    return st == ST_OK ? ST_OK : fail(db);
+    if (st != ST_OK) {
+        return fail(db);
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (!is_refused(records[i], refused, *ret_n_refused)) {
+            db->digest ^= record_digest(records[i]);
+        }
+    }
+    return ST_OK;
 }
 
 static enum status put(struct backend *b, const void *record)
@@ -165,6 +186,7 @@ static enum status begin(struct backend *b)
         db->lazy =
             sqlite3_exec(db->handle, "PRAGMA synchronous=NORMAL", NULL, NULL, NULL) == SQLITE_OK;
     }
+    db->digest = 0;
     enum status st = check_file(db);
     return st == ST_OK ? run(db, db->begin) : st;
 }
@@ -173,7 +195,8 @@ static enum status commit(struct backend *b, uint64_t done)
 {
     struct db *db = db_of(b);
     sqlite3_bind_int64(db->progress, 1, (int64_t)done);
-    sqlite3_bind_int64(db->progress, 2, b->session);
+    sqlite3_bind_int64(db->progress, 2, (int64_t)db->digest);
+    sqlite3_bind_int64(db->progress, 3, b->session);
     enum status st = run(db, db->progress);
     return st == ST_OK ? run(db, db->commit) : st;
 }

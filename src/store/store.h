@@ -15,7 +15,7 @@
 #include "bus/record.h"
 #include "bus/ring.h"
 
-#define STORE_SCHEMA_VERSION 7
+#define STORE_SCHEMA_VERSION 8
 #define STORE_RINGS_MAX      8
 
 /* The clock of the store's own waiting. mono: nanoseconds that never go back; sleep: returns after
@@ -131,7 +131,13 @@ struct store_session {
     const char *build, *policy, *exchange;
     const char *config;  /* JSON of the run's options, "" when there is none */
     uint64_t rows, lost; /* as counted when it was closed */
+    /* Of what its row said at its start, and of every record since: store_session_digest() ^
+     * record_digest() ^ ... False: it was written by a schema of before. */
+    bool has_digest;
+    uint64_t digest;
 };
+/* Of began and the texts from build to config of a session. NULL is as "". */
+uint64_t store_session_digest(const struct store_session *session);
 /* True: its process was killed ("broken", "broken: 12 rows came from its spill file"). */
 bool store_outcome_broken(const char *outcome);
 /* All of them, the oldest first. */

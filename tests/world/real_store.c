@@ -38,7 +38,8 @@ struct session {
     enum ending ending;
     uint64_t kept; /* when it was killed: rows in the database, or on their way in the spill file */
     uint64_t lost; /* as the store counts, when it was not killed */
-    bool checked;  /* after it had ended, or it is gone with the power */
+    uint64_t digest; /* of its rows, as its own row says */
+    bool checked;    /* after it had ended, or it is gone with the power */
 };
 
 struct ledger {
@@ -298,6 +299,7 @@ struct look {
     struct session *s;
     uint32_t at[TYPES][SOURCES]; /* next of each type and source */
     uint64_t rows[TYPES];
+    uint64_t digest;
     struct gap gaps[GAPS_MAX];
     uint32_t n_gaps;
     uint64_t unreadable; /* rows that the disk of the spill file did not give back, as named */
@@ -314,6 +316,7 @@ static enum status on_row(void *self, const void *record)
     struct look *k = self;
     const struct rec *rec = record;
     uint8_t source = source_of(rec);
+    k->digest ^= record_digest(record);
     if (of_the_store(rec)) {
         const struct rec_gap *g = record;
         ensure(k->n_gaps < GAPS_MAX);
@@ -449,6 +452,9 @@ static void check_session(struct real *r, struct session *s)
     if (store_read_all(DB_NAME, s->id, on_row, k, &err) != ST_OK) {
         real_forbid(r, "session %" PRId64 " cannot be read: %s", s->id, err.text);
     }
+    if (r->why[0] == '\0' && k->digest != s->digest) {
+        real_forbid(r, "session %" PRId64 ": its digest is not that of its rows", s->id);
+    }
     if (r->why[0] == '\0') {
         judge_missing(k);
     }
@@ -469,6 +475,7 @@ static enum status on_session(void *self, const struct store_session *row)
         if (s->id != row->id) {
             continue;
         }
+        s->digest = row->digest ^ store_session_digest(row);
         s->lost = s->ending == RUNNING ? store_stats(r->store)->lost : row->lost;
         r->checked[CHECK_SESSIONS]++;
         const char *want = outcome_of(s->ending);

@@ -132,6 +132,26 @@ class Verify(Case):
         self.change("delete from raw where n = (select min(n) from raw)" if self.q("select 1 from raw") else "update session set rows = rows + 1")
         self.found("rows")
 
+    def test_digest(self):
+        """No other rule can know the capacity of a bucket, when a message came, or what a frame said."""
+        self.recorded()
+        for table, column, first in (("answer", "read_capacity", "ord"), ("delta", "recv_mono", "ord"), ("trade", "qty", "ord"), ("user_order", "taker_fees", "ord"),
+                                     ("worth", "open_orders", "n"), ("conn", "ord", "n"), ("session", "began", "id")):
+            with self.subTest(column):
+                where = f"where {first} = (select min({first}) from {table})"
+                self.tamper(f"update {table} set {column} = {column} + 1 {where}")
+                finding, = self.found("digest")
+                self.assertEqual(finding["place"], "the session")
+                self.tamper(f"update {table} set {column} = {column} - 1 {where}")
+        self.verify(0)
+        self.tamper("update session set policy = policy || ' '")
+        self.found("digest")
+
+    def test_a_session_of_an_older_version_has_no_digest(self):
+        self.recorded()
+        self.change("update answer set read_capacity = read_capacity + 1")
+        self.assertEqual([s["rule"] for s in self.verify(0)["skipped"]], ["digest"])
+
     # --- market ---
 
     def test_seq(self):

@@ -153,3 +153,44 @@ void database_unlock(void *lock)
     assert_int_equal(sqlite3_exec(lock, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(lock);
 }
+
+/* --- digests --- */
+
+struct digests {
+    int64_t id[100];
+    uint64_t want[100], have;
+    size_t n;
+};
+
+static enum status take_session(void *self, const struct store_session *session)
+{
+    struct digests *d = self;
+    if (session->has_digest && d->n < sizeof d->id / sizeof d->id[0]) {
+        d->id[d->n] = session->id;
+        d->want[d->n++] = session->digest ^ store_session_digest(session);
+    }
+    return ST_OK;
+}
+
+static enum status take_record(void *self, const void *record)
+{
+    struct digests *d = self;
+    d->have ^= record_digest(record);
+    return ST_OK;
+}
+
+void digests_are_right(const char *db_path)
+{
+    struct digests d = {.n = 0};
+    struct err err = {.st = ST_OK};
+    if (store_read_sessions(db_path, take_session, &d, &err) != ST_OK) {
+        return;
+    }
+    for (size_t i = 0; i < d.n; i++) {
+        d.have = 0;
+        assert_int_equal(store_read_all(db_path, d.id[i], take_record, &d, &err), ST_OK);
+        if (d.have != d.want[i]) {
+            fail_msg("session %lld: the digest is not that of its rows", (long long)d.id[i]);
+        }
+    }
+}

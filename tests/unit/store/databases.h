@@ -32,6 +32,9 @@ void sql_text(const char *db_path, const char *sql, char *buf, size_t cap);
 void sql_run(const char *db_path, const char *sql);
 void sql_check(const char *db_path); /* the database says that it is whole */
 
+/* Every session's digest is that of its rows. A database that cannot be read has no sessions. */
+void digests_are_right(const char *db_path);
+
 /* Another connection that holds what the store must write, and its end. */
 void *database_lock(const char *db_path);
 void database_unlock(void *lock);

@@ -32,6 +32,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
+    digests_are_right(path);
     remove_folder(folder);
     return 0;
 }

@@ -177,6 +177,7 @@ static void all_came_back(struct model *m, const char *path, int64_t session)
                                 " AND reason NOT LIKE '%malformed%'"
                                 " AND reason NOT LIKE '%records missing%'"),
                      0);
+    digests_are_right(path);
 }
 
 static void try_seed(uint64_t seed)

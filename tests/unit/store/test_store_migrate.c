@@ -217,13 +217,11 @@ static void a_file_brought_forward_is_like_a_new_one(void **state)
 static void a_server_s_schema_of_every_older_version_comes_forward(void **state)
 {
     (void)state;
-    for (int version = PG_SCHEMA_FIRST; version <= STORE_SCHEMA_VERSION; version++) {
+    for (int version = PG_SCHEMA_FIRST; version < STORE_SCHEMA_VERSION; version++) {
         print_message("version %d\n", version);
         pg_server_url(path, sizeof path);
         load("pg", version);
-        if (version < STORE_SCHEMA_VERSION) {
-            nothing_reads_it_before(version);
-        }
+        nothing_reads_it_before(version);
         open_and_close();
         assert_int_equal(sql_number(path, "SELECT max(version) FROM schema_version"),
                          STORE_SCHEMA_VERSION);

@@ -58,6 +58,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
+    digests_are_right(path);
     ring_destroy(ring);
     mem_disk_finish(&disk);
     remove_folder(folder);

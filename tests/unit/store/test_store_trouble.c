@@ -35,6 +35,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
+    digests_are_right(path);
     remove_folder(folder);
     return 0;
 }
@@ -158,11 +159,12 @@ static void a_version_1_file_gets_what_came_later_and_keeps_its_rows(void **stat
     assert_int_equal(ring_push(ring, &d, sizeof d), ST_OK);
     store_close(s, "done", 1);
     ring_destroy(ring);
-    sql_run(path, "DELETE FROM schema_version WHERE version > 1;"
-                  "ALTER TABLE session DROP COLUMN progress;"
-                  "DROP TABLE clock;"
-                  "ALTER TABLE decision DROP COLUMN risk_value;"
-                  "ALTER TABLE decision DROP COLUMN risk_limit");
+    sql_run(path,
+            "DELETE FROM schema_version WHERE version > 1;"
+            "ALTER TABLE session DROP COLUMN progress; ALTER TABLE session DROP COLUMN digest;"
+            "DROP TABLE clock;"
+            "ALTER TABLE decision DROP COLUMN risk_value;"
+            "ALTER TABLE decision DROP COLUMN risk_limit");
     store_close(open_store(&ring, 0), "done", 1);
     ring_destroy(ring);
     assert_int_equal(sql_number(path, "SELECT max(version) FROM schema_version"),
@@ -181,7 +183,8 @@ static void a_version_5_file_gets_the_inputs_that_are_no_events(void **state)
     store_close(open_store(&ring, 0), "done", 1);
     ring_destroy(ring);
     sql_run(path, "DELETE FROM schema_version WHERE version > 5;"
-                  "DROP TABLE restored; DROP TABLE refused_call");
+                  "DROP TABLE restored; DROP TABLE refused_call;"
+                  "ALTER TABLE session DROP COLUMN digest");
     struct store *s = open_store(&ring, 0);
     struct rec_restored e = {.h = {.size = sizeof e, .type = REC_RESTORED}, .qty = 5};
     struct rec_refused f = {.h = {.size = sizeof f, .type = REC_REFUSED}, .call = 3};
@@ -201,20 +204,21 @@ static void a_version_3_file_gets_what_version_4_has_and_keeps_its_rows(void **s
     struct ring *ring = NULL;
     store_close(open_store(&ring, 0), "done", 1);
     ring_destroy(ring);
-    sql_run(path, "DELETE FROM schema_version WHERE version > 2;"
-                  "ALTER TABLE session DROP COLUMN progress;"
-                  "DROP VIEW reconciliations; DROP VIEW fee_drifts; DROP VIEW settlements;"
-                  "DROP TABLE fee_drift; DROP TABLE settlement;"
-                  "ALTER TABLE reconciliation DROP COLUMN kind;"
-                  "ALTER TABLE reconciliation DROP COLUMN reason;"
-                  "ALTER TABLE market DROP COLUMN result; ALTER TABLE market DROP COLUMN settle_px;"
-                  "ALTER TABLE market DROP COLUMN waived;"
-                  "ALTER TABLE market DROP COLUMN series_fee_type;"
-                  "ALTER TABLE market DROP COLUMN series_fee_mult_micros;"
-                  "CREATE VIEW reconciliations AS SELECT session, ticker, ours FROM reconciliation;"
-                  "INSERT INTO reconciliation (session, source, mkt, wall, ticker, ours, theirs,"
-                  " in_flight, adopted) VALUES (1, 0, 0, 5, 'cash', 7000000, 8000000, 0, 1),"
-                  " (1, 0, 0, 6, 'M', 100, 250, 0, 1)");
+    sql_run(path,
+            "DELETE FROM schema_version WHERE version > 2;"
+            "ALTER TABLE session DROP COLUMN progress; ALTER TABLE session DROP COLUMN digest;"
+            "DROP VIEW reconciliations; DROP VIEW fee_drifts; DROP VIEW settlements;"
+            "DROP TABLE fee_drift; DROP TABLE settlement;"
+            "ALTER TABLE reconciliation DROP COLUMN kind;"
+            "ALTER TABLE reconciliation DROP COLUMN reason;"
+            "ALTER TABLE market DROP COLUMN result; ALTER TABLE market DROP COLUMN settle_px;"
+            "ALTER TABLE market DROP COLUMN waived;"
+            "ALTER TABLE market DROP COLUMN series_fee_type;"
+            "ALTER TABLE market DROP COLUMN series_fee_mult_micros;"
+            "CREATE VIEW reconciliations AS SELECT session, ticker, ours FROM reconciliation;"
+            "INSERT INTO reconciliation (session, source, mkt, wall, ticker, ours, theirs,"
+            " in_flight, adopted) VALUES (1, 0, 0, 5, 'cash', 7000000, 8000000, 0, 1),"
+            " (1, 0, 0, 6, 'M', 100, 250, 0, 1)");
     struct store *s = open_store(&ring, 0);
     struct rec_settled e = {.h = {.size = sizeof e, .type = REC_SETTLED}, .paid = 5};
     struct rec_fee_drift d = {.h = {.size = sizeof d, .type = REC_FEE_DRIFT}, .fee = 3, .ours = 4};
