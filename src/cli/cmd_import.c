@@ -1,11 +1,14 @@
 /*
  * cmd_import.c - `deltaflow import`: recordings into a session of the database.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/url.h"
@@ -51,10 +54,10 @@ static const char help[] =
     "  --help             this text\n"
     "\n"
     "Exit status: 0 everything was imported; 1 a file could not be read to its end, the\n"
-    "database lost rows, or a signal came (the session is closed and says so); 2 wrong\n"
-    "usage; 3 some lines were malformed (each is named on standard error, the others are\n"
-    "imported); 4 the database is refused; 5 configuration; 6 the database cannot be\n"
-    "reached.\n"
+    "database lost rows, or a signal came (the session is closed and says so), or none of\n"
+    "the files is there (nothing is recorded); 2 wrong usage; 3 some lines were malformed\n"
+    "(each is named on standard error, the others are imported); 4 the database is refused;\n"
+    "5 configuration; 6 the database cannot be reached.\n"
     "\n"
     "Examples:\n"
     "  deltaflow import session.jsonl.zst\n"
@@ -301,6 +304,33 @@ static int run_import(struct importing *x, const struct import_config *ic)
     return code == EXIT_DONE && (c.malformed > 0 || c.not_followed > 0) ? EXIT_PARTLY : code;
 }
 
+/* Nothing is recorded of names that are all wrong. Not opened: that would wake a pipe's writer. */
+static int why_not_read(const char *path)
+{
+    struct stat is;
+    if (strcmp(path, "-") == 0) {
+        return 0;
+    }
+    if (stat(path, &is) != 0 || access(path, R_OK) != 0) {
+        return errno;
+    }
+    return S_ISDIR(is.st_mode) ? EISDIR : 0;
+}
+
+static int check_files(const struct importing *x)
+{
+    for (size_t i = 0; i < x->n_files; i++) {
+        if (why_not_read(x->files[i]) == 0) {
+            return EXIT_DONE;
+        }
+    }
+    for (size_t i = 0; i < x->n_files; i++) {
+        (void)cli_fail("import", EXIT_FAILED, "%s: %s", x->files[i],
+                       strerror(why_not_read(x->files[i])));
+    }
+    return EXIT_FAILED;
+}
+
 static int run(int argc, char **argv)
 {
     struct importing x;
@@ -310,6 +340,7 @@ static int run(int argc, char **argv)
         return code;
     }
     code = session_store_find(&x.args);
+    code = code == EXIT_DONE ? check_files(&x) : code;
     if (code != EXIT_DONE) {
         return code;
     }

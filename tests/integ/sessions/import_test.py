@@ -123,6 +123,13 @@ class Import(Case):
         self.assertEqual(self.q("select count(*) from snapshot"), [(1,)])
         self.assertTrue(self.q("select outcome from session")[0][0].startswith("failed: "))
 
+    def test_of_files_none_of_which_is_there_nothing_is_recorded(self):
+        code, out, err = self.call("import", self.path("none.jsonl"), self.folder)
+        self.assertEqual((code, out), (1, ""))
+        self.assertIn(f"{self.path('none.jsonl')}: No such file", err)
+        self.assertIn(f"{self.folder}: Is a directory", err)
+        self.assertFalse(os.path.exists(self.db))
+
     def test_a_cut_zstd_file_keeps_what_could_be_read_and_says_so(self):
         path = shared_file("data/kalshi/ws/demo_5markets_2026-07-01.jsonl.zst")
         with open(path, "rb") as f:
