@@ -1,6 +1,7 @@
 /*
  * main.c - looks up a command and runs it.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -38,6 +39,9 @@ int main(int argc, char **argv)
         printf("deltaflow %s\n", build_text());
         return EXIT_DONE;
     }
+    /* A file at the limit of its size (ulimit -f) is a disk that is full, and no reason to die with
+     * orders resting. */
+    (void)signal(SIGXFSZ, SIG_IGN);
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
         if (strcmp(argv[1], commands[i]->name) == 0) {
             return commands[i]->run(argc - 1, argv + 1);

@@ -252,6 +252,10 @@ static void finish_rows(struct audit *a)
         audit_found(a, AUDIT_ROWS, "the session", "%llu rows are here, %llu were written",
                     (unsigned long long)have, (unsigned long long)want);
     }
+    if (a->config.lost > a->named_lost) {
+        audit_found(a, AUDIT_ROWS, "the session", "%llu rows were lost, gap rows name %llu",
+                    (unsigned long long)a->config.lost, (unsigned long long)a->named_lost);
+    }
 }
 
 /* Where the change is, the other rules say, when anything else depends on what was changed. */

@@ -44,7 +44,8 @@
     X(DECISION_TURN, "decision_turn", "a decision names its turn and the last event before it")    \
     X(DECISION_ORDER, "decision_order", "a decision that sent names an order, another none")       \
     X(DECISION_HASH, "decision_hash", "the observation has its recorded hash")                     \
-    X(ROWS, "rows", "the database has as many rows as the session wrote")                          \
+    X(ROWS, "rows",                                                                                \
+      "the database has as many rows as the session wrote, and names each that was lost")          \
     X(DIGEST, "digest", "the rows are those that were written, to the byte")
 
 enum audit_rule {
@@ -67,7 +68,7 @@ struct audit_config {
     bool whole;      /* the session was closed: its end must add up */
     bool from_start; /* each count begins at 1: recorded live, not imported */
     bool seq_check;  /* false: imported without looking at seq */
-    uint64_t rows;   /* as the session row says; looked at when whole */
+    uint64_t rows;   /* as the session row says, as lost; looked at when whole */
     uint64_t lost;
     bool has_digest;
     uint64_t digest; /* record_digest() of all its records, joined with ^ */

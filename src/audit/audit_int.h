@@ -124,7 +124,8 @@ struct audit {
     struct audit_seq_gap *seq_gaps;
     size_t n_seq_gaps, cap_seq_gaps;
     bool gaps_merged;
-    bool records_lost; /* some records are missing, nobody knows which */
+    uint64_t named_lost; /* by gap rows about what did not reach the database */
+    bool records_lost;   /* some records are missing, nobody knows which */
     uint64_t next_ord[EV_SRC_MAX], missing_ord[EV_SRC_MAX];
 
     /* turns; index 0 is turn first_turn */

@@ -59,6 +59,7 @@ enum status audit_gap(struct audit *a, const struct rec_gap *g)
         a->seq_gaps[a->n_seq_gaps++] = (struct audit_seq_gap){g->sid, g->seq_expected, g->seq_got};
         return ST_OK;
     }
+    a->named_lost += g->lost <= UINT64_MAX - a->named_lost ? g->lost : UINT64_MAX - a->named_lost;
     struct text reason = audit_text(g->reason, sizeof g->reason);
     if (memmem(reason.p, reason.n, "not taken", 9) != NULL) {
         return ST_OK; /* a message without numbers that the actor's ring had no room for */

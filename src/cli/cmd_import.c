@@ -261,7 +261,10 @@ static void say_end(struct importing *x, const struct import_counts *c)
     if (x->outcome[0] != '\0') {
         return;
     }
-    if (c->malformed > 0) {
+    if (c->lost > 0) {
+        snprintf(x->outcome, sizeof x->outcome,
+                 "failed: %" PRIu64 " rows did not reach the database", c->lost);
+    } else if (c->malformed > 0) {
         snprintf(x->outcome, sizeof x->outcome,
                  "done: imported, but for %" PRIu64 " malformed lines", c->malformed);
     } else {
@@ -279,9 +282,9 @@ static int run_import(struct importing *x, const struct import_config *ic)
     }
     int64_t session = import_session(im);
     int code = import_all(x, im);
-    struct import_counts c = import_counts(im);
+    struct import_counts c = import_finish(im);
     say_end(x, &c);
-    c = import_close(im, x->outcome);
+    import_close(im, x->outcome);
     if (c.not_followed > 0) {
         (void)cli_fail("import", EXIT_PARTLY,
                        "%" PRIu64 " messages are of markets beyond the first %u (feed.markets_max) "

@@ -384,10 +384,15 @@ static void print_text(const struct showing *x, const struct store_session *s)
     show_time("ended", s->ended);
     printf("%-16s%s\n%-16s%s\n%-16s%s\n%-16s%s\n", "outcome", s->outcome, "exchange", s->exchange,
            "policy", s->policy, "build", s->build);
-    printf("%-16s%" PRIu64 " written, %" PRIu64 " lost%s\n", "rows", s->rows, s->lost,
-           session_imported(s, &seq_check)
-               ? (seq_check ? "; imported" : "; imported without seq check")
-               : "");
+    const char *imported = !session_imported(s, &seq_check) ? ""
+                           : seq_check                      ? "; imported"
+                                                            : "; imported without seq check";
+    if (s->ended == 0) {
+        printf("%-16snot counted: it was not closed%s\n", "rows", imported);
+    } else {
+        printf("%-16s%" PRIu64 " written, %" PRIu64 " lost%s\n", "rows", s->rows, s->lost,
+               imported);
+    }
     show_time("first message", r->first);
     show_time("last message", r->last);
     printf("%-16s%" PRIu64 " snapshots, %" PRIu64 " deltas, %" PRIu64 " trades in %.1f s\n",

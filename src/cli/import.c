@@ -458,7 +458,7 @@ int64_t import_session(const struct import *im)
     return store_session(im->store);
 }
 
-struct import_counts import_counts(const struct import *im)
+static struct import_counts counts_of(const struct import *im)
 {
     struct import_counts c = im->counts;
     const struct feed_stats *f = feed_stats(im->feed);
@@ -475,11 +475,14 @@ struct import_counts import_counts(const struct import *im)
     return c;
 }
 
-struct import_counts import_close(struct import *im, const char *outcome)
+struct import_counts import_finish(struct import *im)
 {
     (void)store_finish(im->store, im->time);
-    struct import_counts c = import_counts(im);
+    return counts_of(im);
+}
+
+void import_close(struct import *im, const char *outcome)
+{
     store_close(im->store, outcome, clock_wall());
     destroy(im);
-    return c;
 }

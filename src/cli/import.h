@@ -57,9 +57,10 @@ enum status import_file(struct import *im, const char *path, const struct import
                         uint64_t *ret_line, struct err *err) MUST_CHECK;
 
 int64_t import_session(const struct import *im);
-struct import_counts import_counts(const struct import *im);
 
-/* Write what is left, close the session with this outcome, and free. Counts after the end. */
-struct import_counts import_close(struct import *im, const char *outcome);
+/* Write what is left. The counts at the end, before the session is closed. */
+struct import_counts import_finish(struct import *im);
+/* After import_finish: close the session with this outcome, and free. */
+void import_close(struct import *im, const char *outcome);
 
 #endif

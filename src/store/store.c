@@ -35,6 +35,7 @@
 #include "store/store.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -254,13 +255,26 @@ static void close_spill(struct store *s, bool ended, const char *outcome, wall_n
     spill_close(s->spill);
 }
 
+/* A session of which rows wait in the file is not whole, whatever its run came to; who drains the
+ * file writes the run's own outcome. */
+static const char *outcome_now(const struct store *s, const char *outcome, char room[64])
+{
+    if (s->given == s->progress) {
+        return outcome;
+    }
+    snprintf(room, 64, "broken: %" PRIu64 " rows wait in its spill file", s->given - s->progress);
+    return room;
+}
+
 void store_close(struct store *s, const char *outcome, wall_ns_t wall)
 {
+    char room[64];
     if (s == NULL) {
         return;
     }
     (void)store_finish(s, wall);
-    bool ended = s->db->ops->end_session(s->db, outcome, wall, &s->stats) == ST_OK;
+    bool ended =
+        s->db->ops->end_session(s->db, outcome_now(s, outcome, room), wall, &s->stats) == ST_OK;
     if (!ended) {
         log_error("store", "cannot close the session row: %s", s->db->error);
     }

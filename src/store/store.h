@@ -138,7 +138,8 @@ struct store_session {
 };
 /* Of began and the texts from build to config of a session. NULL is as "". */
 uint64_t store_session_digest(const struct store_session *session);
-/* True: its process was killed ("broken", "broken: 12 rows came from its spill file"). */
+/* True: it is not whole. Its process was killed ("broken", "broken: 12 rows came from its spill
+ * file"), or "broken: 12 rows wait in its spill file". */
 bool store_outcome_broken(const char *outcome);
 /* All of them, the oldest first. */
 typedef enum status (*store_session_fn)(void *self, const struct store_session *session);

@@ -480,8 +480,10 @@ static enum status on_session(void *self, const struct store_session *row)
         r->checked[CHECK_SESSIONS]++;
         const char *want = outcome_of(s->ending);
         bool next = i + 1 < r->ledger->n; /* who marks what was left */
+        bool waits = strstr(row->outcome, "rows wait in its spill file") != NULL;
         bool marked = next || s->ending == RUNNING || s->ending == CLEAN;
-        if (marked && strncmp(row->outcome, want, strlen(want)) != 0) {
+        if (marked && !(waits && s->ending == CLEAN && disk_spilled(r)) &&
+            strncmp(row->outcome, want, strlen(want)) != 0) {
             real_forbid(r, "session %" PRId64 " has ended '%s', its row says '%s'", s->id, want,
                         row->outcome);
         }

@@ -130,6 +130,17 @@ class Import(Case):
         self.assertIn(f"{self.folder}: Is a directory", err)
         self.assertFalse(os.path.exists(self.db))
 
+    def test_a_file_at_the_limit_of_its_size_is_a_full_disk(self):
+        path = shared_file("data/kalshi/ws/gold15m/KXGOLD15M-26AUG101900-00.jsonl.zst")
+        limited = ["sh", "-c", 'ulimit -f 2000 && exec "$@"', "sh", BINARY]
+        p = subprocess.run([*limited, "import", path, "--no-seq-check", "--store", self.db], capture_output=True, text=True, timeout=300, env=self.env())
+        self.assertEqual(p.returncode, 1, p.stderr)
+        (lost, outcome), = self.q("select lost, outcome from session")
+        self.assertGreater(lost, 0)
+        self.assertEqual(outcome, f"failed: {lost} rows did not reach the database")
+        said, = self.json("verify", "1", status=1)
+        self.assertEqual([f["text"] for f in said["findings"]], [f"{lost} rows were lost, gap rows name 0"])
+
     def test_a_cut_zstd_file_keeps_what_could_be_read_and_says_so(self):
         path = shared_file("data/kalshi/ws/demo_5markets_2026-07-01.jsonl.zst")
         with open(path, "rb") as f:

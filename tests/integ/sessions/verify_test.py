@@ -132,6 +132,11 @@ class Verify(Case):
         self.change("delete from raw where n = (select min(n) from raw)" if self.q("select 1 from raw") else "update session set rows = rows + 1")
         self.found("rows")
 
+    def test_rows_that_were_lost_without_a_gap_row(self):
+        self.recorded()
+        self.change("update session set lost = 1")
+        self.found("rows")
+
     def test_digest(self):
         """No other rule can know the capacity of a bucket, when a message came, or what a frame said."""
         self.recorded()

@@ -542,6 +542,26 @@ static void a_run_that_ends_before_its_database_is_back_loses_nothing(void **sta
     assert_int_equal(mem_disk_count(&disk), 0);
 }
 
+/* A full disk takes the few bytes of the session's row. */
+static void a_session_of_which_rows_wait_does_not_look_whole(void **state)
+{
+    (void)state;
+    struct store *s = open_store();
+    push_deltas(s, 1000);
+    turn(s, 2 * NS_PER_SEC);
+    bad.puts_fail = true;
+    push_deltas(s, 3000);
+    turn(s, 2 * NS_PER_SEC);
+    store_close(s, "done", wall);
+    deltas_are(1, 1000);
+    outcome_is(1, "broken: 3000 rows wait in its spill file");
+    assert_true(store_outcome_broken("broken: 3000 rows wait in its spill file"));
+    bad.puts_fail = false;
+    store_close(open_store(), "done", wall);
+    deltas_are(1, 4000);
+    outcome_is(1, "done");
+}
+
 static void a_file_that_cannot_be_read_waits_for_the_next_start(void **state)
 {
     (void)state;
@@ -757,6 +777,7 @@ int main(void)
         T(a_spill_disk_that_is_full_at_the_start_is_said_at_the_start),
         T(damage_in_the_file_is_named_and_the_rest_goes_on),
         T(a_run_that_ends_before_its_database_is_back_loses_nothing),
+        T(a_session_of_which_rows_wait_does_not_look_whole),
         T(a_file_that_cannot_be_read_waits_for_the_next_start),
         T(a_drain_that_is_killed_goes_on_where_it_was),
         T(files_of_many_runs_are_drained_each_under_its_session),
