@@ -46,6 +46,8 @@ void buf_finish(struct buf *b); /* frees; a zeroed buf is fine */
 void buf_clear(struct buf *b);  /* empties, keeps the memory */
 
 void buf_add(struct buf *b, const void *p, size_t n);
+/* Room for n more bytes. False: it would be over the limit, or there is no memory; b has failed. */
+bool buf_reserve(struct buf *b, size_t n);
 void buf_str(struct buf *b, const char *s);
 void buf_char(struct buf *b, char c);
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

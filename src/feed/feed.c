@@ -21,7 +21,8 @@
 #include "base/log.h"
 #include "feed/feed_int.h"
 
-#define RAW_MAX ((size_t)1 << 20) /* of a frame kept raw; the rest is cut */
+#define RAW_MAX  ((size_t)1 << 20)  /* of a frame kept raw; the rest is cut */
+#define RAW_KEPT ((size_t)16 << 10) /* room for so much is taken at the start */
 
 struct feed_config feed_config_default(void)
 {
@@ -52,6 +53,9 @@ static enum status take_memory(struct feed *f)
         calloc(1, sizeof *f->snapshot + (size_t)f->config.levels_max * sizeof(struct level));
     if (f->markets == NULL || f->marks.at == NULL || f->wants.at == NULL || f->tickers == NULL ||
         f->snapshot == NULL) {
+        return ST_NOMEM;
+    }
+    if (!buf_reserve(&f->raw, sizeof(struct rec_raw) + RAW_KEPT + 8)) {
         return ST_NOMEM;
     }
     enum status st = idmap_init(&f->by_ticker, max);
@@ -144,6 +148,10 @@ void feed_record_raw(struct feed *f, enum rec_type type, uint32_t kind, const ch
     struct rec_raw head;
     memset(&head, 0, sizeof head);
     size_t kept = n < RAW_MAX ? n : RAW_MAX;
+    buf_clear(&f->raw);
+    if (!buf_reserve(&f->raw, sizeof head + kept + 8)) {
+        kept = kept < RAW_KEPT ? kept : RAW_KEPT; /* no memory: more is cut */
+    }
     head.h = (struct rec){.size = ev_round8(sizeof head + kept),
                           .type = (uint16_t)type,
                           .source = EV_SRC_MARKET,

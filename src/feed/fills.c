@@ -22,6 +22,7 @@
 #define SUBSCRIBE_PAUSE  (500 * NS_PER_MS)
 #define COMMAND_MAX      ((size_t)64 << 20)
 #define RAW_MAX          ((size_t)1 << 20)
+#define RAW_KEPT         ((size_t)16 << 10) /* room for so much is taken at the start */
 #define BACKLOG          1024
 #define BACKLOG_MARKS    16 /* of them for link marks only */
 #define CODE_UNKNOWN_SID 7
@@ -88,7 +89,9 @@ enum status fill_listener_create(const struct feed_config *config, const struct 
     fl->tickers = calloc(config->markets_max, sizeof *fl->tickers);
     fl->backlog = calloc(BACKLOG, sizeof *fl->backlog);
     /* Hot decoder for fills only: it never needs room for levels. */
-    if (fl->tickers == NULL || fl->backlog == NULL || wire_decoder_init(&fl->decoder, 1) != ST_OK) {
+    if (fl->tickers == NULL || fl->backlog == NULL ||
+        !buf_reserve(&fl->raw, sizeof(struct rec_raw) + RAW_KEPT + 8) ||
+        wire_decoder_init(&fl->decoder, 1) != ST_OK) {
         fill_listener_destroy(fl);
         return ST_NOMEM;
     }
@@ -136,6 +139,10 @@ static void record_raw(struct fill_listener *fl, enum rec_type type, uint32_t ki
     struct rec_raw head;
     memset(&head, 0, sizeof head);
     size_t kept = n < RAW_MAX ? n : RAW_MAX;
+    buf_clear(&fl->raw);
+    if (!buf_reserve(&fl->raw, sizeof head + kept + 8)) {
+        kept = kept < RAW_KEPT ? kept : RAW_KEPT; /* no memory: more is cut */
+    }
     head.h = (struct rec){.size = ev_round8(sizeof head + kept),
                           .type = (uint16_t)type,
                           .source = EV_SRC_PRIVATE,
