@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -303,6 +304,20 @@ static void *thread_main(void *arg)
     }
     atomic_store_explicit(&a->ended, true, memory_order_release);
     return NULL;
+}
+
+bool agent_join_within(struct agent *agent, int64_t max_ns)
+{
+    mono_ns_t end = clock_mono() + max_ns;
+    const struct timespec rest = {.tv_nsec = NS_PER_MS};
+    while (agent->started && !agent->joined && !agent_ended(agent)) {
+        if (clock_mono() >= end) {
+            return false;
+        }
+        (void)nanosleep(&rest, NULL);
+    }
+    agent_join(agent);
+    return true;
 }
 
 enum status agent_start(struct agent *agent)

@@ -93,6 +93,8 @@ void agent_stop(struct agent *agent);
 
 /* Wait until the thread has ended. */
 void agent_join(struct agent *agent);
+/* The same for at most max_ns. False: it has not. */
+bool agent_join_within(struct agent *agent, int64_t max_ns);
 
 /* False once do_work has asked to end or agent_stop was called. Any thread. */
 bool agent_running(const struct agent *agent);

@@ -15,6 +15,7 @@
 #include "actor/engine.h"
 #include "bus/agent.h"
 #include "bus/bus.h"
+#include "bus/errand.h"
 #include "config/options.h"
 #include "exchange/exchange.h"
 #include "feed/feed.h"
@@ -89,8 +90,10 @@ struct run {
     struct agent *gateway_agent; /* of the gateway, or of the paper account in its place */
     struct agent *actor_agent;   /* the net agent where the actor has no thread of its own */
     bool actor_on_net;
-    struct journal *journal;  /* actor; synced by the store thread */
-    mono_ns_t journal_synced; /* store: when it last was */
+    struct journal *journal;     /* actor; synced for the store's thread */
+    mono_ns_t journal_synced;    /* store: when it last was */
+    struct errand *journal_sync; /* store: a sync may wait for the disk. NULL: there is no thread */
+    bool journal_bad;            /* store: said so */
     struct journal_recovery journal_found;
     struct recovery unsettled; /* intents of earlier runs that nobody settled */
     uint64_t calls[CALL_MAX];  /* actor: calls of the engine, as they are numbered in the store */
@@ -153,6 +156,8 @@ void run_actor_wake(struct run *r);
 /* The parts: run_actor.c, run_store.c, run_gateway.c, run_net.c. Each returns an exit code. */
 int run_actor_build(struct run *r, struct err *err);
 int run_store_build(struct run *r, struct err *err);
+/* False: a sync of the journal waits for its disk, and the journal must stay open. */
+bool run_store_destroy(struct run *r);
 int run_gateway_build(struct run *r, struct err *err);
 int run_net_build(struct run *r, struct err *err);
 void run_gateway_destroy(struct run *r);

@@ -11,6 +11,8 @@
 #include "cli/cli.h"
 #include "cli/run.h"
 
+#define STORE_WAIT_NS (5 * NS_PER_SEC) /* for the store's thread, before it is left */
+
 const char *const stage_names[STAGE_MAX] = {
     "frame_to_actor",   "apply",         "observe",         "select", "execute", "turn",
     "frame_to_request", "frame_to_wire", "order_round_trip"};
@@ -143,6 +145,21 @@ static void stop_agent(struct agent *agent)
     }
 }
 
+/* A thread that waits inside the database for a disk that hangs cannot be joined. */
+static void stop_store(struct run *r)
+{
+    if (r->store_agent == NULL) {
+        return;
+    }
+    agent_stop(r->store_agent);
+    if (!agent_join_within(r->store_agent, STORE_WAIT_NS) && store_take_over(r->store)) {
+        log_error("run", "the store's thread is left in the database, whose disk hangs");
+        r->store_agent = NULL;
+        return;
+    }
+    agent_join(r->store_agent);
+}
+
 bool run_stop(struct run *r, const char *outcome)
 {
     bool settled = true;
@@ -175,7 +192,7 @@ bool run_stop(struct run *r, const char *outcome)
            clock_mono() < end) {
     }
     stop_agent(r->gateway_agent);
-    stop_agent(r->store_agent);
+    stop_store(r);
     if (r->store != NULL) {
         r->rows_lost = store_finish(r->store, clock_wall());
     }
@@ -191,7 +208,9 @@ void run_destroy(struct run *r)
     agent_destroy(r->gateway_agent);
     agent_destroy(r->store_agent);
     engine_destroy(r->engine);
-    journal_close(r->journal);
+    if (run_store_destroy(r)) {
+        journal_close(r->journal);
+    }
     policy_destroy(r->policy);
     bus_destroy(r->bus);
     for (int s = 0; s < EV_SRC_MAX; s++) {

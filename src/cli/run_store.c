@@ -24,21 +24,55 @@ void run_store_push(struct ring *ring, const void *record)
 }
 
 #define JOURNAL_SYNC_EVERY (250 * NS_PER_MS)
+#define JOURNAL_WAIT       (5 * NS_PER_SEC) /* at the end */
+
+static void call_journal_sync(void *journal)
+{
+    enum status st = journal_sync(journal);
+    (void)st; /* journal_failed() says so */
+}
+
+static void sync_journal(struct run *r, mono_ns_t now)
+{
+    if (r->journal_sync != NULL && !errand_done(r->journal_sync)) {
+        return; /* the disk has not answered */
+    }
+    if (journal_failed(r->journal) && !r->journal_bad) {
+        r->journal_bad = true;
+        log_error("store", "the order journal cannot be written or synced: no new order leaves");
+    }
+    /* Not after each record: a write that meets a sync of its page waits for the disk. */
+    if (now - r->journal_synced <= JOURNAL_SYNC_EVERY || journal_pending(r->journal) == 0) {
+        return;
+    }
+    r->journal_synced = now;
+    if (r->journal_sync != NULL) {
+        errand_begin(r->journal_sync, call_journal_sync, r->journal);
+    } else {
+        call_journal_sync(r->journal);
+    }
+}
 
 static int store_turn(void *self, mono_ns_t now)
 {
     struct run *r = self;
     uint32_t n = store_work(r->store, clock_wall(), now);
-    /* Not after each record: a write that meets a sync of its page waits for the disk. */
-    if (r->journal != NULL && now - r->journal_synced > JOURNAL_SYNC_EVERY &&
-        journal_pending(r->journal) > 0) {
-        r->journal_synced = now;
-        if (journal_sync(r->journal) == ST_OK) {
-            return (int)n;
-        }
-        log_error("store", "the order journal cannot be synced: no new order leaves");
+    if (r->journal != NULL) {
+        sync_journal(r, now);
     }
     return (int)n;
+}
+
+bool run_store_destroy(struct run *r)
+{
+    if (r->journal_sync != NULL && !errand_wait(r->journal_sync, JOURNAL_WAIT)) {
+        log_error("store", "the disk of the order journal hangs, its newest records survive this "
+                           "end, but perhaps not the machine's");
+        errand_leave(r->journal_sync, NULL, NULL);
+        return false;
+    }
+    errand_destroy(r->journal_sync);
+    return true;
 }
 
 /* Before any turn: the actor's thread has not begun. */
@@ -117,6 +151,10 @@ int run_store_build(struct run *r, struct err *err)
     if (agent_create(&ac, &r->store_agent) != ST_OK) {
         err_set(err, ST_NOMEM, "cannot make the store's agent");
         return EXIT_FAILED;
+    }
+    if (errand_create("journal-sync", &r->journal_sync) != ST_OK) {
+        r->journal_sync = NULL;
+        log_warn("store", "no thread for the syncs of the order journal: the store waits for them");
     }
     push_restored(r);
     return EXIT_DONE;

@@ -46,7 +46,7 @@ enum observations_kind { OBSERVATIONS_VALUES, OBSERVATIONS_HASH };
 struct store_options {
     bool enabled;
     const char *path;
-    int64_t answer_ms; /* PostgreSQL: longest wait for an answer */
+    int64_t answer_ms; /* longest wait for an answer */
     int64_t rows_max, interval_ms;
     int64_t ring_bytes; /* of each producer's ring */
     enum observations_kind observations;

@@ -108,7 +108,8 @@ static const struct config_option rows[] = {
         "SQLite file, whose folder is made when it is missing; or postgresql://USER@HOST/DATABASE "
         "(docs/POSTGRESQL.md)."),
     INT_ROW(store, answer_ms, "10000", 100, 600000, "ms", NULL,
-            "PostgreSQL: a server that gives no answer for so long counts as away."),
+            "A server that gives no answer for so long counts as away. SQLite's disk: only at the "
+            "end of a run."),
     INT_ROW(store, rows_max, "100", 1, 1000000, "rows", NULL,
             "A batch is committed when it has so many rows, or"),
     INT_ROW(store, interval_ms, "1000", 1, 60000, "ms", NULL, "when its first row is so old."),

@@ -2,7 +2,11 @@
  * backend.h - what a database must do for the store: transactions of whole records.
  *
  * One object is one connection that writes one session. Every function but open is reached through
- * ops. Owner: the store's thread.
+ * ops, and returns when it is done; what waits long meanwhile runs idle. Owner: the store's thread.
+ *
+ * ST_TIMEOUT, where ST_IO is allowed: the database has not answered and may yet do what it was
+ * asked, but needs nothing of what the call was given. Of a commit only progress says whether it
+ * counts.
  */
 #ifndef STORE_BACKEND_H
 #define STORE_BACKEND_H
@@ -69,10 +73,12 @@ struct backend {
     int64_t session; /* that put, commit and end_session write; may be set to an earlier one */
     char error[256]; /* of the last failure */
     bool lazy;       /* from now on a loss of power may take the last commits; a kill never does */
-    /* Called now and then while a server's answer is waited for; NULL: nobody minds. It may not
-     * call the back end. */
+    /* Called now and then while an answer is waited for, perhaps in another thread, but never while
+     * the owner's does anything else. NULL: nobody minds. It may not call the back end. */
     void (*idle)(void *self);
     void *idle_self;
+    bool apart;   /* made by apart_create() */
+    bool limited; /* from now on no call may last for ever */
 };
 
 /*

@@ -18,7 +18,8 @@ struct reach {
     uint64_t rows;
 };
 
-static void note_failure(struct store *s, mono_ns_t now)
+/* now: when it was tried, and how long that took if nothing answered. */
+static void note_failure(struct store *s, mono_ns_t now, mono_ns_t waited)
 {
     s->stats.failures++;
     s->away = s->away == 0 ? now : s->away;
@@ -26,7 +27,7 @@ static void note_failure(struct store *s, mono_ns_t now)
     if (s->retry_ns > RETRY_NS_MAX) {
         s->retry_ns = RETRY_NS_MAX;
     }
-    s->retry_at = now + s->retry_ns;
+    s->retry_at = now + waited + s->retry_ns;
     log_warn("store",
              "commit failed: %s rows_waiting=%" PRIu64 " spilled=%" PRIu64 " again_in_ms=%" PRId64,
              s->db->error, s->queue.records, s->given - s->progress, s->retry_ns / NS_PER_MS);
@@ -114,9 +115,10 @@ static enum status put_from_file(struct store *s, struct reach *r)
     while (st == ST_OK && r->number < s->given && r->rows < TRANSACTION_ROWS) {
         struct spill_item item;
         enum status read = spill_next(s->spill, &r->file, &item);
-        if (read == ST_END) { /* the file has less than was written to it */
-            st = put_missing(s, s->given - r->number);
-            r->number = s->given;
+        if (read == ST_END) {          /* the file has less than was written to it */
+            uint64_t given = s->given; /* more may be written while we wait */
+            st = put_missing(s, given - r->number);
+            r->number = given;
             break;
         }
         if (read != ST_OK) {
@@ -131,20 +133,24 @@ static enum status put_from_file(struct store *s, struct reach *r)
 
 /* --- from memory --- */
 
+/* When memory went to the file meanwhile, what is left is for the next transaction; so is what came
+ * meanwhile. */
 static enum status put_from_memory(struct store *s, struct reach *r)
 {
+    uint64_t waiting = s->queue.records, changes = s->queue.changes;
     struct queue_cursor cursor = queue_begin(&s->queue);
     enum status st = ST_OK;
-    while (st == ST_OK && r->rows < TRANSACTION_ROWS) {
-        const void *record = queue_next(&cursor);
-        if (record == NULL) {
-            break;
-        }
-        st = put_add(&s->putter, record);
+    queue_hold(&s->queue);
+    while (st == ST_OK && r->rows < TRANSACTION_ROWS && cursor.records < waiting &&
+           s->queue.changes == changes) {
         r->number++;
         r->rows++;
+        s->in_flight = r->number;
+        st = put_add(&s->putter, queue_next(&cursor));
     }
-    return st == ST_OK ? put_flush(&s->putter) : st;
+    st = st == ST_OK ? put_flush(&s->putter) : st;
+    queue_release(&s->queue);
+    return st;
 }
 
 /* --- the transaction --- */
@@ -153,7 +159,7 @@ static enum status transaction(struct store *s, struct reach *r, mono_ns_t now)
 {
     s->answering = true;
     enum status st = s->db->ops->begin(s->db);
-    s->answering = false;
+    s->answering = s->db->apart; /* else put may look at what would go to the file */
     if (st == ST_OK && s->unsure.progress != 0) {
         st = settle(s, now);
     }
@@ -176,33 +182,41 @@ static enum status transaction(struct store *s, struct reach *r, mono_ns_t now)
     s->answering = true;
     s->in_flight = r->number;
     st = s->db->ops->commit(s->db, r->number);
-    s->answering = false;
-    s->in_flight = 0;
     if (st != ST_OK && st != ST_AGAIN && r->number != s->progress) {
         s->unsure = (struct attempt){.progress = r->number, .tally = s->putter.tally};
     }
     return st;
 }
 
+static enum status try(struct store *s, struct reach *r, mono_ns_t now)
+{
+    enum status st = transaction(s, r, now);
+    s->in_flight = 0;
+    if (st != ST_OK) {
+        s->answering = s->db->apart;
+        s->db->ops->rollback(s->db);
+    }
+    s->answering = false;
+    return st;
+}
+
 bool commit_some(struct store *s, mono_ns_t now)
 {
     struct reach r;
-    mono_ns_t began = s->time.mono(s->time.self);
-    enum status st = transaction(s, &r, now);
+    s->asked = s->time.mono(s->time.self);
+    enum status st = try(s, &r, now);
     if (st == ST_AGAIN) { /* a record is refused: now put says which */
-        s->db->ops->rollback(s->db);
-        st = transaction(s, &r, now);
+        st = try(s, &r, now);
     }
+    mono_ns_t took = s->time.mono(s->time.self) - s->asked;
     if (st != ST_OK) {
-        s->db->ops->rollback(s->db);
-        note_failure(s, now);
+        note_failure(s, now, st == ST_TIMEOUT ? took : 0);
         return false;
     }
     note_success(s, r.number, &s->putter.tally, now);
     if (s->spilling) {
         overflow_drained(s, &r.file);
     }
-    mono_ns_t took = s->time.mono(s->time.self) - began;
     if (took > s->stats.commit_ns_max) {
         s->stats.commit_ns_max = took;
     }

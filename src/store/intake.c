@@ -127,11 +127,11 @@ void intake_meanwhile(void *self)
 {
     struct store *s = self;
     mono_ns_t now = s->time.mono(s->time.self);
-    for (size_t i = 0; i < s->n_rings; i++) {
-        (void)drain_ring(s, &s->rings[i], now, false);
-    }
+    s->wall = s->turn_wall + (now - s->turn_mono);
+    (void)intake_rings(s, now, false);
     if (s->answering) {
         overflow_work(s, now);
+        intake_bound(s);
     }
 }
 
@@ -192,10 +192,6 @@ uint64_t intake_unsure(const struct store *s)
 static bool drop(void *self, const void *record)
 {
     struct store *s = self;
-    if (s->kept > 0) {
-        s->kept--;
-        return false;
-    }
     if (!intake_droppable(s->dropping, record)) {
         return false;
     }
@@ -215,8 +211,8 @@ void intake_bound(struct store *s)
     size_t target = s->memory_max - s->memory_max / 8;
     uint64_t before = s->stats.lost;
     for (s->dropping = DROP_MARKET; s->dropping < DROP_CLASSES; s->dropping++) {
-        s->kept = intake_unsure(s); /* dropped, they would be named and yet be there */
-        queue_thin(&s->queue, target, drop, s);
+        /* Those that are perhaps in the database would be named and yet be there. */
+        queue_thin(&s->queue, target, intake_unsure(s), drop, s);
         if (s->queue.bytes <= s->memory_max) {
             break;
         }

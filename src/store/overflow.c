@@ -9,6 +9,7 @@
 #define APPEND_SIZE ((size_t)4 << 20) /* or so much of it does */
 #define SYNC_NS     NS_PER_SEC
 #define RETRY_NS    NS_PER_SEC
+#define WAIT_NS     (20 * NS_PER_MS)
 #define BLOCK_ABOUT ((uint64_t)68 << 10)
 
 static void note_failure(struct store *s, mono_ns_t now)
@@ -149,22 +150,89 @@ static bool append(struct store *s, mono_ns_t now)
     return true;
 }
 
+static void call_sync(void *self)
+{
+    struct store *s = self;
+    s->synced = spill_sync_apart(s->spill);
+}
+
+static void note_sync(struct store *s)
+{
+    if (s->synced == 0) {
+        s->spill_sync_fails = false;
+        return;
+    }
+    s->spill_unsynced = true; /* a kill loses nothing, the machine's end may */
+    s->stats.spill_failures++;
+    if (!s->spill_sync_fails) {
+        log_error("store", "cannot sync the spill file: %s", strerror(-s->synced));
+    }
+    s->spill_sync_fails = true;
+}
+
+static void begin_sync(struct store *s)
+{
+    s->spill_unsynced = false; /* what is written from now on is for the next one */
+    if (s->syncer != NULL) {
+        s->syncing = true;
+        errand_begin(s->syncer, call_sync, s);
+    } else {
+        call_sync(s);
+        note_sync(s);
+    }
+}
+
+/* False: the disk has not answered yet. */
+static bool end_sync(struct store *s)
+{
+    if (s->syncing) {
+        if (!errand_done(s->syncer)) {
+            return false;
+        }
+        s->syncing = false;
+        note_sync(s);
+    }
+    return true;
+}
+
 static void sync_file(struct store *s, mono_ns_t now)
 {
-    if (!s->spill_unsynced || (s->spill_synced != 0 && now - s->spill_synced < SYNC_NS)) {
-        return;
+    if (end_sync(s) && s->spill_unsynced &&
+        (s->spill_synced == 0 || now - s->spill_synced >= SYNC_NS)) {
+        s->spill_synced = now;
+        begin_sync(s);
     }
-    s->spill_synced = now;
-    if (spill_sync(s->spill) != ST_OK) { /* a kill loses nothing, the machine's end may */
-        s->stats.spill_failures++;
-        if (!s->spill_sync_fails) {
-            log_error("store", "%s", spill_error(s->spill));
+}
+
+void overflow_sync(struct store *s)
+{
+    mono_ns_t began = s->time.mono(s->time.self);
+    for (bool asked = false;;) {
+        if (!end_sync(s)) {
+            if (s->time.mono(s->time.self) - began >= s->close_wait_ns) {
+                log_warn("store",
+                         "the spill file's disk does not answer, its newest rows survive a "
+                         "kill, but perhaps not the machine's end");
+                return;
+            }
+            (void)errand_wait(s->syncer, WAIT_NS);
+        } else if (asked) {
+            return;
+        } else {
+            asked = true;
+            begin_sync(s);
         }
-        s->spill_sync_fails = true;
-        return;
     }
-    s->spill_sync_fails = false;
-    s->spill_unsynced = false;
+}
+
+bool overflow_finish(struct store *s)
+{
+    if (s->syncer != NULL && !errand_done(s->syncer)) {
+        errand_leave(s->syncer, NULL, NULL);
+        return false;
+    }
+    errand_destroy(s->syncer);
+    return true;
 }
 
 static bool must(const struct store *s, mono_ns_t now)
@@ -178,9 +246,11 @@ static bool must(const struct store *s, mono_ns_t now)
         mono_ns_t wait = soon ? APPEND_NS : s->interval_ns;
         return age >= wait || s->queue.bytes > APPEND_SIZE;
     }
-    bool away = (s->retry_at != 0 || s->answering) && age >= s->interval_ns;
+    mono_ns_t patience = APPEND_NS < s->interval_ns ? APPEND_NS : s->interval_ns;
+    bool away = s->retry_at != 0 && age >= s->interval_ns;
+    bool silent = s->answering && now - s->asked >= patience;
     bool slow = s->behind != 0 && now - s->behind >= 2 * s->interval_ns;
-    return away || slow || s->queue.bytes > s->memory_max / 2;
+    return away || silent || slow || s->queue.bytes > s->memory_max / 2;
 }
 
 void overflow_work(struct store *s, mono_ns_t now)
@@ -199,8 +269,7 @@ bool overflow_all(struct store *s, mono_ns_t now)
     if (s->spill == NULL || !append(s, now)) {
         return false;
     }
-    s->spill_synced = 0;
-    sync_file(s, now);
+    overflow_sync(s);
     return true;
 }
 

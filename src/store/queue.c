@@ -11,6 +11,7 @@ struct segment {
     size_t begin, end; /* waiting records */
     size_t cap;
     uint64_t records;
+    bool held; /* somebody looks at its records */
     _Alignas(8) uint8_t bytes[];
 };
 
@@ -28,6 +29,7 @@ void queue_finish(struct queue *q)
         free(q->first);
         q->first = next;
     }
+    queue_release(q);
     free(q->spare);
     memset(q, 0, sizeof *q);
 }
@@ -124,11 +126,17 @@ static void free_first(struct queue *q)
     q->last = q->first == NULL ? NULL : q->last;
     q->bytes -= sizeof *s + s->cap;
     q->records -= s->records;
-    give_segment(q, s);
+    if (s->held) {
+        s->next = q->held;
+        q->held = s;
+    } else {
+        give_segment(q, s);
+    }
 }
 
 void queue_pop(struct queue *q, const struct queue_cursor *c)
 {
+    q->changes++;
     while (q->first != NULL && q->first != c->segment) {
         free_first(q);
     }
@@ -136,7 +144,7 @@ void queue_pop(struct queue *q, const struct queue_cursor *c)
     if (s == NULL) {
         return;
     }
-    if (c->at == s->end && s->cap == SEGMENT_SIZE && s->next == NULL) {
+    if (c->at == s->end && s->cap == SEGMENT_SIZE && s->next == NULL && !s->held) {
         /* Whole: the usual case keeps its one segment. */
         q->records -= s->records;
         s->records = 0;
@@ -155,13 +163,15 @@ void queue_pop(struct queue *q, const struct queue_cursor *c)
 }
 
 /* What stays of a segment, moved together, in no more memory than it needs. */
-static struct segment *thin_segment(struct queue *q, struct segment *s,
+static struct segment *thin_segment(struct queue *q, struct segment *s, uint64_t *keep,
                                     bool (*drop)(void *self, const void *record), void *self)
 {
     size_t to = 0;
     for (size_t at = s->begin; at < s->end;) {
         uint32_t size = size_of(s->bytes + at);
-        if (drop(self, s->bytes + at)) {
+        bool stays = *keep > 0;
+        *keep -= stays;
+        if (!stays && drop(self, s->bytes + at)) {
             s->records--;
             q->records--;
         } else {
@@ -181,13 +191,19 @@ static struct segment *thin_segment(struct queue *q, struct segment *s,
     return smaller;
 }
 
-void queue_thin(struct queue *q, size_t target, bool (*drop)(void *self, const void *record),
-                void *self)
+void queue_thin(struct queue *q, size_t target, uint64_t keep,
+                bool (*drop)(void *self, const void *record), void *self)
 {
+    q->changes++;
     /* The last segment is still being filled. */
     struct segment **link = &q->first;
     while (q->bytes > target && *link != NULL && *link != q->last) {
-        *link = thin_segment(q, *link, drop, self);
+        if ((*link)->held) {
+            keep -= keep < (*link)->records ? keep : (*link)->records;
+            link = &(*link)->next;
+            continue;
+        }
+        *link = thin_segment(q, *link, &keep, drop, self);
         if ((*link)->records == 0) {
             struct segment *empty = *link;
             *link = empty->next;
@@ -196,5 +212,25 @@ void queue_thin(struct queue *q, size_t target, bool (*drop)(void *self, const v
         } else {
             link = &(*link)->next;
         }
+    }
+}
+
+void queue_hold(struct queue *q)
+{
+    for (struct segment *s = q->first; s != NULL; s = s->next) {
+        s->held = true;
+    }
+}
+
+void queue_release(struct queue *q)
+{
+    for (struct segment *s = q->first; s != NULL; s = s->next) {
+        s->held = false;
+    }
+    while (q->held != NULL) {
+        struct segment *s = q->held;
+        q->held = s->next;
+        s->held = false;
+        give_segment(q, s);
     }
 }

@@ -19,6 +19,8 @@ struct queue {
     size_t bytes;     /* memory taken */
     uint64_t records; /* waiting */
     struct segment *spare;
+    struct segment *held; /* forgotten since queue_hold, and yet there */
+    uint64_t changes;     /* grows when records are forgotten or dropped: cursors are void then */
 };
 
 struct queue_cursor {
@@ -42,8 +44,14 @@ const void *queue_next(struct queue_cursor *c);
 /* Forget everything before the cursor. */
 void queue_pop(struct queue *q, const struct queue_cursor *c);
 
-/* Drop the oldest records for which drop answers true until at most target bytes are taken. */
-void queue_thin(struct queue *q, size_t target, bool (*drop)(void *self, const void *record),
-                void *self);
+/* Drop the oldest records for which drop answers true until at most target bytes are taken; the
+ * first keep of all stay. */
+void queue_thin(struct queue *q, size_t target, uint64_t keep,
+                bool (*drop)(void *self, const void *record), void *self);
+
+/* Until queue_release, records that are in the queue now stay where they are, forgotten or not.
+ * What is forgotten meanwhile does not count as taken. */
+void queue_hold(struct queue *q);
+void queue_release(struct queue *q);
 
 #endif

@@ -406,6 +406,11 @@ enum status spill_sync(struct spill *sp)
     return r < 0 ? failed(sp, "cannot sync", r) : ST_OK;
 }
 
+int spill_sync_apart(const struct spill *sp)
+{
+    return sp->io.sync(sp->io.self);
+}
+
 /* --- reading --- */
 
 static bool head_valid(const struct spill *sp, const struct block_head *h)

@@ -81,6 +81,9 @@ enum status spill_write_end(struct spill *sp, uint64_t next, const char *outcome
 
 /* What was written survives the machine. */
 enum status spill_sync(struct spill *sp) MUST_CHECK;
+/* The same in another thread, while the owner goes on with everything but spill_close: 0, or a
+ * negative errno. */
+int spill_sync_apart(const struct spill *sp);
 
 /* --- reading --- */
 

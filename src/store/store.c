@@ -10,12 +10,18 @@
  * has waited interval_ns; it is one transaction of what waits, at most TRANSACTION_ROWS. Only after
  * COMMIT is it forgotten. A transaction that fails is tried again after a wait that doubles.
  *
- * When the oldest record in memory is interval_ns old and the database fails or does not answer,
- * when transactions have left some in memory for twice as long, or when memory is half full, all of
- * memory goes to the spill file, and from then on everything does, four times a second; the file is
- * synced once a second. Transactions now take the oldest records of the file. Once the file is
- * empty memory follows directly, in the same transaction. So the order of the records is kept, and
- * a kill during an outage loses what the rings and less than interval_ns of memory held.
+ * When the oldest record in memory is interval_ns old and the database fails, when a transaction
+ * has waited for it for a quarter of a second (less, if interval_ns is), when transactions have
+ * left some in memory for twice as long, or when memory is half full, all of memory goes to the
+ * spill file, and from then on everything does, four times a second; the file is synced once a
+ * second. Transactions now take the oldest records of the file. Once the file is empty memory
+ * follows directly, in the same transaction. So the order of the records is kept, and a kill during
+ * an outage loses what the rings and less than interval_ns of memory held.
+ *
+ * While the database makes a call wait, a server for its answer or SQLite for its disk, the rings
+ * are emptied and memory goes to the file all the same (intake_meanwhile). PostgreSQL's back end
+ * calls it from its waits; beside SQLite a thread watches (apart.h), and another syncs the file. So
+ * a record may be in a transaction that is under way and in the file: it has one number in both.
  *
  * A record gets its number when it leaves memory. The database keeps the last number that it has
  * (progress) in the same transaction as the records: after a COMMIT whose answer did not come, and
@@ -41,6 +47,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "store/apart.h"
 #include "store/spill_files.h"
 #include "store/store_int.h"
 
@@ -68,6 +75,7 @@ struct store_config store_config_default(void)
                                  .memory_max = MEMORY_DEFAULT,
                                  .close_wait_ns = 5 * NS_PER_SEC,
                                  .answer_ns = 10 * NS_PER_SEC,
+                                 .threads = true,
                                  .time = {real_mono, real_sleep, NULL}};
 }
 
@@ -99,7 +107,11 @@ static enum status open_spill(struct store *s, const struct store_config *config
     }
     drain_earlier(s, config, wall);
     s->spill_max = config->spill_max > 0 ? config->spill_max : SPILL_DEFAULT;
-    return spill_create_for(s->db, config, wall, &s->spill, err);
+    enum status st = spill_create_for(s->db, config, wall, &s->spill, err);
+    if (st == ST_OK && config->threads && errand_create("store-sync", &s->syncer) != ST_OK) {
+        log_warn("store", "no thread for the syncs of the spill file: the store waits for them");
+    }
+    return st;
 }
 
 enum status store_open(const struct store_config *config, wall_ns_t wall, struct store **ret_store,
@@ -120,6 +132,9 @@ enum status store_open(const struct store_config *config, wall_ns_t wall, struct
         queue_finish(&s->queue);
         free(s);
         return st;
+    }
+    if (config->threads && config->backend == NULL && !backend_is_url(config->path)) {
+        apart_create(s->db, config->answer_ns, &s->db);
     }
     s->session = s->db->session;
     s->putter.db = s->db;
@@ -159,9 +174,16 @@ const struct store_stats *store_stats(const struct store *s)
 
 /* --- work --- */
 
-uint32_t store_work(struct store *s, wall_ns_t wall, mono_ns_t now)
+static void begin_turn(struct store *s, wall_ns_t wall)
 {
     s->wall = wall;
+    s->turn_wall = wall;
+    s->turn_mono = s->time.mono(s->time.self);
+}
+
+uint32_t store_work(struct store *s, wall_ns_t wall, mono_ns_t now)
+{
+    begin_turn(s, wall);
     uint32_t n = intake_rings(s, now, false);
     overflow_work(s, now);
     intake_bound(s);
@@ -176,7 +198,7 @@ uint32_t store_work(struct store *s, wall_ns_t wall, mono_ns_t now)
 
 void store_flush(struct store *s, wall_ns_t wall, mono_ns_t now)
 {
-    s->wall = wall;
+    begin_turn(s, wall);
     while (intake_rings(s, now, false) > 0) {
         overflow_work(s, now);
         intake_bound(s);
@@ -224,8 +246,22 @@ static void give_up(struct store *s)
     }
 }
 
+bool store_take_over(struct store *s)
+{
+    if (!s->db->apart || !apart_take_over(s->db)) {
+        return false;
+    }
+    s->taken = true;
+    if (s->in_flight > 0) { /* and perhaps in the database one day */
+        s->unsure.progress = s->in_flight;
+        s->in_flight = 0;
+    }
+    return true;
+}
+
 uint64_t store_finish(struct store *s, wall_ns_t wall)
 {
+    s->db->limited = true;
     if (!s->gave_up) {
         drain_all(s, wall);
         s->gave_up = commit_waits(s);
@@ -243,16 +279,20 @@ static void close_spill(struct store *s, bool ended, const char *outcome, wall_n
         return;
     }
     if (ended && s->given == s->progress) {
-        spill_remove(s->spill);
-        return;
+        if (overflow_finish(s)) {
+            spill_remove(s->spill);
+        }
+        return; /* else it goes when the next start finds that nothing of it is needed */
     }
     struct spill_state state = {
         .wall = wall, .rows = s->stats.rows + (s->given - s->progress), .lost = s->stats.lost};
-    if (spill_write_end(s->spill, s->given + 1, outcome, &state) != ST_OK ||
-        spill_sync(s->spill) != ST_OK) {
+    if (spill_write_end(s->spill, s->given + 1, outcome, &state) != ST_OK) {
         log_error("store", "%s", spill_error(s->spill));
     }
-    spill_close(s->spill);
+    overflow_sync(s);
+    if (overflow_finish(s) && !s->taken) {
+        spill_close(s->spill);
+    }
 }
 
 /* A session of which rows wait in the file is not whole, whatever its run came to; who drains the
@@ -280,6 +320,9 @@ void store_close(struct store *s, const char *outcome, wall_ns_t wall)
     }
     close_spill(s, ended, outcome, wall);
     s->db->ops->close(s->db);
+    if (s->taken) {
+        return; /* a thread may still look at the records that it was putting */
+    }
     queue_finish(&s->queue);
     free(s);
 }

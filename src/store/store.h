@@ -34,7 +34,9 @@ struct store_config {
     mono_ns_t interval_ns;   /* 1 s */
     size_t memory_max;       /* most kept while the database fails: 256 MiB; 0: that */
     mono_ns_t close_wait_ns; /* store_close goes on trying so long: 5 s */
-    mono_ns_t answer_ns;     /* PostgreSQL: longest wait for an answer: 10 s */
+    mono_ns_t answer_ns;     /* longest wait for an answer: 10 s. SQLite: at the end only */
+    bool threads;            /* SQLite, and the sync of the spill file, get threads of their own, so
+                                that a disk that hangs stops neither rings nor spill file: true */
     const char *config_json; /* the run's options, for the session row; NULL */
     const char *build;       /* version text */
     const char *policy;      /* policy_text, with its hash */
@@ -88,14 +90,22 @@ void store_close(struct store *store, const char *outcome, wall_ns_t wall);
  * when that fails, it is counted among them. */
 uint64_t store_finish(struct store *store, wall_ns_t wall);
 
+/*
+ * The thread that works should have ended, and has not. True: it waits inside the database for a
+ * disk that hangs, and never comes out again; the store is the caller's, store_finish and
+ * store_close will not wait for the database, and what waits goes to the spill file. For the end of
+ * a process only: some memory is never freed. False: it is somewhere else, join it.
+ */
+bool store_take_over(struct store *store);
+
 int64_t store_session(const struct store *store);
 
 /* Before work begins: a ring to be drained, owned by the caller, outliving the store. At most
  * STORE_RINGS_MAX. */
 void store_add_ring(struct store *store, struct ring *ring);
 
-/* One turn: returns rows taken. Never blocks longer than the database does. Commits when a batch is
- * due. */
+/* One turn: returns rows taken. Commits when a batch is due; while the database makes it wait,
+ * rings and memory go to the spill file. */
 uint32_t store_work(struct store *store, wall_ns_t wall, mono_ns_t now);
 /* Commit what is there now. */
 void store_flush(struct store *store, wall_ns_t wall, mono_ns_t now);

@@ -2,6 +2,7 @@
 #ifndef STORE_STORE_INT_H
 #define STORE_STORE_INT_H
 
+#include "bus/errand.h"
 #include "store/backend.h"
 #include "store/losses.h"
 #include "store/put.h"
@@ -49,11 +50,11 @@ struct store {
     struct losses losses;
     struct drops drops; /* not in a gap row yet */
     enum drop_class dropping;
-    uint64_t kept; /* records that queue_thin must still pass over */
     struct putter putter;
     struct attempt unsure;
-    bool answering;     /* the database is asked to begin or to commit, nothing else is under way */
-    uint64_t in_flight; /* the last number that is asked for; 0: none */
+    bool answering;     /* while the database makes us wait, memory may go to the file */
+    mono_ns_t asked;    /* when the transaction began */
+    uint64_t in_flight; /* the last number that it takes; 0: none */
     mono_ns_t oldest;   /* when the first record in memory was taken */
     mono_ns_t behind;   /* since when transactions have left some in memory; 0: they do not */
     mono_ns_t away;     /* since when the database fails; 0: it does not */
@@ -65,9 +66,15 @@ struct store {
     uint64_t spill_max;
     mono_ns_t spill_synced, spill_retry_at; /* 0: never; its disk is well */
     bool spill_unsynced, spill_sync_fails;
-    uint32_t unreadable; /* times in a row that the file could not be read */
-    wall_ns_t wall;      /* of this turn */
+    struct errand *syncer; /* NULL: the store's thread syncs the file */
+    bool syncing;          /* it has a sync under way */
+    int synced;            /* what it said; writer: its thread */
+    uint32_t unreadable;   /* times in a row that the file could not be read */
+    wall_ns_t wall;        /* of this turn, and going on while the database makes it long */
+    wall_ns_t turn_wall;   /* when it began, */
+    mono_ns_t turn_mono;   /* and by the clock of time */
     struct store_stats stats;
+    bool taken;   /* by store_take_over(): what the database was given stays where it is */
     bool gave_up; /* store_finish counted what could not be written */
 };
 
@@ -95,6 +102,10 @@ uint64_t intake_unsure(const struct store *s);
 void overflow_work(struct store *s, mono_ns_t now);
 /* All of memory goes to the file now, synced. False: it could not. */
 bool overflow_all(struct store *s, mono_ns_t now);
+/* What was written to the file is on the medium, if that takes no longer than close_wait_ns. */
+void overflow_sync(struct store *s);
+/* The syncing thread ends. False: it waits for the disk, and the file must stay open. */
+bool overflow_finish(struct store *s);
 /* A transaction counts that took records of the file up to the cursor. */
 void overflow_drained(struct store *s, const struct spill_cursor *c);
 

@@ -191,6 +191,41 @@ static void slow_turns_are_measured_and_counted(void **state)
     agent_destroy(agent);
 }
 
+struct gate {
+    _Atomic uint64_t entered;
+    _Atomic bool open;
+};
+
+static int gated_work(void *self, mono_ns_t now)
+{
+    struct gate *g = self;
+    (void)now;
+    atomic_store(&g->entered, 1);
+    while (!atomic_load(&g->open)) {
+        struct timespec pause = {.tv_nsec = 200000};
+        nanosleep(&pause, NULL);
+    }
+    return 1;
+}
+
+static void joining_may_be_given_up(void **state)
+{
+    (void)state;
+    struct agent *agent = NULL;
+    struct gate g = {0};
+    struct agent_config config = {.name = "gated", .self = &g, .do_work = gated_work};
+    assert_int_equal(agent_create(&config, &agent), ST_OK);
+    assert_true(agent_join_within(agent, 0)); /* there is no thread */
+    assert_int_equal(agent_start(agent), ST_OK);
+    wait_until(&g.entered, 1);
+    agent_stop(agent);
+    assert_false(agent_join_within(agent, 20 * NS_PER_MS));
+    atomic_store(&g.open, true);
+    assert_true(agent_join_within(agent, 60 * NS_PER_SEC));
+    assert_true(agent_join_within(agent, 0)); /* again */
+    agent_destroy(agent);
+}
+
 static int failing_work(void *self, mono_ns_t now)
 {
     (void)self;
@@ -233,6 +268,7 @@ int main(void)
         cmocka_unit_test(stopping_ends_a_sleeping_agent_at_once),
         cmocka_unit_test(a_deadline_ends_the_sleep),
         cmocka_unit_test(slow_turns_are_measured_and_counted),
+        cmocka_unit_test(joining_may_be_given_up),
         cmocka_unit_test(work_below_zero_ends_the_agent),
         cmocka_unit_test(bad_configs_are_refused),
     };

@@ -72,7 +72,7 @@ static void thinning_drops_the_oldest_that_may_go_and_keeps_the_order(void **sta
         push(&q, i, 64);
     }
     size_t target = q.bytes * 3 / 4;
-    queue_thin(&q, target, odd, NULL);
+    queue_thin(&q, target, 0, odd, NULL);
     assert_true(q.bytes <= target);
     struct queue_cursor c = queue_begin(&q);
     uint64_t n = 0, last = 0, odd_first = 0;
@@ -86,7 +86,7 @@ static void thinning_drops_the_oldest_that_may_go_and_keeps_the_order(void **sta
     assert_true(odd_first > 0);
     assert_int_equal(n, q.records);
     assert_int_equal(last, 99999);
-    queue_thin(&q, 0, odd, NULL);
+    queue_thin(&q, 0, 0, odd, NULL);
     assert_true(q.records >= 50000);
     queue_finish(&q);
 }

@@ -72,6 +72,7 @@ static struct store_config config_of(void)
     c.spill = "spill";
     c.files = &files;
     c.close_wait_ns = 100 * NS_PER_MS;
+    c.threads = false; /* time is the test's own */
     c.time = (struct store_time){test_mono, test_sleep, NULL};
     return c;
 }
