@@ -5,6 +5,7 @@
  * database they come from is the reader's (reader.h).
  */
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -182,15 +183,10 @@ static enum cell_kind cell_of(enum field_kind kind)
 }
 
 /* source < 0: all. */
-static enum status rows_open(struct table_rows *t, struct reader *r, const struct layout *l,
-                             int64_t session, int source, struct err *err)
+static enum status rows_select(struct table_rows *t, struct reader *r, const struct layout *l,
+                               int64_t session, int source)
 {
     struct buf sql;
-    t->l = l;
-    t->kinds[0] = t->kinds[1] = CELL_INT;
-    for (uint32_t i = 0; i < l->n_fields; i++) {
-        t->kinds[i + COLUMNS_BEFORE] = cell_of(l->fields[i].kind);
-    }
     buf_init(&sql, 8192);
     buf_str(&sql, "SELECT ");
     layout_columns(l, &sql);
@@ -199,14 +195,30 @@ static enum status rows_open(struct table_rows *t, struct reader *r, const struc
         buf_printf(&sql, " AND source=%d", source);
     }
     buf_printf(&sql, " ORDER BY %s", l->key[0] != '\0' ? l->key : "n");
+    snprintf(r->error, sizeof r->error, "out of memory");
     enum status st =
-        sql.failed ? err_set(err, ST_NOMEM, "out of memory")
+        sql.failed ? ST_NOMEM
                    : r->ops->select(r, sql.p, t->kinds, l->n_fields + COLUMNS_BEFORE, &t->source);
-    if (st != ST_OK && !sql.failed) {
-        st = err_set(err, st, "reading %s: %s", l->table, r->error);
-    }
     buf_finish(&sql);
     return st;
+}
+
+static enum status rows_open(struct table_rows *t, struct reader *r, const struct layout *l,
+                             int64_t session, int source, struct err *err)
+{
+    t->l = l;
+    t->kinds[0] = t->kinds[1] = CELL_INT;
+    for (uint32_t i = 0; i < l->n_fields; i++) {
+        t->kinds[i + COLUMNS_BEFORE] = cell_of(l->fields[i].kind);
+    }
+    enum status st = ST_UNSUPPORTED;
+    if (r->ops->scan != NULL && l->key[0] != '\0') {
+        st = r->ops->scan(r, l, session, source, t->kinds, &t->source);
+    }
+    if (st == ST_UNSUPPORTED) {
+        st = rows_select(t, r, l, session, source);
+    }
+    return st == ST_OK ? ST_OK : err_set(err, st, "reading %s: %s", l->table, r->error);
 }
 
 static void rows_close(struct table_rows *t)

@@ -26,6 +26,7 @@ struct cell {
     size_t n;
 };
 
+struct layout;
 struct row_source;
 struct reader;
 
@@ -47,6 +48,13 @@ struct reader_ops {
     /* kinds: what each of the n columns is, outliving the source. At most READER_CELLS_MAX. */
     enum status (*select)(struct reader *r, const char *sql, const enum cell_kind *kinds,
                           uint32_t n, struct row_source **ret_source);
+    /*
+     * The rows of a session in a table with a key, in order of the key; source < 0: of every
+     * source. Faster than select, with the same cells. ST_UNSUPPORTED: not here and now, select has
+     * to do it. NULL: never.
+     */
+    enum status (*scan)(struct reader *r, const struct layout *l, int64_t session, int source,
+                        const enum cell_kind *kinds, struct row_source **ret_source);
     /* After all its row sources. */
     void (*close)(struct reader *r);
 };

@@ -4,6 +4,8 @@
  * Rows of numbers only (deltas, turns: nearly all of a session) are not asked for column by column:
  * that is a third of what reading them costs. They are handed to an SQL function, take_row(a, b,
  * ...), which fills the cells while the statement steps.
+ *
+ * Tables with a key are read past SQL where that is safe (sqlite_pages.h).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +14,7 @@
 #include "store/reader.h"
 #include "store/schema.h"
 #include "store/sqlite.h"
+#include "store/sqlite_pages.h"
 
 #define BUSY_MS 2000 /* a writer that is opening the file */
 
@@ -19,6 +22,8 @@ struct file_reader {
     struct reader r; /* first: the ops are given this */
     sqlite3 *db;
     struct cell *into; /* of the statement that is stepped now: for take_row() */
+    struct sqlite_pages pages;
+    bool paged; /* pages may be read */
 };
 
 struct statement {
@@ -155,6 +160,63 @@ static enum status select_rows(struct reader *r, const char *sql, const enum cel
     return ST_OK;
 }
 
+/* --- tables by their pages --- */
+
+struct table {
+    struct row_source s; /* first: the ops are given this */
+    struct file_reader *reader;
+    struct btree *tree;
+};
+
+static enum status next_in_pages(struct row_source *source)
+{
+    struct table *t = (struct table *)source;
+    enum status st = btree_next(t->tree, source->cells);
+    if (st == ST_NOMEM) {
+        snprintf(t->reader->r.error, sizeof t->reader->r.error, "out of memory");
+    } else if (st != ST_OK && st != ST_END) {
+        uint32_t page = 0;
+        const char *fault = btree_fault(t->tree, &page);
+        snprintf(t->reader->r.error, sizeof t->reader->r.error, "page %u of the file: %s", page,
+                 fault);
+    }
+    return st;
+}
+
+static void close_table(struct row_source *source)
+{
+    struct table *t = (struct table *)source;
+    btree_close(t->tree);
+    free(t);
+}
+
+static const struct row_source_ops table_ops = {.next = next_in_pages, .close = close_table};
+
+static enum status scan(struct reader *r, const struct layout *l, int64_t session, int source,
+                        const enum cell_kind *kinds, struct row_source **ret_source)
+{
+    struct file_reader *f = (struct file_reader *)r;
+    const int64_t prefix[] = {session, source};
+    struct btree_table table;
+    enum status st = f->paged ? sqlite_pages_table(f->db, l, kinds, &table) : ST_UNSUPPORTED;
+    if (st != ST_OK) {
+        return st;
+    }
+    struct btree_pages pages = sqlite_pages_reader(&f->pages);
+    struct table *t = calloc(1, sizeof *t);
+    if (t == NULL || btree_open(&pages, &table, prefix, source < 0 ? 1 : 2, &t->tree) != ST_OK) {
+        free(t);
+        snprintf(r->error, sizeof r->error, "out of memory");
+        return ST_NOMEM;
+    }
+    t->s.ops = &table_ops;
+    t->reader = f;
+    *ret_source = &t->s;
+    return ST_OK;
+}
+
+/* --- the file --- */
+
 static void close_reader(struct reader *r)
 {
     struct file_reader *f = (struct file_reader *)r;
@@ -162,7 +224,8 @@ static void close_reader(struct reader *r)
     free(f);
 }
 
-static const struct reader_ops reader_ops = {.select = select_rows, .close = close_reader};
+static const struct reader_ops reader_ops = {
+    .select = select_rows, .scan = scan, .close = close_reader};
 
 static enum status look(sqlite3 *db, struct err *err)
 {
@@ -205,6 +268,7 @@ enum status sqlite_reader_open(const char *path, struct reader **ret_reader, str
         close_reader(&f->r);
         return err_prefix(err, st, "cannot read the database %s", path);
     }
+    f->paged = sqlite_pages_open(f->db, &f->pages) == ST_OK;
     f->r.ops = &reader_ops;
     *ret_reader = &f->r;
     return ST_OK;
