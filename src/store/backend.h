@@ -72,7 +72,9 @@ struct backend {
     const struct backend_ops *ops;
     int64_t session; /* that put, commit and end_session write; may be set to an earlier one */
     char error[256]; /* of the last failure */
-    bool lazy;       /* from now on a loss of power may take the last commits; a kill never does */
+    /* Records of a transaction that are worth it when so many wait; 0: as the store likes it. */
+    uint32_t transaction_rows;
+    bool lazy; /* from now on a loss of power may take the last commits; a kill never does */
     /* Called now and then while an answer is waited for, perhaps in another thread, but never while
      * the owner's does anything else. NULL: nobody minds. It may not call the back end. */
     void (*idle)(void *self);

@@ -7,6 +7,7 @@
 #include "store/store_int.h"
 
 #define TRANSACTION_ROWS 20000U
+#define YOUNG_NS         (500 * NS_PER_MS) /* a transaction that may still grow beyond them */
 #define RETRY_NS_MIN     (50 * NS_PER_MS)
 #define RETRY_NS_MAX     (5 * NS_PER_SEC)
 #define UNREADABLE_TRIES 20U /* the waits double up to 5 s: more than a minute */
@@ -15,8 +16,23 @@
 struct reach {
     struct spill_cursor file;
     uint64_t number; /* of the last record in it */
-    uint64_t rows;
+    uint64_t rows, rows_max;
+    mono_ns_t began;
 };
+
+/* A transaction that is young at rows_max goes on, if the database is the better for it: a slow one
+ * gets no longer transactions than before, and memory that waits for its end waits no longer. */
+static bool room(const struct store *s, struct reach *r)
+{
+    if (r->rows < r->rows_max) {
+        return true;
+    }
+    if (r->rows >= s->db->transaction_rows || s->time.mono(s->time.self) - r->began >= YOUNG_NS) {
+        return false;
+    }
+    r->rows_max += TRANSACTION_ROWS;
+    return true;
+}
 
 /* now: when it was tried, and how long that took if nothing answered. */
 static void note_failure(struct store *s, mono_ns_t now, mono_ns_t waited)
@@ -112,7 +128,7 @@ static enum status unreadable(struct store *s, struct reach *r)
 static enum status put_from_file(struct store *s, struct reach *r)
 {
     enum status st = ST_OK;
-    while (st == ST_OK && r->number < s->given && r->rows < TRANSACTION_ROWS) {
+    while (st == ST_OK && r->number < s->given && room(s, r)) {
         struct spill_item item;
         enum status read = spill_next(s->spill, &r->file, &item);
         if (read == ST_END) {          /* the file has less than was written to it */
@@ -141,8 +157,7 @@ static enum status put_from_memory(struct store *s, struct reach *r)
     struct queue_cursor cursor = queue_begin(&s->queue);
     enum status st = ST_OK;
     queue_hold(&s->queue);
-    while (st == ST_OK && r->rows < TRANSACTION_ROWS && cursor.records < waiting &&
-           s->queue.changes == changes) {
+    while (st == ST_OK && cursor.records < waiting && s->queue.changes == changes && room(s, r)) {
         r->number++;
         r->rows++;
         s->in_flight = r->number;
@@ -168,7 +183,8 @@ static enum status transaction(struct store *s, struct reach *r, mono_ns_t now)
     }
     (void)intake_name_drops(s, now); /* else with the next one */
     put_begin(&s->putter, s->wall);
-    *r = (struct reach){.number = s->progress};
+    *r = (struct reach){
+        .number = s->progress, .rows_max = TRANSACTION_ROWS, .began = s->time.mono(s->time.self)};
     if (s->spilling) {
         r->file = spill_begin(s->spill, s->progress);
         st = put_from_file(s, r);

@@ -31,7 +31,10 @@
 #define CHUNK_BYTES   ((size_t)64 << 10) /* sent at once when its COPY is open */
 #define WAITING_BYTES ((size_t)4 << 20)  /* of a table whose COPY is not: then it gets its turn */
 #define TABLE_BYTES   ((size_t)2 << 30)
+#define BATCH_ROWS    200000U /* of a COMMIT, whose flush of the log the server waits for */
 #define LOCK_NS       NS_PER_SEC
+
+#define DIVISION_BY_ZERO "22012" /* SQLSTATE */
 
 struct table {
     struct buf rows;
@@ -324,35 +327,26 @@ static enum status put(struct backend *b, const void *record)
 
 /* --- transactions --- */
 
-static enum status write_progress(struct pg *pg, uint64_t done)
-{
-    char sql[160];
-    PGresult *r = NULL;
-    snprintf(sql, sizeof sql,
-             "UPDATE session SET progress=%" PRId64 ", digest=digest # %" PRId64
-             "::bigint WHERE id=%" PRId64,
-             (int64_t)done, (int64_t)pg->digest, pg->b.session);
-    if (pg_exec(&pg->conn, sql, &r) != ST_OK) {
-        return fail(pg);
-    }
-    bool there = strcmp(PQcmdTuples(r), "1") == 0;
-    PQclear(r);
-    return there ? ST_OK : fail_text(pg, "the session's row is gone");
-}
-
+/*
+ * The session's progress and digest, and COMMIT, one message: the server waits for no second one.
+ * Without the session's row the division fails, and with it all of the transaction.
+ */
 static enum status commit(struct backend *b, uint64_t done)
 {
     struct pg *pg = pg_of(b);
+    char sql[240];
     PGresult *r = NULL;
     enum status st = send_all(pg);
-    if (st == ST_OK) {
-        st = write_progress(pg, done);
-    }
     if (st != ST_OK) {
         return st;
     }
-    if (pg_exec(&pg->conn, "COMMIT", &r) != ST_OK) {
-        return fail(pg);
+    snprintf(sql, sizeof sql,
+             "WITH s AS (UPDATE session SET progress=%" PRId64 ", digest=digest # '%" PRId64
+             "'::bigint WHERE id=%" PRId64 " RETURNING 1) SELECT 1/count(*) FROM s; COMMIT",
+             (int64_t)done, (int64_t)pg->digest, pg->b.session);
+    if (pg_exec(&pg->conn, sql, &r) != ST_OK) {
+        bool gone = strcmp(pg->conn.state, DIVISION_BY_ZERO) == 0;
+        return gone ? fail_text(pg, "the session's row is gone") : fail(pg);
     }
     bool good = strcmp(PQcmdStatus(r), "COMMIT") == 0;
     PQclear(r);
@@ -504,6 +498,7 @@ enum status pg_backend_open(const struct store_config *config, wall_ns_t wall,
         return err_set(err, ST_NOMEM, "out of memory");
     }
     pg->b.ops = &ops;
+    pg->b.transaction_rows = BATCH_ROWS;
     pg->copying = -1;
     pg->conn.answer_ns = config->answer_ns;
     pg->conn.lock_ns = LOCK_NS;

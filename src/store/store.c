@@ -7,8 +7,9 @@
  *
  * Each turn takes everything out of the rings into the queue in memory, so that a slow database
  * never fills a ring while there is memory. A batch is due when rows_max records wait or the oldest
- * has waited interval_ns; it is one transaction of what waits, at most TRANSACTION_ROWS. Only after
- * COMMIT is it forgotten. A transaction that fails is tried again after a wait that doubles.
+ * has waited interval_ns; it is one transaction of what waits, at most TRANSACTION_ROWS, or more
+ * while it is young and the back end likes that. Only after COMMIT is it forgotten. A transaction
+ * that fails is tried again after a wait that doubles.
  *
  * When the oldest record in memory is interval_ns old and the database fails, when a transaction
  * has waited for it for a quarter of a second (less, if interval_ns is), when transactions have

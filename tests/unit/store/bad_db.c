@@ -19,14 +19,23 @@ static enum status begin(struct backend *b)
     return bad->away ? fails(b, "BEGIN") : real->begin(b);
 }
 
+static void take_time(size_t rows)
+{
+    if (bad->slow != NULL) {
+        *bad->slow += bad->slow_ns * (mono_ns_t)rows;
+    }
+}
+
 static enum status put(struct backend *b, const void *record)
 {
+    take_time(1);
     return bad->puts_fail ? fails(b, "INSERT") : real->put(b, record);
 }
 
 static enum status put_all(struct backend *b, const void *const *records, size_t n,
                            struct refused *refused, size_t *ret_n_refused)
 {
+    take_time(n);
     return bad->puts_fail ? fails(b, "INSERT")
                           : real->put_all(b, records, n, refused, ret_n_refused);
 }
@@ -34,9 +43,6 @@ static enum status put_all(struct backend *b, const void *const *records, size_t
 static enum status commit(struct backend *b, uint64_t progress)
 {
     bad->commits++;
-    if (bad->slow != NULL) {
-        *bad->slow += bad->slow_ns;
-    }
     if (bad->meanwhile != NULL) {
         bad->meanwhile(b);
     }

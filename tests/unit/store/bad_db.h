@@ -10,7 +10,7 @@ struct bad_db {
     bool puts_fail;    /* a row fails, for the disk's fault */
     bool commits_fail; /* COMMIT fails, and nothing of it counts */
     bool answers_lost; /* COMMIT counts, and yet is said to have failed */
-    mono_ns_t *slow;   /* NULL: not; else the clock that a commit moves by slow_ns */
+    mono_ns_t *slow;   /* NULL: not; else the clock that a row moves by slow_ns */
     mono_ns_t slow_ns;
     void (*meanwhile)(struct backend *b); /* NULL, or what happens while a commit is waited for */
     uint64_t commits;                     /* asked for */

@@ -55,7 +55,7 @@ static bool send_all(int fd, const char *bytes, size_t n)
 /* From client to server. False: the connection is over. */
 static bool pass_up(int client, int server, bool *hold)
 {
-    static const char commit[] = "Q\0\0\0\013COMMIT"; /* and its NUL */
+    static const char commit[] = "; COMMIT"; /* and its NUL: the end of a message */
     char bytes[65536];
     ssize_t n = recv(client, bytes, sizeof bytes, 0);
     if (n <= 0) {

@@ -233,9 +233,67 @@ static void what_is_whole_and_new_comes_back_and_the_rest_is_named(void **state)
     }
 }
 
+/* --- how long a transaction is --- */
+
+struct steps {
+    mono_ns_t now, step; /* the clock moves by step when it is asked */
+};
+
+static mono_ns_t stepping(void *self)
+{
+    struct steps *t = self;
+    t->now += t->step;
+    return t->now;
+}
+
+static void no_sleep(void *self, mono_ns_t ns)
+{
+    (void)self;
+    (void)ns;
+}
+
+/* Rows of the first transaction when 60,000 records wait. */
+static uint64_t first_of_many(mono_ns_t step)
+{
+    char folder[64], path[DATABASE_MAX];
+    struct steps steps = {.now = 1, .step = step};
+    struct ring *ring = NULL;
+    struct store *s = NULL;
+    struct err err = {0};
+    struct store_config config = store_config_default();
+    make_folder(folder);
+    database_new(folder, path);
+    config.path = path;
+    config.time = (struct store_time){stepping, no_sleep, &steps};
+    assert_int_equal(store_open(&config, 1000, &s, &err), ST_OK);
+    assert_int_equal(ring_create(RING_BYTES, &ring), ST_OK);
+    store_add_ring(s, ring);
+    for (uint64_t i = 1; i <= 60000; i++) {
+        struct ev_delta d = make_delta(i);
+        assert_int_equal(ring_push(ring, &d, sizeof d), ST_OK);
+    }
+    (void)store_work(s, 1, 1);
+    uint64_t rows = store_stats(s)->rows;
+    assert_int_equal(store_stats(s)->batches, 1);
+    assert_int_equal(sql_number(path, "SELECT count(*) FROM delta"), (long long)rows);
+    store_close(s, "done", 2000);
+    assert_int_equal(sql_number(path, "SELECT count(*) FROM delta"), 60000);
+    ring_destroy(ring);
+    remove_folder(folder);
+    return rows;
+}
+
+static void only_a_server_that_keeps_up_gets_longer_transactions(void **state)
+{
+    (void)state;
+    assert_int_equal(first_of_many(0), database_is_pg ? 60000 : 20000);
+    assert_int_equal(first_of_many(NS_PER_SEC), 20000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(only_a_server_that_keeps_up_gets_longer_transactions),
         cmocka_unit_test(what_is_whole_and_new_comes_back_and_the_rest_is_named),
     };
     return database_run_both(tests, sizeof tests / sizeof tests[0]);
