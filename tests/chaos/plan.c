@@ -129,6 +129,7 @@ struct plan plan_of(uint64_t seed, uint32_t scale)
     rules(&r, &c->rules);
     faults(&r, &c->faults);
     phases(&r, &p, scale);
+    c->faults.ppm[FAULT_DB_HANG] = 200 * some(&r, 10);
     return p;
 }
 

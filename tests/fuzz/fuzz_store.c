@@ -93,6 +93,7 @@ static void make_image(void)
     atexit(remove_at_exit);
     snprintf(path, sizeof path, "%s/f.db", folder);
     config.path = path;
+    config.threads = false;
     ensure(ring_create(1U << 20, &ring) == ST_OK);
     ensure(store_open(&config, 1000, &s, &err) == ST_OK);
     store_add_ring(s, ring);
@@ -237,6 +238,7 @@ static void open_for_writing(void)
     struct store *s = NULL;
     struct err err = {0};
     config.path = path;
+    config.threads = false;
     config.close_wait_ns = 0;
     if (store_open(&config, 3000, &s, &err) == ST_OK) {
         store_close(s, "done", 4000);

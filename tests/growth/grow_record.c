@@ -208,6 +208,7 @@ static void open_all(struct growth *g)
     struct feed_out out = {g, take_event, take_record, send_nothing, never_reconnect};
     struct err err = {0};
     config.path = g->path;
+    config.threads = false;
     config.time = (struct store_time){virtual_mono, virtual_sleep, g};
     if (g->null) {
         null_backend_init(&g->backend);

@@ -70,7 +70,8 @@
     X(SPILL_ERROR, "spill_error")                                                                  \
     X(SPILL_FULL, "spill_full")                                                                    \
     X(JOURNAL_ERROR, "journal_error")                                                              \
-    X(JOURNAL_FULL, "journal_full")
+    X(JOURNAL_FULL, "journal_full")                                                                \
+    X(DB_HANG, "db_hang") /* an operation does not come back before the fault ends */
 
 enum real_fault {
 #define X(id, name) FAULT_##id,

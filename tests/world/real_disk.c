@@ -42,6 +42,21 @@ static enum vdisk_fate step(struct real *r, enum vdisk_op op, size_t n, size_t *
     return VDISK_SHORT;
 }
 
+/* The world goes on, and the store's rings and memory are emptied, until the fault or the process
+ * is over. */
+static enum vdisk_fate hang(struct real *r)
+{
+    real_trace(r, "the database's disk hangs");
+    do {
+        aside_stop(r->aside);
+        if (!r->dying) {
+            store_meanwhile(r);
+        }
+    } while (real_lasts(r, FAULT_DB_HANG) && !r->dying);
+    real_trace(r, "the database's disk is back");
+    return r->dying ? VDISK_ERROR : VDISK_OK;
+}
+
 static enum vdisk_fate ask_db(void *self, const char *name, enum vdisk_op op, size_t n,
                               size_t *part)
 {
@@ -56,6 +71,12 @@ static enum vdisk_fate ask_db(void *self, const char *name, enum vdisk_op op, si
     }
     if (op != VDISK_READ && strikes(r, FAULT_DB_SLOW, 30)) {
         r->disk_ns += (mono_ns_t)rng_below(&r->disk_rng, 120) * NS_PER_MS;
+    }
+    if (aside_inside(r->aside) && op != VDISK_OPEN && strikes(r, FAULT_DB_HANG, 20)) {
+        fate = hang(r);
+        if (fate != VDISK_OK) {
+            return fate;
+        }
     }
     if (strikes(r, FAULT_DB_ERROR, op == VDISK_READ ? 5 : 30)) {
         return VDISK_ERROR;

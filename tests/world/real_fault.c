@@ -150,6 +150,10 @@ static void begin(struct real *r, enum real_fault kind)
         r->happened[kind]--; /* counted by operation */
         lasts(r, kind, rng_below(&r->event, 4) == 0 ? 20000 : 3000);
         break;
+    case FAULT_DB_HANG:
+        r->happened[kind]--;
+        lasts(r, kind, rng_below(&r->event, 4) == 0 ? 12000 : 1500);
+        break;
     case FAULT_JOURNAL_ERROR:
     case FAULT_JOURNAL_FULL:
         r->happened[kind]--;

@@ -21,6 +21,7 @@
 #include "orders/recovery.h"
 #include "store/spill_files.h"
 #include "store/store.h"
+#include "world/aside.h"
 #include "world/real.h"
 #include "world/truth.h"
 #include "world/vdisk.h"
@@ -169,6 +170,7 @@ struct real {
     struct store *store;
     struct ring *store_rings[STORE_RINGS];
     mono_ns_t store_busy; /* until then */
+    struct aside *aside;  /* the store's turn when its disk may hang; NULL: not needed yet */
     struct ledger *ledger;
     struct guarding *guarding;
     /* what is kept of it all */
@@ -261,6 +263,8 @@ void store_end(struct real *r, const char *outcome); /* NULL: it dies */
 void store_push(struct real *r, enum store_ring ring, const void *record);
 void store_turn(struct real *r);
 bool store_idle(const struct real *r);
+/* From a disk that hangs, inside of the store's turn: what it does meanwhile. */
+void store_meanwhile(struct real *r);
 void store_check(struct real *r); /* what must be in the database is there */
 void store_bounded(struct real *r);
 

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/ensure.h"
+#include "store/store_int.h"
 #include "world/real_int.h"
 
 #define DB_NAME  "run.db"
@@ -117,6 +118,7 @@ static struct store_config config_of(struct real *r)
     c.spill_max = r->config.store_spill;
     c.files = &r->files;
     c.build = "chaos";
+    c.threads = false;
     c.process = 1000000000 + (int64_t)r->generation; /* no process has such a number */
     c.time = (struct store_time){store_mono, store_sleep, r};
     return c;
@@ -163,6 +165,7 @@ void store_init(struct real *r)
 
 void store_destroy_all(struct real *r)
 {
+    aside_destroy(r->aside);
     for (int i = 0; i < STORE_RINGS; i++) {
         ring_destroy(r->store_rings[i]);
     }
@@ -216,6 +219,7 @@ bool store_begin(struct real *r)
     for (int i = 0; i < STORE_RINGS; i++) {
         store_add_ring(r->store, r->store_rings[i]);
     }
+    r->store->db->apart = true; /* as with the thread that is not made here: hang() is it */
     r->store_busy = r->now + r->disk_ns;
     return true;
 }
@@ -237,6 +241,10 @@ void store_end(struct real *r, const char *outcome)
     if (r->store == NULL) {
         return;
     }
+    while (aside_stopped(r->aside)) { /* it dies there, and no operation succeeds any more */
+        ensure(outcome == NULL && r->dying);
+        (void)aside_resume(r->aside);
+    }
     struct session *s = &r->ledger->v[r->ledger->n - 1];
     const struct store_stats *st = store_stats(r->store);
     s->kept = st->rows + st->spilled - st->drained;
@@ -252,14 +260,38 @@ void store_end(struct real *r, const char *outcome)
     }
 }
 
+static void work(void *self)
+{
+    struct real *r = self;
+    (void)store_work(r->store, real_wall(r), r->now);
+}
+
+void store_meanwhile(struct real *r)
+{
+    r->store->db->idle(r->store->db->idle_self);
+}
+
+/* Goes on with a turn that its disk holds up. False: it does still. */
+static bool turn_ends(struct real *r)
+{
+    if (aside_stopped(r->aside)) {
+        return aside_resume(r->aside);
+    }
+    r->disk_ns = 0;
+    if (!real_lasts(r, FAULT_DB_HANG)) {
+        work(r);
+        return true;
+    }
+    r->aside = r->aside != NULL ? r->aside : aside_create();
+    return aside_run(r->aside, work, r);
+}
+
 void store_turn(struct real *r)
 {
     if (r->store == NULL || r->dying || r->now < r->store_busy ||
-        real_lasts(r, FAULT_STORE_STALL)) {
+        real_lasts(r, FAULT_STORE_STALL) || !turn_ends(r)) {
         return;
     }
-    r->disk_ns = 0;
-    (void)store_work(r->store, real_wall(r), r->now);
     r->store_busy = r->now + r->disk_ns;
     store_bounded(r);
 }
@@ -268,6 +300,9 @@ bool store_idle(const struct real *r)
 {
     if (r->store == NULL) {
         return true;
+    }
+    if (aside_stopped(r->aside)) {
+        return false;
     }
     for (int i = 0; i < STORE_RINGS; i++) {
         if (ring_used(r->store_rings[i]) > 0) {

@@ -85,6 +85,7 @@ static void open_store(struct world *w)
     c.spill_max = (1 + rng_below(&w->rng, 8)) << 20;
     c.memory_max = (size_t)(3 + rng_below(&w->rng, 6)) << 20;
     c.close_wait_ns = 100 * NS_PER_MS;
+    c.threads = false; /* the clock is virtual */
     c.time = (struct store_time){world_mono, world_sleep, w};
     if (store_open(&c, w->wall += NS_PER_SEC, &w->store, &err) != ST_OK) {
         fail_msg("%s", err.text);
