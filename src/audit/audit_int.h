@@ -20,14 +20,14 @@
 
 /* --- gaps --- */
 
-/* Numbers [first, next) of something are missing, and named so; lost of them. */
+/* Numbers [first, next) of something are missing, or some of them, and named so. */
 struct audit_range {
-    uint64_t first, next, lost;
+    uint64_t first, next;
 };
 struct audit_ranges {
     struct audit_range *v;
     size_t n, cap;
-    size_t hint;
+    bool merged;         /* in order, and none touches the next */
     uint64_t unnumbered; /* lost without numbers */
 };
 /* A sequence gap that the feed named. */
@@ -144,6 +144,7 @@ struct audit {
     size_t n_raws, cap_raws, raw_at;
     struct audit_stream streams[AUDIT_STREAMS];
     uint32_t n_streams;
+    bool hole;                   /* in this connection: its streams did not begin at 1 */
     struct audit_raw pending[8]; /* of a connection that begins: by sid */
     uint32_t conn;
     struct audit_market *markets;
@@ -208,6 +209,8 @@ void audit_ranges_free(struct audit_ranges *r);
 /* audit_market.c */
 enum status audit_raw(struct audit *a, const struct rec_raw *r);
 enum status audit_market_event(struct audit *a, const struct ev *ev);
+/* Events are missing before the next one, as gap rows say: no book and no sequence goes on. */
+void audit_market_hole(struct audit *a);
 void audit_market_free(struct audit *a);
 
 /* audit_orders.c */

@@ -106,7 +106,7 @@ static struct audit_stream *stream_of(struct audit *a, uint64_t sid, uint64_t se
         a->n_streams = 0; /* no connection has so many: begin anew */
     }
     struct audit_stream *s = &a->streams[a->n_streams++];
-    *s = (struct audit_stream){.sid = sid, .last = a->config.from_start ? 0 : seq - 1};
+    *s = (struct audit_stream){.sid = sid, .last = a->config.from_start && !a->hole ? 0 : seq - 1};
     for (size_t i = 0; i < sizeof a->pending / sizeof a->pending[0]; i++) {
         if (a->pending[i].sid == sid) {
             s->last = a->pending[i].seq;
@@ -185,6 +185,7 @@ static void new_connection(struct audit *a, uint32_t conn)
 {
     a->conn = conn;
     a->n_streams = 0;
+    a->hole = false;
 }
 
 /* --- books --- */
@@ -315,6 +316,14 @@ static void stale(struct audit *a, uint32_t mkt)
             a->markets[i].good = false;
         }
     }
+}
+
+void audit_market_hole(struct audit *a)
+{
+    stale(a, MKT_ALL);
+    a->n_streams = 0;
+    a->hole = true;
+    memset(a->pending, 0, sizeof a->pending);
 }
 
 static enum status book_event(struct audit *a, const struct ev *ev)

@@ -14,8 +14,10 @@
 
 /* --- named gaps --- */
 
+/* All of them come before the first is asked for. */
 static enum status range_add(struct audit_ranges *r, uint64_t first, uint64_t next, uint64_t lost)
 {
+    r->merged = false;
     if (next <= first) {
         r->unnumbered += lost;
         return ST_OK;
@@ -23,7 +25,7 @@ static enum status range_add(struct audit_ranges *r, uint64_t first, uint64_t ne
     if (!audit_room(&r->v, r->n, &r->cap, sizeof *r->v)) {
         return ST_NOMEM;
     }
-    r->v[r->n++] = (struct audit_range){first, next, lost};
+    r->v[r->n++] = (struct audit_range){first, next};
     return ST_OK;
 }
 
@@ -32,15 +34,49 @@ void audit_ranges_free(struct audit_ranges *r)
     free(r->v);
 }
 
-/* True: [first, next) lies in a named range, or is counted among what has no numbers. */
+static int by_first(const void *a, const void *b)
+{
+    const struct audit_range *x = a, *y = b;
+    return x->first < y->first ? -1 : x->first > y->first;
+}
+
+/* An outage drops again and again: one hole is named by many rows, each from where the last ended.
+ */
+static void ranges_merge(struct audit_ranges *r)
+{
+    size_t n = 0;
+    if (r->n > 0) {
+        qsort(r->v, r->n, sizeof *r->v, by_first);
+    }
+    for (size_t i = 0; i < r->n; i++) {
+        struct audit_range *last = n > 0 ? &r->v[n - 1] : NULL;
+        if (last != NULL && r->v[i].first <= last->next) {
+            last->next = r->v[i].next > last->next ? r->v[i].next : last->next;
+        } else {
+            r->v[n++] = r->v[i];
+        }
+    }
+    r->n = n;
+    r->merged = true;
+}
+
+/* True: [first, next) lies in what is named, or is counted among what has no numbers. */
 static bool range_excuses(struct audit_ranges *r, uint64_t first, uint64_t next)
 {
-    for (size_t k = 0; k < r->n; k++) {
-        size_t i = (r->hint + k) % r->n; /* they mostly come in order */
-        if (r->v[i].first <= first && next <= r->v[i].next) {
-            r->hint = i;
-            return true;
+    if (!r->merged) {
+        ranges_merge(r);
+    }
+    size_t low = 0, high = r->n; /* the last one that does not begin behind it */
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (r->v[mid].first <= first) {
+            low = mid + 1;
+        } else {
+            high = mid;
         }
+    }
+    if (low > 0 && next <= r->v[low - 1].next) {
+        return true;
     }
     if (next - first <= r->unnumbered) {
         r->unnumbered -= next - first;
@@ -108,6 +144,8 @@ void audit_event_number(struct audit *a, const struct ev *ev)
             audit_found(a, AUDIT_EVENT_NUMBERS, place,
                         "the one before it is %" PRIu64 ", and no gap row names what is missing",
                         expected - 1);
+        } else if (ev->source == EV_SRC_MARKET) {
+            audit_market_hole(a);
         }
     } else if (ev->ord < expected) {
         snprintf(place, sizeof place, "source %s, event %" PRIu64, source_name(ev->source),

@@ -100,6 +100,23 @@ class Verify(Case):
                     f" values (1, 3, 4294967295, 1, 1, 0, {ord}, {ord + 1}, 'store: memory full, market data dropped')")
         self.verify(0)
 
+    def test_a_hole_that_several_gap_rows_name_is_no_finding_and_what_comes_behind_is_not_judged_by_it(self):
+        """An outage drops market data, says so, and drops again. Sequence and books go on behind it."""
+        self.recorded()
+        tables = ("snapshot", "delta", "trade")
+        ords = [o for o, in self.q(" union all ".join(f"select ord from {t} where source = 3" for t in tables) + " order by 1")]
+        run = next(ords[i:i + 40] for i in range(len(ords) // 3, len(ords)) if ords[i + 39] == ords[i] + 39)
+        self.change(f"update session set lost = {len(run)}, rows = rows - {len(run)}")
+        for o in run:
+            kind = next(t for t in tables if self.q(f"select 1 from {t} where source = 3 and ord = {o}"))
+            self.change(f"delete from {kind} where source = 3 and ord = {o}")
+        for first, behind in ((run[0], run[25]), (run[25], run[-1] + 1)):
+            self.change("insert into gap (session, source, mkt, wall, lost, sid, seq_expected, seq_got, reason)"
+                        f" values (1, 3, 4294967295, 1, {behind - first}, 0, {first}, {behind}, 'store: spill file full, market data dropped')")
+        self.verify(0)
+        self.change("delete from gap where lost = 25", "update session set lost = lost - 25")
+        self.assertGreater(self.verify(1)["by_rule"]["event_numbers"], 0)
+
     def test_turn_numbers(self):
         self.recorded()
         self.change("delete from turn where turn = 50", "update session set rows = rows - 1")
