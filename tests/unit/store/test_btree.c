@@ -34,7 +34,7 @@ static const enum cell_kind kinds[] = {CELL_INT,  CELL_INT,   CELL_INT, CELL_INT
 #define SESSIONS 4
 #define LARGEST  20000U /* bytes of a text: many pages */
 
-static char path[] = "test_btree.XXXXXX";
+static char path[] = "/tmp/deltaflow-btree-XXXXXX";
 
 static void run(sqlite3 *db, const char *sql)
 {
