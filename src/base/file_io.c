@@ -122,6 +122,31 @@ static enum status check_and_lock(int fd, enum file_open how, const char *path, 
     return ST_OK;
 }
 
+/* The file's name is on the medium too: a sync of the file alone need not do that. */
+static enum status sync_folder(const char *path, const char *what, struct err *err)
+{
+    char folder[4096];
+    const char *slash = strrchr(path, '/');
+    size_t n = slash == NULL ? 0 : slash == path ? 1 : (size_t)(slash - path);
+    if (n >= sizeof folder) {
+        return err_set(err, ST_LIMIT, "the path of %s is too long", what);
+    }
+    memcpy(folder, path, n);
+    memcpy(folder + n, slash == NULL ? "." : "", slash == NULL ? 2 : 1);
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return err_set(err, status_of(errno), "cannot open the folder of %s %s: %s", what, path,
+                       strerror(errno));
+    }
+    /* Some file systems have no such thing (EINVAL). */
+    bool good = fsync(fd) == 0 || errno == EINVAL;
+    int code = errno;
+    close(fd);
+    return good ? ST_OK
+                : err_set(err, ST_IO, "cannot sync the folder of %s %s: %s", what, path,
+                          strerror(code));
+}
+
 static enum status real_open(void *self, const char *path, enum file_open how, const char *what,
                              struct file_io *ret_io, struct err *err)
 {
@@ -138,6 +163,10 @@ static enum status real_open(void *self, const char *path, enum file_open how, c
         return err_set(err, status_of(code), "cannot open %s %s: %s", what, path, strerror(code));
     }
     enum status st = check_and_lock(f->fd, how, path, what, err);
+    struct stat info = {.st_size = 1};
+    if (st == ST_OK && flags != 0 && fstat(f->fd, &info) == 0 && info.st_size == 0) {
+        st = sync_folder(path, what, err); /* it was made now, or by somebody who got no further */
+    }
     if (st != ST_OK) {
         close(f->fd);
         free(f);
