@@ -175,8 +175,9 @@ struct rec_account {
 };
 
 enum restored_kind {
-    RESTORED_ORDER, /* an order that may still rest */
-    RESTORED_HALT,  /* the halt of a market; reason says why */
+    RESTORED_ORDER,   /* an order that may still rest */
+    RESTORED_HALT,    /* the halt of a market; reason says why */
+    RESTORED_SESSION, /* a run; client_id is the one that its order 0 would have */
     RESTORED_KIND_MAX
 };
 

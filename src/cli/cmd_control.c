@@ -162,7 +162,8 @@ static bool is_done(const struct asked *a, const json_t *status)
 {
     bool halted = strcmp(text_at(status, "state"), "halted") == 0;
     if (strcmp(a->command, "halt") == 0) {
-        return halted && (a->keep || number_at(status, "open_orders") == 0);
+        return halted && (a->keep || number_at(status, "open_orders") == 0) &&
+               number_at(status, "journal_unsynced") == 0; /* it survives a loss of power */
     }
     if (strcmp(a->command, "flatten") == 0) {
         return halted && json_is_true(json_object_get(status, "ready")) &&

@@ -94,6 +94,7 @@ struct run {
     mono_ns_t journal_synced;    /* store: when it last was */
     struct errand *journal_sync; /* store: a sync may wait for the disk. NULL: there is no thread */
     bool journal_bad;            /* store: said so */
+    _Atomic bool journal_urgent; /* actor -> store: a halt is to be on the medium at once */
     struct journal_recovery journal_found;
     struct recovery unsettled; /* intents of earlier runs that nobody settled */
     uint64_t calls[CALL_MAX];  /* actor: calls of the engine, as they are numbered in the store */

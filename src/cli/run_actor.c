@@ -51,7 +51,11 @@ static enum status sink_submit(void *self, const struct gw_request *req)
 static enum status sink_journal(void *self, struct journal_record *rec)
 {
     struct run *r = self;
-    return called(r, CALL_JOURNAL, journal_append(r->journal, rec));
+    enum status st = called(r, CALL_JOURNAL, journal_append(r->journal, rec));
+    if (rec->type == JOURNAL_HALT || rec->type == JOURNAL_RELEASE) {
+        atomic_store_explicit(&r->journal_urgent, true, memory_order_release);
+    }
+    return st;
 }
 
 /* What a person should hear of the account, once each. */
@@ -339,6 +343,21 @@ static int begin_paper(struct run *r, struct err *err)
     return EXIT_DONE;
 }
 
+/* Before the first order leaves, the medium knows how orders of this run are called: should power
+ * go, the next one finds them by it (orders/rediscover.c). */
+static int sign_journal(struct run *r, const char *path, struct err *err)
+{
+    struct journal_record rec = {
+        .type = JOURNAL_SESSION, .wall = clock_wall(), .number = r->session_id};
+    enum status st = journal_append(r->journal, &rec);
+    st = st == ST_OK ? journal_sync(r->journal) : st;
+    if (st != ST_OK) {
+        err_set(err, ST_IO, "the order journal %s cannot be written", path);
+        return EXIT_FAILED;
+    }
+    return EXIT_DONE;
+}
+
 static int open_journal(struct run *r, struct err *err)
 {
     const char *path = r->paper ? r->o->paper.journal : r->o->orders.journal;
@@ -365,7 +384,8 @@ static int open_journal(struct run *r, struct err *err)
     }
     bool markets = r->journal_found.markets_halted > 0;
     if (r->journal_found.halted || (markets && r->o->orders.release_halt)) {
-        return halted_before(r, err);
+        int code = halted_before(r, err);
+        return code == EXIT_DONE ? sign_journal(r, path, err) : code;
     }
     for (uint32_t i = 0; i < r->unsettled.n; i++) {
         const struct journal_record *rec = &r->unsettled.rec[i];
@@ -378,7 +398,7 @@ static int open_journal(struct run *r, struct err *err)
         log_warn("run", "orders of an earlier run are not settled, reading them first count=%llu",
                  (unsigned long long)r->journal_found.unsettled);
     }
-    return EXIT_DONE;
+    return sign_journal(r, path, err);
 }
 
 static int build_engine(struct run *r, struct err *err)
@@ -386,6 +406,8 @@ static int build_engine(struct run *r, struct err *err)
     struct engine_config c = run_engine_config(r->o, r->trading, r->session_id);
     c.orders.unsettled = r->unsettled.rec;
     c.orders.n_unsettled = r->unsettled.n;
+    c.orders.earlier = r->journal_found.sessions;
+    c.orders.n_earlier = r->paper ? 0 : r->journal_found.n_sessions;
     struct engine_sinks sinks = {
         .gateway = {r, r->trading ? sink_submit : NULL},
         .journal = {r, r->journal != NULL ? sink_journal : NULL},

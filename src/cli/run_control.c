@@ -42,12 +42,14 @@ static void write_status(struct run *r, struct buf *out)
     buf_printf(out,
                ",\"ready\":%s,\"flattening\":%s,\"trading\":%s,\"paper\":%s,\"pid\":%d,\"session_"
                "id\":\"%016" PRIx64 "\",\"markets\":%" PRIu64 ",\"open_orders\":%" PRIu64
-               ",\"positions\":%" PRIu64 ",\"orders\":%" PRIu64 ",\"fills\":%" PRIu64 "}",
+               ",\"positions\":%" PRIu64 ",\"orders\":%" PRIu64 ",\"fills\":%" PRIu64
+               ",\"journal_unsynced\":%" PRIu64 "}",
                p.ready ? "true" : "false", p.flattening ? "true" : "false",
                r->trading ? "true" : "false", r->paper ? "true" : "false", (int)getpid(),
                r->session_id, counter_get(&r->monitor.markets), counter_get(&m->open_orders),
                counter_get(&m->positions), counter_get(&m->verdicts[VERDICT_SENT]),
-               counter_get(&m->applied[EV_FILL]));
+               counter_get(&m->applied[EV_FILL]),
+               r->journal != NULL ? journal_pending(r->journal) : 0);
 }
 
 static void refuse(struct buf *out, const char *why)

@@ -42,7 +42,9 @@ static void sync_journal(struct run *r, mono_ns_t now)
         log_error("store", "the order journal cannot be written or synced: no new order leaves");
     }
     /* Not after each record: a write that meets a sync of its page waits for the disk. */
-    if (now - r->journal_synced <= JOURNAL_SYNC_EVERY || journal_pending(r->journal) == 0) {
+    bool urgent = atomic_exchange_explicit(&r->journal_urgent, false, memory_order_acquire);
+    bool due = urgent || now - r->journal_synced > JOURNAL_SYNC_EVERY;
+    if (!due || journal_pending(r->journal) == 0) {
         return;
     }
     r->journal_synced = now;
@@ -53,19 +55,32 @@ static void sync_journal(struct run *r, mono_ns_t now)
     }
 }
 
+/* Without a store it is there for the journal alone. */
 static int store_turn(void *self, mono_ns_t now)
 {
     struct run *r = self;
-    uint32_t n = store_work(r->store, clock_wall(), now);
+    uint32_t n = r->store != NULL ? store_work(r->store, clock_wall(), now) : 0;
     if (r->journal != NULL) {
         sync_journal(r, now);
     }
     return (int)n;
 }
 
+/* What is not on the medium yet follows, unless its disk hangs. */
+static bool finish_journal(struct run *r)
+{
+    if (!errand_wait(r->journal_sync, JOURNAL_WAIT)) {
+        return false;
+    }
+    if (r->journal != NULL && !journal_failed(r->journal) && journal_pending(r->journal) > 0) {
+        errand_begin(r->journal_sync, call_journal_sync, r->journal);
+    }
+    return errand_wait(r->journal_sync, JOURNAL_WAIT);
+}
+
 bool run_store_destroy(struct run *r)
 {
-    if (r->journal_sync != NULL && !errand_wait(r->journal_sync, JOURNAL_WAIT)) {
+    if (r->journal_sync != NULL && !finish_journal(r)) {
         log_error("store", "the disk of the order journal hangs, its newest records survive this "
                            "end, but perhaps not the machine's");
         errand_leave(r->journal_sync, NULL, NULL);
@@ -78,6 +93,13 @@ bool run_store_destroy(struct run *r)
 /* Before any turn: the actor's thread has not begun. */
 static void push_restored(struct run *r)
 {
+    for (uint32_t i = 0; i < r->journal_found.n_sessions && !r->paper; i++) {
+        struct journal_record rec = {.type = JOURNAL_SESSION,
+                                     .number = r->journal_found.sessions[i]};
+        struct rec_restored row;
+        recovery_to_record(&rec, &row);
+        run_store_push(r->store_actor, &row);
+    }
     for (uint32_t i = 0; i < r->unsettled.n; i++) {
         struct rec_restored row;
         recovery_to_record(&r->unsettled.rec[i], &row);
@@ -95,10 +117,34 @@ static enum status make_spill_folder(const char *folder, struct err *err)
     return config_make_folder_of(inside, err);
 }
 
+static int make_agent(struct run *r, struct err *err)
+{
+    struct agent_config ac = {
+        .name = "store",
+        .self = r,
+        .do_work = store_turn,
+        .idle = IDLE_PARK,
+        .spins = 1,
+        .yields = 1,
+        .max_sleep_ns =
+            2 * NS_PER_MS, /* producers do not wake it: a batch is due in milliseconds anyway */
+        .slow_turn_ns = 500 * NS_PER_MS,
+    };
+    if (agent_create(&ac, &r->store_agent) != ST_OK) {
+        err_set(err, ST_NOMEM, "cannot make the store's agent");
+        return EXIT_FAILED;
+    }
+    if (errand_create("journal-sync", &r->journal_sync) != ST_OK) {
+        r->journal_sync = NULL;
+        log_warn("store", "no thread for the syncs of the order journal: the store waits for them");
+    }
+    return EXIT_DONE;
+}
+
 int run_store_build(struct run *r, struct err *err)
 {
     if (!r->o->store.enabled) {
-        return EXIT_DONE;
+        return r->journal != NULL ? make_agent(r, err) : EXIT_DONE;
     }
     const struct store_options *o = &r->o->store;
     if (!backend_is_url(o->path) && config_make_folder_of(o->path, err) != ST_OK) {
@@ -137,25 +183,6 @@ int run_store_build(struct run *r, struct err *err)
     store_add_ring(r->store, r->store_net);
     store_add_ring(r->store, r->store_gateway);
     store_add_ring(r->store, r->store_actor);
-    struct agent_config ac = {
-        .name = "store",
-        .self = r,
-        .do_work = store_turn,
-        .idle = IDLE_PARK,
-        .spins = 1,
-        .yields = 1,
-        .max_sleep_ns =
-            2 * NS_PER_MS, /* producers do not wake it: a batch is due in milliseconds anyway */
-        .slow_turn_ns = 500 * NS_PER_MS,
-    };
-    if (agent_create(&ac, &r->store_agent) != ST_OK) {
-        err_set(err, ST_NOMEM, "cannot make the store's agent");
-        return EXIT_FAILED;
-    }
-    if (errand_create("journal-sync", &r->journal_sync) != ST_OK) {
-        r->journal_sync = NULL;
-        log_warn("store", "no thread for the syncs of the order journal: the store waits for them");
-    }
     push_restored(r);
-    return EXIT_DONE;
+    return make_agent(r, err);
 }

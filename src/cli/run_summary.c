@@ -89,6 +89,11 @@ static void text_reconciliation(const struct orders *o, struct buf *out)
                " resting orders of others\n",
                s->differences, s->drifts, s->cash_adopted, s->settlements, s->fee_drifts,
                s->fills_foreign, others);
+    if (s->rediscovered > 0) {
+        buf_printf(out,
+                   "    %" PRIu64 " orders of earlier runs rested that the journal did not know\n",
+                   s->rediscovered);
+    }
     uint64_t n = orders_notes(o);
     for (uint64_t i = n > ORDERS_NOTES ? n - ORDERS_NOTES : 0; i < n; i++) {
         const struct rec_reconcile *r = orders_note(o, i);
@@ -382,6 +387,7 @@ static void json_orders(const struct run *r, struct buf *out)
         {"aged", o->aged},
         {"strayed", o->strayed},
         {"revived", o->revived},
+        {"rediscovered", o->rediscovered},
         {"fills_foreign", o->fills_foreign},
         {"fills_duplicate", o->fills_duplicate},
         {"fee_drifts", o->fee_drifts},

@@ -4,7 +4,9 @@
  * The file: two header slots of 4096 bytes, then records of 256 bytes.
  *
  *   0      header A  magic, version, record size, epoch, halt state, crc32c
+ *   2048   sessions A  epoch, ids of the runs before this epoch, crc32c
  *   4096   header B  the same; the valid one with the higher epoch counts
+ *   6144   sessions B
  *   8192   record 0  crc32c over epoch and record, index, ...
  *   8448   record 1
  *
@@ -12,6 +14,8 @@
  * right. So beginning anew is one write: the other slot gets epoch + 1 and the halt state, and
  * every old record is invalid at once; killed before that write nothing has changed, and a torn
  * header leaves the other one in force. Space after the last record is zero or of older epochs.
+ * Sessions are on the medium before the header that they belong to is written. A file of a program
+ * that did not know them has zeros there: no sessions.
  *
  * Reading goes to the end of the file. An invalid record with none behind it is a torn tail, and
  * will be written over. One with valid ones behind it can only come from a medium that lost a page
@@ -29,6 +33,7 @@
 
 #define JOURNAL_VERSION 1
 #define SLOT_SIZE       4096U
+#define SESSIONS_AT     2048U /* in a slot */
 #define RECORDS_AT      (2U * SLOT_SIZE)
 #define RECORD_SIZE     ((uint64_t)sizeof(struct journal_record))
 #define READ_RECORDS    256U
@@ -49,6 +54,14 @@ struct header {
     uint32_t crc;
 };
 _Static_assert(sizeof(struct header) == 112, "no hidden bytes under the checksum");
+
+struct sessions {
+    uint64_t epoch;
+    uint64_t id[JOURNAL_SESSIONS];
+    uint32_t n;
+    uint32_t crc;
+};
+_Static_assert(sizeof(struct sessions) == 16 + 8 * JOURNAL_SESSIONS, "no hidden bytes");
 
 struct journal {
     struct file_io io;
@@ -98,16 +111,72 @@ static enum status io_error(struct err *err, const char *what, int64_t code)
  * ------------------------------------------------------------------------------------------------
  */
 
+static uint32_t sessions_crc(const struct sessions *s)
+{
+    return crc32c(0, s, offsetof(struct sessions, crc));
+}
+
+static uint64_t slot_of(uint64_t epoch)
+{
+    return epoch % 2 == 1 ? 0 : SLOT_SIZE;
+}
+
+/* None, as in a new file, are zeros: a making that ends here has written nothing yet. */
+static enum status sessions_write(const struct file_io *io, uint64_t epoch,
+                                  const struct journal_recovery *state, struct err *err)
+{
+    if (state->n_sessions == 0) {
+        return ST_OK;
+    }
+    struct sessions s = {.epoch = epoch, .n = state->n_sessions};
+    memcpy(s.id, state->sessions, sizeof s.id);
+    s.crc = sessions_crc(&s);
+    int r = file_write_all(io, &s, sizeof s, slot_of(epoch) + SESSIONS_AT);
+    if (r == 0) {
+        r = io->sync(io->self);
+    }
+    return r < 0 ? io_error(err, "writing the journal's sessions", r) : ST_OK;
+}
+
+static enum status sessions_read(const struct file_io *io, uint64_t epoch,
+                                 struct journal_recovery *out, struct err *err)
+{
+    struct sessions s;
+    memset(&s, 0, sizeof s);
+    int64_t r = file_read_all(io, &s, sizeof s, slot_of(epoch) + SESSIONS_AT);
+    if (r < 0) {
+        return io_error(err, "reading the journal's sessions", r);
+    }
+    if (s.crc == sessions_crc(&s) && s.epoch == epoch && s.n <= JOURNAL_SESSIONS) {
+        memcpy(out->sessions, s.id, sizeof out->sessions);
+        out->n_sessions = s.n;
+    }
+    return ST_OK;
+}
+
+static void session_add(struct journal_recovery *out, uint64_t id)
+{
+    if (out->n_sessions == JOURNAL_SESSIONS) {
+        out->n_sessions--;
+        memmove(out->sessions, out->sessions + 1, out->n_sessions * sizeof out->sessions[0]);
+    }
+    out->sessions[out->n_sessions++] = id;
+}
+
 static enum status header_write(const struct file_io *io, uint64_t epoch,
                                 const struct journal_recovery *state, struct err *err)
 {
+    enum status st = sessions_write(io, epoch, state, err);
+    if (st != ST_OK) {
+        return st;
+    }
     struct header h = {.version = JOURNAL_VERSION, .record_size = RECORD_SIZE, .epoch = epoch};
     memcpy(h.magic, magic, sizeof magic);
     h.halted = state->halted;
     h.halt_wall = state->halt_wall;
     memcpy(h.halt_reason, state->halt_reason, sizeof h.halt_reason);
     h.crc = header_crc(&h);
-    int r = file_write_all(io, &h, sizeof h, (epoch % 2 == 1 ? 0 : SLOT_SIZE));
+    int r = file_write_all(io, &h, sizeof h, slot_of(epoch));
     if (r == 0) {
         r = io->sync(io->self);
     }
@@ -210,8 +279,10 @@ static enum status reader_note(struct reader *r, const struct journal_record *re
         r->out->halt_wall = rec->wall;
         memcpy(r->out->halt_reason, rec->reason, sizeof r->out->halt_reason);
         return ST_OK;
-    case JOURNAL_NONE:
     case JOURNAL_SESSION:
+        session_add(r->out, rec->number);
+        return ST_OK;
+    case JOURNAL_NONE:
     case JOURNAL_ACK:
     case JOURNAL_AMEND:
     case JOURNAL_TYPE_MAX:
@@ -328,6 +399,10 @@ static enum status recover(struct journal *j, journal_record_fn fn, void *self,
     out->halted = h.halted != 0;
     out->halt_wall = h.halt_wall;
     memcpy(out->halt_reason, h.halt_reason, sizeof out->halt_reason);
+    st = sessions_read(&j->io, h.epoch, out, err);
+    if (st != ST_OK) {
+        return st;
+    }
     struct reader r = {.io = &j->io, .epoch = h.epoch, .fn = fn, .self = self, .out = out};
     st = idmap_init(&r.open, UNSETTLED_MAX);
     if (st != ST_OK) {

@@ -35,7 +35,8 @@ enum status journal_file_open(const char *path, struct file_io *ret_io, struct e
 
 enum journal_type {
     JOURNAL_NONE,
-    JOURNAL_SESSION, /* a run begins: wall, number (free for the caller) */
+    JOURNAL_SESSION, /* a run begins: wall, number: its session id, the first half of its client ids
+                      */
     JOURNAL_INTENT,  /* an order is about to leave: all fields but order_id */
     JOURNAL_ACK,     /* the exchange gave it an order_id: client_id, order_id */
     JOURNAL_DONE,    /* it is settled, whatever it became: client_id */
@@ -69,6 +70,8 @@ struct journal_record {
 };
 _Static_assert(sizeof(struct journal_record) == 256, "two records to a sector");
 
+#define JOURNAL_SESSIONS 64
+
 /* What journal_open found. */
 struct journal_recovery {
     uint64_t records;   /* valid ones, handed to the callback */
@@ -81,6 +84,11 @@ struct journal_recovery {
     bool halted;             /* the last word was JOURNAL_HALT */
     wall_ns_t halt_wall;     /* when */
     char halt_reason[REASON_MAX];
+    /* Ids of the newest runs that wrote into it, oldest first, also of those before it began anew.
+     * An order of theirs may be at the exchange and not in here: power went before its record was
+     * on the medium. */
+    uint64_t sessions[JOURNAL_SESSIONS];
+    uint32_t n_sessions;
 };
 
 struct journal_config {
@@ -98,9 +106,9 @@ struct journal;
 /*
  * Read what is there (fn may be NULL), then be ready to append. Takes *io: it is closed with the
  * journal, and also when this fails. When every intent is settled, nothing is damaged and no single
- * market is halted, the file is begun anew, the halt state kept. Nothing of a file that is not a
- * journal is changed. ST_MALFORMED: not a journal; ST_UNSUPPORTED: a newer version; ST_IO,
- * ST_NOMEM, ST_LIMIT; what fn answered.
+ * market is halted, the file is begun anew, the halt state and the session ids kept. Nothing of a
+ * file that is not a journal is changed. ST_MALFORMED: not a journal; ST_UNSUPPORTED: a newer
+ * version; ST_IO, ST_NOMEM, ST_LIMIT; what fn answered.
  */
 enum status journal_open(const struct journal_config *config, const struct file_io *io,
                          journal_record_fn fn, void *self, struct journal_recovery *ret_recovery,

@@ -490,6 +490,28 @@ static void not_shown(struct orders *o, uint32_t slot, const struct ev_answer *a
     }
 }
 
+/*
+ * The terms of an order of an earlier session as they are read: an amend may have been under way,
+ * and its record may have gone with the machine's power. A read that may be older than that only
+ * makes them dearer, as the journal does. True: it is such a read, another one is wanted.
+ */
+static bool restored_terms(const struct orders *o, struct order *ord,
+                           const struct ev_user_order *row, wall_ns_t as_of)
+{
+    bool rests = row->status == XORDER_RESTING;
+    qty_t total = row->filled + (rests ? row->remaining : 0);
+    if (!ord->restored || ord->amended || row->yes_px <= 0 || row->yes_px >= PX_ONE ||
+        row->remaining < 0 || row->remaining > QTY_LIMIT) {
+        return false;
+    }
+    bool now = rests && as_of > o->start.wall;
+    bool dearer = (row->yes_px > ord->yes_px) == (ord->outcome == SIDE_YES);
+    ord->yes_px = now || (rests && dearer) ? row->yes_px : ord->yes_px;
+    total = total > ord->filled ? total : ord->filled;
+    ord->qty = now || total > ord->qty ? total : ord->qty;
+    return rests && !now;
+}
+
 static void order_rows_of(struct orders *o, struct req *r, const struct ev_answer *a, bool last)
 {
     uint32_t slot = r->index;
@@ -501,7 +523,9 @@ static void order_rows_of(struct orders *o, struct req *r, const struct ev_answe
     for (uint32_t i = 0; i < a->n_rows && a->row_kind == GW_ROW_ORDER; i++) {
         if (row_ok(&rows[i]) && find_order(o, rows[i].order_id, rows[i].client_id) == slot) {
             r->found = true;
+            bool again = restored_terms(o, ord, &rows[i], a->as_of);
             order_seen(o, slot, &rows[i], true);
+            ord->read_now = ord->read_now || (again && !order_owed(ord)); /* fills come first */
         }
     }
     if (!last) {
@@ -514,7 +538,7 @@ static void order_rows_of(struct orders *o, struct req *r, const struct ev_answe
         } else if (a->outcome == GW_OK && r->purpose == FOR_ORDER_LIST) {
             not_shown(o, slot, a);
         }
-    } else if (order_owed(ord) || ord->state == ORDER_UNKNOWN) {
+    } else if (order_owed(ord) || ord->state == ORDER_UNKNOWN || ord->read_now) {
         ord->tries = ord->tries >= OWED_TRIES_MAX ? 1 : ord->tries + 1;
     }
     order_plan(o, slot);

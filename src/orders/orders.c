@@ -47,7 +47,7 @@ static bool config_ok(const struct orders_config *c)
            c->clock_window_ms >= 0 && c->limits.fills_per_s <= RISK_RATE_MAX &&
            c->limits.orders_per_s <= RISK_RATE_MAX && c->drift_halt_qty >= 0 &&
            c->drift_halt_all_qty >= 0 && c->group_limit >= 0 && c->group_limit % QTY_ONE == 0 &&
-           c->n_unsettled <= c->orders_max / 2;
+           c->n_unsettled <= c->orders_max / 2 && c->n_earlier <= JOURNAL_SESSIONS;
 }
 
 static enum status tables_create(struct orders *o)
@@ -160,6 +160,11 @@ enum status orders_create(const struct orders_config *config, const struct order
     }
     o->config = *config;
     o->config.unsettled = NULL;
+    o->config.earlier = NULL;
+    o->n_earlier = config->n_earlier;
+    if (config->n_earlier > 0) {
+        memcpy(o->earlier, config->earlier, config->n_earlier * sizeof o->earlier[0]);
+    }
     o->sinks = *sinks;
     budget_init(&o->budget, config->write_rate, config->write_capacity);
     enum status st = tables_create(o);
@@ -219,6 +224,24 @@ void order_client_id(uint64_t session_id, uint64_t number, char ret[CLIENT_ID_MA
     snprintf(ret, CLIENT_ID_MAX, "%08x-%04x-%04x-%04x-%012llx", (unsigned)(session_id >> 32),
              (unsigned)(session_id >> 16 & 0xffff), (unsigned)(session_id & 0xffff),
              (unsigned)(number >> 48), (unsigned long long)(number & 0xffffffffffff));
+}
+
+bool order_session_of(const char client_id[CLIENT_ID_MAX], uint64_t *ret_session_id)
+{
+    static const char shape[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+    uint64_t id = 0;
+    for (size_t i = 0; i < sizeof shape - 1; i++) {
+        char c = client_id[i];
+        bool digit = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+        if (shape[i] == '-' ? c != '-' : !digit) {
+            return false;
+        }
+        if (digit && i < sizeof "xxxxxxxx-xxxx-xxxx" - 1) {
+            id = id << 4 | (uint64_t)(c <= '9' ? c - '0' : c - 'a' + 10);
+        }
+    }
+    *ret_session_id = id;
+    return client_id[sizeof shape - 1] == '\0';
 }
 
 /* --- looking --- */

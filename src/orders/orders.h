@@ -88,23 +88,28 @@ struct orders_config {
      * and halts of markets (JOURNAL_HALT) that were not released. */
     const struct journal_record *unsettled;
     uint32_t n_unsettled;
+    /* Ids of earlier sessions: an order at the exchange that has a client id of theirs is ours,
+     * also when the journal lost it with the machine's power. At most JOURNAL_SESSIONS. */
+    const uint64_t *earlier;
+    uint32_t n_earlier;
 };
 struct orders_config orders_config_default(void);
 
 /* Counters of the order manager; plain numbers, the engine publishes them. aged, strayed: orders
  * given up as too old or too far from the market; revived: rejected orders of which the exchange
- * told otherwise later. */
+ * told otherwise later; rediscovered: orders of earlier sessions that the journal did not know. */
 struct orders_stats {
     uint64_t intents, sent, acked, rejected, unknown, resolved_found, resolved_absent;
     uint64_t cancels, amends, aged, strayed, fills, fills_foreign, fills_duplicate, fee_drifts;
     uint64_t settlements, cash_adopted;
     uint64_t position_reads, differences, drifts, fills_reads, order_reads;
     uint64_t journal_failures, gateway_full, table_errors, revived, auth_errors, foreign_orders;
+    uint64_t rediscovered;
 };
 
 struct orders;
 
-/* ST_INVALID: a limit out of its range. ST_NOMEM. The config's unsettled array is copied. */
+/* ST_INVALID: a limit out of its range. ST_NOMEM. The config's arrays are copied. */
 enum status orders_create(const struct orders_config *config, const struct orders_sinks *sinks,
                           struct orders **ret_orders) MUST_CHECK;
 void orders_destroy(struct orders *o); /* NULL is fine */
@@ -217,5 +222,7 @@ bool orders_find(const struct orders *o, uint64_t number, struct order_view *ret
 
 /* UUID-shaped text of the session's id and an order's number. */
 void order_client_id(uint64_t session_id, uint64_t number, char ret[CLIENT_ID_MAX]);
+/* The session that made it. False: the text is none that order_client_id writes. */
+bool order_session_of(const char client_id[CLIENT_ID_MAX], uint64_t *ret_session_id);
 
 #endif

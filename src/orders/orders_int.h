@@ -10,6 +10,7 @@
  *   reconcile.c  positions and cash against the exchange
  *   result.c     markets that pay; notes of reconciliation
  *   start.c      what is read before trading begins
+ *   rediscover.c orders of earlier sessions that the journal does not know
  *   groups.c     the exchange's order groups, one for each shard
  */
 #ifndef ORDERS_ORDERS_INT_H
@@ -32,6 +33,7 @@ struct order {
     enum side outcome;
     bool is_buy;
     bool restored;      /* of a previous session */
+    bool amended;       /* by this one */
     bool create_due;    /* the create is not answered yet */
     bool cancel_due;    /* a cancel is not answered yet */
     bool amend_due;     /* an amend is not answered yet */
@@ -197,7 +199,9 @@ struct orders {
     uint32_t *live; /* orders that are open or owed something */
     uint32_t n_live;
     uint32_t n_open;
-    uint64_t numbers; /* given so far */
+    uint64_t numbers;                   /* given so far */
+    uint64_t earlier[JOURNAL_SESSIONS]; /* session ids */
+    uint32_t n_earlier;
     struct idtab by_client, by_order;
 
     struct idtab trades; /* trade ids that were counted */
@@ -343,12 +347,18 @@ void cash_want(struct orders *o, mono_ns_t delay);
 void cash_due(struct orders *o);
 void cash_answer(struct orders *o, const struct ev_answer *a);
 void sweep_due(struct orders *o);
-/* A resting order of a list: counted when it is not ours. foreign_done: the list is complete. */
+/* A row of a list of what rests: when it is not ours it is counted, unless it is one of an earlier
+ * session. foreign_done: the list is complete. */
 void foreign_row(struct orders *o, const struct ev_user_order *r);
 void foreign_done(struct orders *o);
 void foreign_drop(struct orders *o); /* it is not: begin anew */
 void sweep_answer(struct orders *o, const struct ev_answer *a, bool last);
 bool lot_in_flight(const struct orders *o, uint32_t h);
+
+/* rediscover.c */
+/* A sound row of an order that rests and is not known. True: it is one of an earlier session, and
+ * known from now on. */
+bool rediscover(struct orders *o, const struct ev_user_order *r);
 
 /* result.c */
 /* What the exchange says of the market: it may have paid. */

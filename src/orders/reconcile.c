@@ -332,15 +332,21 @@ static void sweep_positions(struct orders *o, const struct ev_answer *a)
     }
 }
 
+/* True: the row is sound, it rests, and we do not know it. */
+static bool foreign_rests(const struct orders *o, const struct ev_user_order *r)
+{
+    return r->status == XORDER_RESTING && r->remaining > 0 && r->remaining <= QTY_LIMIT &&
+           r->filled >= 0 && r->filled <= QTY_LIMIT && r->outcome <= SIDE_NO && r->yes_px > 0 &&
+           r->yes_px < PX_ONE && memchr(r->client_id, 0, sizeof r->client_id) != NULL &&
+           memchr(r->order_id, 0, sizeof r->order_id) != NULL &&
+           memchr(r->ticker, 0, sizeof r->ticker) != NULL &&
+           idtab_get(&o->by_client, r->client_id) == IDTAB_NONE &&
+           idtab_get(&o->by_order, r->order_id) == IDTAB_NONE;
+}
+
 void foreign_row(struct orders *o, const struct ev_user_order *r)
 {
-    if (r->status != XORDER_RESTING || r->remaining <= 0 || r->remaining > QTY_LIMIT ||
-        r->outcome > SIDE_NO || r->yes_px <= 0 || r->yes_px >= PX_ONE ||
-        memchr(r->client_id, 0, sizeof r->client_id) == NULL ||
-        memchr(r->order_id, 0, sizeof r->order_id) == NULL ||
-        memchr(r->ticker, 0, sizeof r->ticker) == NULL ||
-        idtab_get(&o->by_client, r->client_id) != IDTAB_NONE ||
-        idtab_get(&o->by_order, r->order_id) != IDTAB_NONE) {
+    if (!foreign_rests(o, r) || rediscover(o, r)) {
         return;
     }
     px_t own = r->outcome == SIDE_YES ? r->yes_px : PX_ONE - r->yes_px;

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "orders/orders.h"
+
 static uint32_t find(const struct recovery *r, const struct journal_record *rec)
 {
     uint32_t i = 0;
@@ -94,6 +96,13 @@ enum status recovery_take(void *self, const struct journal_record *rec)
 void recovery_to_record(const struct journal_record *rec, struct rec_restored *ret)
 {
     bool halt = rec->type == JOURNAL_HALT;
+    if (rec->type == JOURNAL_SESSION) {
+        *ret = (struct rec_restored){
+            .h = {.size = sizeof *ret, .type = REC_RESTORED, .mkt = MKT_NONE, .wall = rec->wall},
+            .kind = RESTORED_SESSION};
+        order_client_id(rec->number, 0, ret->client_id);
+        return;
+    }
     *ret = (struct rec_restored){
         .h = {.size = sizeof *ret, .type = REC_RESTORED, .mkt = MKT_NONE, .wall = rec->wall},
         .number = rec->number,
@@ -119,6 +128,10 @@ enum status recovery_of_record(const struct rec_restored *row, struct journal_re
         return ST_MALFORMED;
     }
     bool halt = row->kind == RESTORED_HALT;
+    if (row->kind == RESTORED_SESSION) {
+        *ret = (struct journal_record){.type = JOURNAL_SESSION, .wall = row->h.wall};
+        return order_session_of(row->client_id, &ret->number) ? ST_OK : ST_MALFORMED;
+    }
     *ret = (struct journal_record){
         .type = halt ? JOURNAL_HALT : JOURNAL_INTENT,
         .wall = row->h.wall,

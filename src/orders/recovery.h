@@ -16,8 +16,8 @@ struct recovery {
 
 /* A journal_record_fn; self is a zeroed struct recovery. ST_NOMEM. */
 enum status recovery_take(void *self, const struct journal_record *rec);
-/* What the journal's record tells the engine, for the store, and back. ST_MALFORMED: no such kind.
- */
+/* What the journal's record (an intent, the halt of a market, a session) tells the engine, for the
+ * store, and back. ST_MALFORMED: no such kind, or a session whose id is none. */
 void recovery_to_record(const struct journal_record *rec, struct rec_restored *ret);
 enum status recovery_of_record(const struct rec_restored *row,
                                struct journal_record *ret) MUST_CHECK;

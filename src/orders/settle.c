@@ -113,6 +113,7 @@ bool send_amend(struct orders *o, uint32_t slot, px_t yes_px, qty_t total)
     budget_spend(&o->budget, BUDGET_CREATE, o->mono);
     rate_add(&o->orders_rate, o->mono);
     ord->amend_due = true;
+    ord->amended = true;
     o->stats.amends++;
     order_event(o, slot, OE_AMEND_SENT, "");
     return true;

@@ -15,6 +15,7 @@ struct replay {
     struct replay_sinks sinks;
     struct engine *engine;
     struct journal_record *restored;
+    uint64_t earlier[JOURNAL_SESSIONS];
     struct cursor turns, decisions, events[EV_SRC_MAX];
     uint64_t used[EV_SRC_MAX]; /* events */
     struct cursor refused[CALL_MAX];
@@ -134,10 +135,19 @@ static enum status restore(struct replay *r, struct err *err)
     }
     oc->unsettled = r->restored;
     oc->n_unsettled = 0;
+    oc->earlier = r->earlier;
+    oc->n_earlier = 0;
     for (const struct rec_restored *row = cursor_next(&c); row != NULL; row = cursor_next(&c)) {
-        if (recovery_of_record(row, &r->restored[oc->n_unsettled++]) != ST_OK) {
-            return err_set(err, ST_MALFORMED, "table restored: row %u is no order and no halt",
-                           oc->n_unsettled);
+        struct journal_record rec;
+        enum status st = recovery_of_record(row, &rec);
+        if (st == ST_OK && rec.type != JOURNAL_SESSION) {
+            r->restored[oc->n_unsettled++] = rec;
+        } else if (st == ST_OK && oc->n_earlier < JOURNAL_SESSIONS) {
+            r->earlier[oc->n_earlier++] = rec.number;
+        } else {
+            return err_set(err, ST_MALFORMED,
+                           "table restored: row %u is no order, no halt and no session",
+                           oc->n_unsettled + oc->n_earlier + 1);
         }
     }
     return ST_OK;

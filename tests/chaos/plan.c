@@ -70,6 +70,7 @@ static void faults(struct rng *r, struct real_faults *f)
     f->ppm[FAULT_DENIED] = 1000 * some(r, 20);
     f->ppm[FAULT_SEND_FULL] = 1000 * some(r, 100);
     f->ppm[FAULT_RING_FULL] = 1000 * some(r, 20);
+    f->ppm[FAULT_ORDER_POWER] = 1000 * some(r, 100);
     for (int k = FAULT_HTTP_429; k <= FAULT_WS_ERROR; k++) {
         f->ppm[k] = one_in(r, 3) ? 300 * some(r, 10) : 0;
     }

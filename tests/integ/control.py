@@ -332,10 +332,34 @@ def guard_back(live):
     live.run.send_signal(signal.SIGCONT)
 
 
+def power(live):
+    """The machine loses power: what the journal had not on its medium is gone. The next run knows its orders all the same."""
+    live.start()
+    live.trades()
+    live.freeze()
+    live.run.kill()
+    live.run.wait()
+    path = os.path.join(live.folder, "state/deltaflow/orders.journal")
+    session, rest = 8192 + 256, os.path.getsize(path)
+    with open(path, "r+b") as f:  # only what was synced before the first order left: its session
+        f.seek(session)
+        f.write(bytes(rest - session))
+    rests = {o["order_id"] for o in live.resting()[0]}
+    check("orders of the run that is gone rest", len(rests) > 0)
+    live.start("--summary-json", os.path.join(live.folder, "summary.json"))
+    live.wait(lambda: live.status().get("ready"), 40, "the next run is ready")
+    live.ask("halt", code=0)
+    check("a halt cancels them", live.resting()[0] == [] and live.status()["open_orders"] == 0, live.status())
+    check("a halt is on the medium when it is answered", live.status()["journal_unsynced"] == 0, live.status())
+    check("it ends", live.stop() in (0, 7))
+    detail = json.load(open(os.path.join(live.folder, "summary.json")))["order_detail"]
+    check("the summary counts them as its own", detail["rediscovered"] == len(rests), detail)
+
+
 with tempfile.TemporaryDirectory(prefix="df-") as folder:
     live = Live(folder, pipe=scenario == "guard_network")
     try:
-        {f.__name__: f for f in (halt, flatten, token, guard_frozen, guard_network, guard_killed, guard_back)}[scenario](live)
+        {f.__name__: f for f in (halt, flatten, token, guard_frozen, guard_network, guard_killed, guard_back, power)}[scenario](live)
     finally:
         live.end()
         if failed:

@@ -21,6 +21,7 @@ const char *const real_count_names[REAL_COUNT_MAX] = {
     [REAL_TIMEOUT] = "timeouts",
     [REAL_TORN] = "torn_writes",
     [REAL_UNSETTLED] = "unsettled",
+    [REAL_LOST_TAIL] = "journal_cut",
     [REAL_RECONNECT] = "reconnects",
     [REAL_HALTED] = "halts",
     [REAL_CREATES] = "creates",

@@ -28,6 +28,7 @@
     /* with each frame sent, event given to the actor, request given to the gateway */             \
     X(SEND_FULL, "send_full")                                                                      \
     X(RING_FULL, "ring_full")                                                                      \
+    X(ORDER_POWER, "power_loss_order") /* power goes just after an order has left */               \
     /* in each turn: faults of the simulator (sim.h) */                                            \
     X(HTTP_429, "http_429")                                                                        \
     X(HTTP_500, "http_500")                                                                        \
@@ -56,7 +57,7 @@
     X(CLOSE, "market_close") /* a market stands still for a while */                               \
     /* in each turn: the client and who looks after it */                                          \
     X(CRASH, "crash")             /* it dies at one of its next steps */                           \
-    X(POWER, "power_loss")        /* the same, and what the database had not synced is lost */     \
+    X(POWER, "power_loss")        /* the same, and what was not synced is lost */                  \
     X(FREEZE, "freeze")           /* it does nothing for a while */                                \
     X(COMMAND, "command")         /* a person halts, resumes, cancels, flattens */                 \
     X(CLOCK_STEP, "clock_step")   /* its wall clock jumps, and back later */                       \
@@ -96,6 +97,7 @@ enum real_count {
     REAL_TIMEOUT,
     REAL_TORN,      /* a death in the middle of a write */
     REAL_UNSETTLED, /* orders that a new process found unsettled */
+    REAL_LOST_TAIL, /* losses of power that took records of the journal */
     REAL_RECONNECT,
     REAL_HALTED,  /* by whatever */
     REAL_CREATES, /* that reached the exchange */

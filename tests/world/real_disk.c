@@ -2,9 +2,7 @@
  * real_disk.c - the disks of the order journal and of the database, and how they fail.
  *
  * A process that is killed loses nothing that it wrote, but may die in the middle of a write. When
- * power goes, the database's disk also loses what was not synced. The journal's disk keeps its
- * writes even then: a journal is synced every 250 ms, and what that leaves open is a known limit
- * (docs/ARCHITECTURE.md), not one of this world's questions.
+ * power goes, every disk also loses what was not synced.
  */
 #include <errno.h>
 #include <stdio.h>

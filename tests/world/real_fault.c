@@ -94,7 +94,7 @@ static void step_clock(struct real *r)
     real_trace(r, "the client's clock is off by %lld ms", (long long)(r->clock_off / NS_PER_MS));
 }
 
-static void die_soon(struct real *r, bool power)
+void real_die_soon(struct real *r, bool power)
 {
     if (r->generation != 0 && r->steps_left == 0) {
         r->steps_left = 1 + (uint32_t)rng_below(&r->event, 60);
@@ -128,7 +128,7 @@ static void begin(struct real *r, enum real_fault kind)
         break;
     case FAULT_CRASH:
     case FAULT_POWER:
-        die_soon(r, kind == FAULT_POWER);
+        real_die_soon(r, kind == FAULT_POWER);
         break;
     case FAULT_FREEZE:
     case FAULT_STORE_STALL:

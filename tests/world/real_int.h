@@ -97,6 +97,8 @@ struct known_order {
     char client_id[CLIENT_ID_MAX];
     bool arrived; /* a create with this id reached the exchange */
     bool recorded, ended;
+    bool lost;       /* power went before its intent was on the medium */
+    uint64_t intent; /* its number among the intents of the journal */
     qty_t filled;
 };
 
@@ -143,6 +145,10 @@ struct real {
     struct fill_listener *fills;
     struct journal *journal;
     mono_ns_t journal_synced;
+    bool journal_urgent; /* to be synced at once */
+    bool journal_open;   /* at the process's end it had records that were not on the medium */
+    bool journal_cut;    /* power went: they may be lost, and what is behind a lost one is not */
+    uint64_t earlier[JOURNAL_SESSIONS]; /* sessions that the journal knew at the start */
     struct ring *events[EV_SRC_MAX];
     bool turning; /* inside a turn of the actor */
     struct gw_request requests[64];
@@ -183,8 +189,10 @@ struct real {
     /* the judge */
     struct shadow shadows[REAL_MARKETS];
     bool link_up, cmd_halted, stopped, journal_halted;
-    bool halt_stands;       /* a halt was applied, and nobody has let it go */
-    mono_ns_t left_at[256]; /* creates and amends, a ring */
+    bool halt_stands;                   /* a halt was applied, and nobody has let it go */
+    bool halt_unsynced;                 /* ... and power may still take it */
+    uint64_t n_intents, intents_synced; /* in the journal, and on its medium */
+    mono_ns_t left_at[256];             /* creates and amends, a ring */
     uint32_t n_left;
     struct known_order *known;
     uint32_t n_known, cap_known;
@@ -193,6 +201,8 @@ struct real {
 
 /* --- real.c --- */
 mono_ns_t real_delay(struct real *r);
+/* It dies within its next 60 steps, power: and so does its machine. */
+void real_die_soon(struct real *r, bool power);
 /* A step of the process: it may be its last. False: it is dead already. */
 bool real_step(struct real *r);
 void real_forbid(struct real *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -290,6 +290,11 @@ void judge_answered(struct real *r, const struct http_call *c, int status, const
 void judge_journal(struct real *r, const struct journal_record *rec)
 {
     bool market = rec->ticker[0] != '\0';
+    if (rec->type == JOURNAL_INTENT) {
+        struct known_order *k = order_known(r, rec->client_id);
+        k->intent = ++r->n_intents;
+        k->lost = false;
+    }
     if (rec->type == JOURNAL_HALT) {
         real_trace(r, "halt %s: %s", rec->ticker, rec->reason);
     }
@@ -302,6 +307,7 @@ void judge_journal(struct real *r, const struct journal_record *rec)
     }
     if (rec->type == JOURNAL_RELEASE || (rec->type == JOURNAL_HALT && !market)) {
         r->journal_halted = rec->type == JOURNAL_HALT;
+        r->halt_unsynced = r->journal_halted;
         r->halt_stands = r->halt_stands && r->journal_halted;
     }
 }

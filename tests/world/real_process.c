@@ -38,7 +38,8 @@ static void evq_clear(struct evq *q)
 
 /* --- the journal --- */
 
-static struct journal *open_journal(struct real *r, struct recovery *found)
+/* n: of r->earlier. */
+static struct journal *open_journal(struct real *r, struct recovery *found, uint32_t *n)
 {
     struct file_io io;
     struct journal_config c = {.records = 16, .records_max = 65536};
@@ -56,9 +57,11 @@ static struct journal *open_journal(struct real *r, struct recovery *found)
         real_forbid(r, "the journal cannot be opened again: %s", err.text);
         return NULL;
     }
-    if (rec.damaged != 0) {
+    if (rec.damaged != 0 && !r->journal_cut) {
         real_forbid(r, "the journal is damaged");
     }
+    *n = rec.n_sessions;
+    memcpy(r->earlier, rec.sessions, sizeof r->earlier);
     r->checked[CHECK_HALT]++;
     if ((r->journal_halted || r->halt_stands) && !rec.halted) {
         real_forbid(r, "a halt is not in the journal");
@@ -78,10 +81,11 @@ static struct journal *open_journal(struct real *r, struct recovery *found)
 uint64_t client_unsettled(struct real *r)
 {
     struct recovery found = {0};
+    uint32_t sessions = 0;
     bool was = r->own_disk_use;
     r->own_disk_use = true;
     journal_close(r->journal);
-    r->journal = open_journal(r, &found);
+    r->journal = open_journal(r, &found, &sessions);
     uint64_t n = found.n;
     recovery_finish(&found);
     r->own_disk_use = was;
@@ -113,6 +117,9 @@ static enum status on_submit(void *self, const struct gw_request *req)
                    req->mkt, req->outcome == SIDE_YES ? "yes" : "no", (long long)req->qty,
                    (long long)req->yes_px, req->client_id);
     }
+    if (req->op == GW_CREATE && real_happens(r, FAULT_ORDER_POWER)) {
+        real_die_soon(r, true);
+    }
     r->requests[r->n_requests++] = *req;
     (void)real_step(r);
     return ST_OK;
@@ -128,6 +135,8 @@ static enum status on_journal(void *self, struct journal_record *rec)
     if (st == ST_OK && rec->type != JOURNAL_RELEASE) {
         judge_journal(r, rec);
     }
+    r->journal_urgent =
+        r->journal_urgent || rec->type == JOURNAL_HALT || rec->type == JOURNAL_RELEASE;
     return st;
 }
 
@@ -307,12 +316,30 @@ void client_command(struct real *r, enum command what, const char *reason)
 
 /* --- life --- */
 
-static void make_engine(struct real *r, const struct recovery *found)
+static uint64_t session_id(const struct real *r)
+{
+    return (r->config.seed * 1000 + r->generation) * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+/* As run_actor.c does it: the journal has the session's id before an order leaves. */
+static bool sign_journal(struct real *r)
+{
+    struct journal_record rec = {
+        .type = JOURNAL_SESSION, .wall = real_wall(r), .number = session_id(r)};
+    bool good = journal_append(r->journal, &rec) == ST_OK && journal_sync(r->journal) == ST_OK;
+    r->intents_synced = good ? r->n_intents : r->intents_synced;
+    r->halt_unsynced = r->halt_unsynced && !good;
+    return good;
+}
+
+static void make_engine(struct real *r, const struct recovery *found, uint32_t n_earlier)
 {
     struct engine_config ec = r->config.engine;
-    ec.orders.session_id = (r->config.seed * 1000 + r->generation) * UINT64_C(0x9e3779b97f4a7c15);
+    ec.orders.session_id = session_id(r);
     ec.orders.unsettled = found->rec;
     ec.orders.n_unsettled = found->n;
+    ec.orders.earlier = r->earlier;
+    ec.orders.n_earlier = n_earlier;
     struct engine_sinks sinks = {
         .gateway = {r, on_submit},
         .journal = {r, on_journal},
@@ -364,14 +391,15 @@ static void make_gateway(struct real *r)
 void client_start(struct real *r)
 {
     struct recovery found = {0};
+    uint32_t sessions = 0;
     r->dying = r->power_goes = false;
     r->steps_left = 0;
     r->generation = ++r->generations;
     r->heard = 0;
     r->group[0] = '\0';
     r->command_ord = 0;
-    r->journal = open_journal(r, &found);
-    if (r->journal == NULL || !store_begin(r)) {
+    r->journal = open_journal(r, &found, &sessions);
+    if (r->journal == NULL || !sign_journal(r) || !store_begin(r)) {
         journal_close(r->journal);
         r->journal = NULL;
         recovery_finish(&found);
@@ -384,7 +412,7 @@ void client_start(struct real *r)
     r->count[REAL_UNSETTLED] += found.n;
     real_trace(r, "process %u starts, %u orders are not settled", r->generation, found.n);
     judge_forget(r);
-    make_engine(r, &found);
+    make_engine(r, &found, sessions);
     recovery_finish(&found);
     make_gateway(r);
     make_sessions(r);
@@ -400,6 +428,22 @@ void client_keep_stats(struct real *r)
     }
     for (uint32_t i = 0; i < RISK_MAX; i++) {
         r->refused[i] += orders_risk_stats(engine_orders(r->engine))->refused[i];
+    }
+}
+
+/* What the medium has is what the next start sees. */
+static void lose_journal(struct real *r)
+{
+    r->journal_cut = true;
+    r->count[REAL_LOST_TAIL] += r->journal_open;
+    vdisk_power_loss(&r->journal_disk, &r->disk_rng);
+    for (uint32_t i = 0; i < r->n_known; i++) {
+        struct known_order *k = &r->known[i];
+        k->lost = k->lost || k->intent > r->intents_synced;
+    }
+    r->intents_synced = r->n_intents;
+    if (r->halt_unsynced) {
+        r->journal_halted = r->halt_stands = r->halt_unsynced = false;
     }
 }
 
@@ -422,8 +466,12 @@ void client_end(struct real *r, const char *outcome)
     gateway_destroy(r->gateway);
     fill_listener_destroy(r->fills);
     feed_destroy(r->feed);
+    r->journal_open = journal_pending(r->journal) > 0;
     journal_close(r->journal);
     r->journal = NULL;
+    if (outcome == NULL && r->power_goes) {
+        lose_journal(r);
+    }
     for (int s = 0; s < EV_SRC_MAX; s++) {
         while (ring_peek(r->events[s]) != NULL) {
             ring_pop(r->events[s]);
@@ -456,10 +504,14 @@ static void hold_back(struct real *r)
 
 static void sync_journal(struct real *r)
 {
-    if (r->now - r->journal_synced > JOURNAL_SYNC && journal_pending(r->journal) > 0) {
+    bool due = r->journal_urgent || r->now - r->journal_synced > JOURNAL_SYNC;
+    r->journal_urgent = false;
+    if (due && !journal_failed(r->journal) && journal_pending(r->journal) > 0) {
         r->journal_synced = r->now;
-        enum status st = journal_sync(r->journal);
-        (void)st; /* the journal remembers: no new order leaves */
+        if (journal_sync(r->journal) == ST_OK) { /* else it remembers: no new order leaves */
+            r->halt_unsynced = false;
+            r->intents_synced = r->n_intents;
+        }
     }
 }
 

@@ -417,7 +417,8 @@ static void judge_missing(struct look *k)
     }
     for (uint32_t i = 0; i < s->n; i++) {
         const struct pushed *p = &s->v[i];
-        bool end = died && i >= last[p->ring]; /* it died before they were written */
+        /* It died before they were written; what a full ring refused is named a second later. */
+        bool end = (died || (s->ending == RUNNING && p->refused)) && i >= last[p->ring];
         if (p->stored || end) {
             continue;
         }

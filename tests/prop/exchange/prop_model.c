@@ -54,6 +54,7 @@ static void random_faults(struct rng *r, struct real_faults *f)
     }
     f->ppm[FAULT_SEND_FULL] = 1000 * some(r, 100);
     f->ppm[FAULT_RING_FULL] = 1000 * some(r, 60);
+    f->ppm[FAULT_ORDER_POWER] = 1000 * some(r, 40);
     uint32_t sim = 1000 * some(r, 40);
     for (int k = FAULT_HTTP_429; k <= FAULT_WS_ERROR; k++) {
         f->ppm[k] = sim / (FAULT_WS_ERROR - FAULT_HTTP_429 + 1);

@@ -469,6 +469,56 @@ static void it_begins_anew_when_all_is_settled_and_keeps_the_halt(void **state)
     free(d.p);
 }
 
+static void sign(struct journal *j, uint64_t session)
+{
+    append(j, (struct journal_record){.type = JOURNAL_SESSION, .wall = 1, .number = session});
+}
+
+static void the_newest_sessions_are_kept_when_it_begins_anew(void **state)
+{
+    (void)state;
+    struct disk d;
+    struct seen seen;
+    struct journal_recovery rec;
+    disk_init(&d);
+    for (uint64_t run = 1; run <= JOURNAL_SESSIONS + 10; run++) {
+        struct journal *j = must_open(&d, &seen, &rec);
+        uint64_t known = run - 1 < JOURNAL_SESSIONS ? run - 1 : JOURNAL_SESSIONS;
+        assert_int_equal(rec.n_sessions, known);
+        for (uint64_t i = 0; i < known; i++) {
+            assert_int_equal(rec.sessions[i], run - known + i);
+        }
+        assert_true(rec.compacted || run == 1);
+        sign(j, run);
+        append(j, intent((int)run));
+        append(j, done((int)run));
+        journal_close(j);
+    }
+    free(d.p);
+}
+
+static void damaged_sessions_are_none_and_harm_nothing_else(void **state)
+{
+    (void)state;
+    struct disk d;
+    struct seen seen;
+    struct journal_recovery rec;
+    disk_init(&d);
+    struct journal *j = must_open(&d, &seen, &rec);
+    sign(j, 5);
+    journal_close(j);
+    journal_close(must_open(&d, &seen, &rec)); /* begun anew, into the second header */
+    j = must_open(&d, &seen, &rec);
+    append(j, intent(1));
+    journal_close(j);
+    assert_int_equal(rec.n_sessions, 1);
+    d.p[4096 + 2048 + 8] ^= 1;
+    journal_close(must_open(&d, &seen, &rec));
+    assert_int_equal(rec.n_sessions, 0);
+    assert_int_equal(rec.unsettled, 1);
+    free(d.p);
+}
+
 /* Killed while the header of the new epoch is being written: the old one stays in force. */
 static void beginning_anew_is_all_or_nothing_at_every_byte(void **state)
 {
@@ -483,7 +533,7 @@ static void beginning_anew_is_all_or_nothing_at_every_byte(void **state)
         append(j, halt(JOURNAL_HALT, "by hand"));
         append(j, done(1));
         journal_close(j);
-        d.writes_left = 0;
+        d.writes_left = 0; /* no sessions: the header is the first write */
         d.torn = torn;
         struct err err = {0};
         j = NULL;
@@ -556,19 +606,26 @@ static void halts_of_markets_are_kept_until_the_release(void **state)
 static void what_is_not_settled_comes_back_from_its_rows(void **state)
 {
     (void)state;
-    struct journal_record recs[2] = {intent(7), market_halt("KXTEST-1")};
+    struct journal_record recs[3] = {
+        intent(7),
+        market_halt("KXTEST-1"),
+        {.type = JOURNAL_SESSION, .wall = 5, .number = UINT64_MAX - 3}};
+    static const enum restored_kind kinds[] = {RESTORED_ORDER, RESTORED_HALT, RESTORED_SESSION};
     strcpy(recs[0].order_id, "an order id");
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++) {
         struct rec_restored row;
         struct journal_record back;
         recovery_to_record(&recs[i], &row);
-        assert_int_equal(row.kind, i == 0 ? RESTORED_ORDER : RESTORED_HALT);
+        assert_int_equal(row.kind, kinds[i]);
         assert_int_equal(recovery_of_record(&row, &back), ST_OK);
         back.crc = recs[i].crc;
         back.flags = recs[i].flags;
         back.index = recs[i].index;
         assert_memory_equal(&back, &recs[i], sizeof back);
         row.kind = RESTORED_KIND_MAX;
+        assert_int_equal(recovery_of_record(&row, &back), ST_MALFORMED);
+        row.kind = RESTORED_SESSION;
+        strcpy(row.client_id, "no session");
         assert_int_equal(recovery_of_record(&row, &back), ST_MALFORMED);
     }
 }
@@ -769,6 +826,8 @@ int main(void)
         cmocka_unit_test(a_full_journal_answers_limit_for_good),
         cmocka_unit_test(an_unknown_type_is_refused_without_harm),
         cmocka_unit_test(it_begins_anew_when_all_is_settled_and_keeps_the_halt),
+        cmocka_unit_test(the_newest_sessions_are_kept_when_it_begins_anew),
+        cmocka_unit_test(damaged_sessions_are_none_and_harm_nothing_else),
         cmocka_unit_test(beginning_anew_is_all_or_nothing_at_every_byte),
         cmocka_unit_test(a_damaged_record_is_counted_and_stops_compaction),
         cmocka_unit_test(every_flipped_bit_of_a_record_is_noticed),
