@@ -1,13 +1,6 @@
 /*
- * pg.c - see pg.h: transactions of binary COPY.
- *
- * put writes a row behind those of its table in memory. The table that first has a good chunk of
- * rows gets its COPY at once, and the server takes rows in while we encode the next; the other
- * tables follow at commit, one COPY each. Then the session's progress, then COMMIT.
- *
- * COPY fails as a whole. When it does for a row's fault (its number came before), the transaction
- * is asked for again (ST_AGAIN) and written row by row, each behind a savepoint, so that put can
- * say which row is refused. The transaction behind it is copied again.
+ * pg.c - see pg.h: transactions of binary COPY (pg_put.h), then the session's progress, then
+ * COMMIT.
  *
  * A lost connection is made again in begin. Nothing is written before the session's lock is held
  * again: then the old connection is dead at the server, and its transaction has counted or has not,
@@ -23,23 +16,14 @@
 
 #include "base/log.h"
 #include "base/url.h"
-#include "store/layout.h"
 #include "store/pg_conn.h"
-#include "store/pg_copy.h"
+#include "store/pg_put.h"
 #include "store/pg_schema.h"
 
-#define CHUNK_BYTES   ((size_t)64 << 10) /* sent at once when its COPY is open */
-#define WAITING_BYTES ((size_t)4 << 20)  /* of a table whose COPY is not: then it gets its turn */
-#define TABLE_BYTES   ((size_t)2 << 30)
-#define BATCH_ROWS    200000U /* of a COMMIT, whose flush of the log the server waits for */
-#define LOCK_NS       NS_PER_SEC
+#define BATCH_ROWS 200000U /* of a COMMIT, whose flush of the log the server waits for */
+#define LOCK_NS    NS_PER_SEC
 
 #define DIVISION_BY_ZERO "22012" /* SQLSTATE */
-
-struct table {
-    struct buf rows;
-    bool prepared; /* its INSERT, on this connection */
-};
 
 struct pg {
     struct backend b; /* first: the ops are given this */
@@ -47,12 +31,7 @@ struct pg {
     char *url;
     int64_t own;    /* the session of open, or a number that is none: its lock is held */
     int server_pid; /* of the connection, also when that is lost */
-    struct pg_encoder encoder;
-    struct table tables[LAYOUTS_MAX];
-    uint64_t digest; /* of what the open transaction has put */
-    int copying;     /* table whose COPY is open, -1: none */
-    bool careful;    /* row by row */
-    bool savepoint;  /* one is open */
+    struct pg_put put;
 };
 
 static struct pg *pg_of(struct backend *b)
@@ -98,18 +77,9 @@ static void end_old_connection(struct pg *pg)
     }
 }
 
-static void forget_connection(struct pg *pg)
-{
-    for (size_t i = 0; i < LAYOUTS_MAX; i++) {
-        pg->tables[i].prepared = false;
-    }
-    pg->copying = -1;
-    pg->savepoint = false;
-}
-
 static enum status reconnect(struct pg *pg)
 {
-    forget_connection(pg);
+    pg_put_disconnected(&pg->put);
     if (pg_connect(&pg->conn) != ST_OK) {
         return fail(pg);
     }
@@ -135,7 +105,6 @@ static enum status reconnect(struct pg *pg)
 static enum status begin(struct backend *b)
 {
     struct pg *pg = pg_of(b);
-    pg->digest = 0;
     if (pg->conn.c != NULL && pg_run(&pg->conn, "BEGIN") == ST_OK) {
         return ST_OK;
     }
@@ -153,176 +122,35 @@ static void rollback(struct backend *b)
 {
     struct pg *pg = pg_of(b);
     pg_rollback(&pg->conn);
-    pg->copying = -1;
-    pg->savepoint = false;
-    for (size_t i = 0; i < LAYOUTS_MAX; i++) {
-        buf_clear(&pg->tables[i].rows);
-    }
+    pg_put_forget(&pg->put);
 }
 
-/* --- COPY --- */
+/* --- records --- */
 
-/* A row's own fault makes the next transaction a careful one. */
-static enum status copy_failed(struct pg *pg, enum status st)
+/* What the rows' part says; a transaction that failed is ST_IO here. */
+static enum status said(struct pg *pg, enum status st)
 {
-    pg->copying = -1;
-    (void)fail(pg);
-    if (st == ST_EXISTS || st == ST_INVALID) {
-        pg->careful = true;
-        return ST_AGAIN;
-    }
-    return ST_IO;
-}
-
-static enum status copy_open(struct pg *pg, size_t i)
-{
-    size_t n = 0;
-    struct buf sql, head;
-    buf_init(&sql, 8192);
-    buf_init(&head, 64);
-    pg_copy_sql(&layouts(&n)[i], &sql);
-    pg_copy_header(&head);
-    enum status st = ST_NOMEM;
-    if (!sql.failed && !head.failed) {
-        st = pg_copy_begin(&pg->conn, sql.p);
-        st = st == ST_OK ? pg_copy_data(&pg->conn, head.p, head.n) : st;
-    }
-    buf_finish(&sql);
-    buf_finish(&head);
-    if (st == ST_OK) {
-        pg->copying = (int)i;
-    }
-    return st;
-}
-
-static enum status copy_send(struct pg *pg)
-{
-    struct buf *rows = &pg->tables[pg->copying].rows;
-    enum status st = pg_copy_data(&pg->conn, rows->p, rows->n);
-    buf_clear(rows);
-    return st;
-}
-
-/* The open COPY to its end. */
-static enum status copy_close(struct pg *pg)
-{
-    pg_copy_trailer(&pg->tables[pg->copying].rows);
-    enum status st = copy_send(pg);
-    st = st == ST_OK ? pg_copy_end(&pg->conn) : st;
-    pg->copying = -1;
-    return st;
-}
-
-/* Table i has some rows in memory. */
-static enum status send_some(struct pg *pg, size_t i)
-{
-    size_t n = pg->tables[i].rows.n;
-    enum status st = ST_OK;
-    if (n < CHUNK_BYTES || (pg->copying >= 0 && pg->copying != (int)i && n < WAITING_BYTES)) {
-        return ST_OK;
-    }
-    if (pg->copying >= 0 && pg->copying != (int)i) {
-        st = copy_close(pg);
-    }
-    if (st == ST_OK && pg->copying < 0) {
-        st = copy_open(pg, i);
-    }
-    st = st == ST_OK ? copy_send(pg) : st;
-    return st == ST_OK ? ST_OK : copy_failed(pg, st);
-}
-
-static enum status send_all(struct pg *pg)
-{
-    enum status st = pg->copying >= 0 ? copy_close(pg) : ST_OK;
-    for (size_t i = 0; i < LAYOUTS_MAX && st == ST_OK; i++) {
-        if (pg->tables[i].rows.n > 0) {
-            st = copy_open(pg, i);
-            st = st == ST_OK ? copy_close(pg) : st;
-        }
-    }
-    return st == ST_OK ? ST_OK : copy_failed(pg, st);
-}
-
-/* --- row by row --- */
-
-static enum status prepare_insert(struct pg *pg, size_t i)
-{
-    size_t n = 0;
-    const struct layout *l = &layouts(&n)[i];
-    struct buf sql;
-    buf_init(&sql, 8192);
-    buf_printf(&sql, "PREPARE put_%s AS ", l->table);
-    pg_insert_sql(l, &sql);
-    enum status st = sql.failed ? ST_NOMEM : pg_run(&pg->conn, sql.p);
-    buf_finish(&sql);
-    pg->tables[i].prepared = st == ST_OK;
-    return st == ST_OK ? ST_OK : fail(pg);
-}
-
-/* The row that stands alone in rows. */
-static enum status insert_row(struct pg *pg, const struct layout *l, const struct buf *rows)
-{
-    const char *values[PG_VALUES_MAX];
-    int lengths[PG_VALUES_MAX], formats[PG_VALUES_MAX];
-    char name[64];
-    PGresult *r = NULL;
-    struct pg_params params = {.n = pg_row_values(rows->p, values, lengths),
-                               .values = values,
-                               .lengths = lengths,
-                               .formats = formats};
-    for (int i = 0; i < params.n; i++) {
-        formats[i] = 1;
-    }
-    snprintf(name, sizeof name, "put_%s", l->table);
-    enum status st = pg_exec_prepared(&pg->conn, name, &params, &r);
-    if (st == ST_OK) {
-        st = strcmp(PQcmdTuples(r), "1") == 0 ? ST_OK : ST_EXISTS;
-        PQclear(r);
+    if (st == ST_OK || st == ST_INVALID || st == ST_EXISTS) {
         return st;
     }
-    if ((st != ST_EXISTS && st != ST_INVALID) || pg->conn.c == NULL) {
-        return fail(pg);
+    if (st == ST_NOMEM) {
+        return fail_text(pg, "out of memory");
     }
-    log_warn("store", "the database refused a row of %s: %s", l->table, pg->conn.error);
-    return pg_run(&pg->conn, "ROLLBACK TO SAVEPOINT put") == ST_OK ? st : fail(pg);
-}
-
-static enum status put_careful(struct pg *pg, size_t i)
-{
-    size_t n = 0;
-    const struct layout *l = &layouts(&n)[i];
-    struct buf *rows = &pg->tables[i].rows;
-    enum status st = ST_OK;
-    if (!pg->tables[i].prepared) {
-        st = prepare_insert(pg, i);
-    }
-    if (st == ST_OK && pg_run(&pg->conn, pg->savepoint ? "RELEASE SAVEPOINT put; SAVEPOINT put"
-                                                       : "SAVEPOINT put") != ST_OK) {
-        st = fail(pg);
-    }
-    if (st == ST_OK) {
-        pg->savepoint = true;
-        st = insert_row(pg, l, rows);
-    }
-    buf_clear(rows);
-    return st;
+    (void)fail(pg);
+    return st == ST_AGAIN ? ST_AGAIN : ST_IO;
 }
 
 static enum status put(struct backend *b, const void *record)
 {
     struct pg *pg = pg_of(b);
-    const struct rec *head = record; /* the type stands at the same place in both headers */
-    const struct layout *l = layout_of(head->type);
-    if (l == NULL || !layout_valid(l, record)) {
-        return ST_INVALID;
-    }
-    size_t n = 0, i = (size_t)(l - layouts(&n));
-    if (pg_copy_row(&pg->encoder, l, b->session, record, &pg->tables[i].rows) != ST_OK) {
-        return fail_text(pg, "out of memory");
-    }
-    enum status st = pg->careful ? put_careful(pg, i) : send_some(pg, i);
-    pg->digest ^= st == ST_OK ? record_digest(record) : 0;
-    return st;
+    return said(pg, pg_put_one(&pg->put, b->session, record));
+}
+
+static enum status put_all(struct backend *b, const void *const *records, size_t n,
+                           struct refused *refused, size_t *ret_n_refused)
+{
+    struct pg *pg = pg_of(b);
+    return said(pg, pg_put_many(&pg->put, b->session, records, n, refused, ret_n_refused));
 }
 
 /* --- transactions --- */
@@ -336,14 +164,14 @@ static enum status commit(struct backend *b, uint64_t done)
     struct pg *pg = pg_of(b);
     char sql[240];
     PGresult *r = NULL;
-    enum status st = send_all(pg);
+    enum status st = said(pg, pg_put_rest(&pg->put));
     if (st != ST_OK) {
         return st;
     }
     snprintf(sql, sizeof sql,
              "WITH s AS (UPDATE session SET progress=%" PRId64 ", digest=digest # '%" PRId64
              "'::bigint WHERE id=%" PRId64 " RETURNING 1) SELECT 1/count(*) FROM s; COMMIT",
-             (int64_t)done, (int64_t)pg->digest, pg->b.session);
+             (int64_t)done, (int64_t)pg->put.digest, pg->b.session);
     if (pg_exec(&pg->conn, sql, &r) != ST_OK) {
         bool gone = strcmp(pg->conn.state, DIVISION_BY_ZERO) == 0;
         return gone ? fail_text(pg, "the session's row is gone") : fail(pg);
@@ -353,8 +181,7 @@ static enum status commit(struct backend *b, uint64_t done)
     if (!good) {
         return fail_text(pg, "the server rolled the transaction back");
     }
-    pg->careful = false;
-    pg->savepoint = false;
+    pg_put_counts(&pg->put);
     return ST_OK;
 }
 
@@ -421,10 +248,7 @@ static void close_pg(struct backend *b)
 {
     struct pg *pg = pg_of(b);
     pg_disconnect(&pg->conn);
-    pg_encoder_finish(&pg->encoder);
-    for (size_t i = 0; i < LAYOUTS_MAX; i++) {
-        buf_finish(&pg->tables[i].rows);
-    }
+    pg_put_finish(&pg->put);
     free(pg->url);
     free(pg);
 }
@@ -435,6 +259,7 @@ static const struct backend_ops ops = {
     .name = "PostgreSQL",
     .begin = begin,
     .put = put,
+    .put_all = put_all,
     .commit = commit,
     .rollback = rollback,
     .progress = progress,
@@ -499,15 +324,11 @@ enum status pg_backend_open(const struct store_config *config, wall_ns_t wall,
     }
     pg->b.ops = &ops;
     pg->b.transaction_rows = BATCH_ROWS;
-    pg->copying = -1;
     pg->conn.answer_ns = config->answer_ns;
     pg->conn.lock_ns = LOCK_NS;
     pg->conn.idle = idle;
     pg->conn.idle_self = pg;
-    pg_encoder_init(&pg->encoder);
-    for (size_t i = 0; i < LAYOUTS_MAX; i++) {
-        buf_init(&pg->tables[i].rows, TABLE_BYTES);
-    }
+    pg_put_init(&pg->put, &pg->conn);
     enum status st = open_pg(pg, config, wall, err);
     if (st != ST_OK) {
         char shown[URL_SHOWN_MAX];

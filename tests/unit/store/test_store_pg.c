@@ -550,6 +550,49 @@ static void a_session_row_that_is_deleted_is_an_error_and_no_loop(void **state)
     assert_int_equal(sql_number(path, "SELECT count(*) FROM delta"), 0);
 }
 
+/* --- refused rows --- */
+
+/* Each savepoint behind which something is written takes a number of a transaction. */
+static long long transaction_numbers(void)
+{
+    return sql_number(path, "SELECT txid_current()");
+}
+
+static void refused_rows_among_many_cost_few_savepoints_and_are_named(void **state)
+{
+    (void)state;
+    static const uint64_t twice[] = {3, 77, 78};
+    struct store_config config = config_of(path);
+    struct store *s = NULL;
+    struct ring *ring = NULL;
+    struct err err = {0};
+    assert_int_equal(store_open(&config, 1000, &s, &err), ST_OK);
+    assert_int_equal(ring_create(4 << 20, &ring), ST_OK);
+    store_add_ring(s, ring);
+    push_deltas(s, ring, 1, 100);
+    wait_for_rows(s, 100);
+    long long before = transaction_numbers();
+    for (uint64_t i = 101; i <= 20000; i++) { /* one batch: nobody works meanwhile */
+        struct ev_delta d = make_delta(i);
+        assert_int_equal(ring_push(ring, &d, sizeof d), ST_OK);
+        for (size_t k = 0; k < 3; k++) {
+            d = make_delta(twice[k]);
+            assert_int_equal(i != 500 + 7000 * k ? ST_OK : ring_push(ring, &d, sizeof d), ST_OK);
+        }
+    }
+    wait_for_rows(s, 20000);
+    long long took = transaction_numbers() - before;
+    if (took < 3 || took > 300) { /* row by row it would be 20,000 */
+        fail_msg("%lld savepoints", took);
+    }
+    assert_int_equal(store_stats(s)->lost, 3);
+    finish(s, ring);
+    assert_int_equal(sql_number(path, "SELECT count(*) FROM delta"), 20000);
+    assert_int_equal(sql_number(path, "SELECT count(*) FROM gap WHERE reason LIKE '%came twice%'"
+                                      " AND (seq_expected, seq_got) IN ((3,3), (77,77), (78,78))"),
+                     3);
+}
+
 /* --- texts --- */
 
 struct texts {
@@ -651,6 +694,7 @@ int main(void)
         T(a_session_of_another_host_is_broken_only_when_its_connection_is_gone),
         T(two_schemas_of_one_database_do_not_meet),
         T(a_session_row_that_is_deleted_is_an_error_and_no_loop),
+        T(refused_rows_among_many_cost_few_savepoints_and_are_named),
         T(texts_that_are_no_utf8_come_back_to_the_byte),
         T(a_session_s_texts_come_back),
         T(tables_have_their_primary_key_and_no_other_index),
