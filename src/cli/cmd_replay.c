@@ -93,6 +93,9 @@ static int load(struct replaying *r)
     enum status st = session_load(a->path, id, what, &r->session, load_progress, &began, &err);
     cli_progress_end();
     r->load_seconds = (double)(clock_mono() - began) / 1e9;
+    if (st == ST_LIMIT) {
+        return cli_fail("replay", EXIT_REFUSED, "%s", err.text);
+    }
     return st == ST_OK ? EXIT_DONE : session_fail(a, st, &err);
 }
 
@@ -119,23 +122,19 @@ static int read_config(struct replaying *r)
                           r->session.id, err.text);
 }
 
-static bool is_named(const char *list, const char *ticker)
+/* The market of that name, the tickers up to a comma; n_markets: there is none. */
+static uint32_t market_named(const struct session *s, struct text name)
 {
-    size_t n = strlen(ticker);
-    for (const char *p = list; *p != '\0';) {
-        size_t len = strcspn(p, ",");
-        if (len == n && strncmp(p, ticker, n) == 0) {
-            return true;
-        }
-        p += len + (p[len] == ',');
+    uint32_t i = 0;
+    while (i < s->n_markets && !text_equal(name, text_of(session_ticker(s, i)))) {
+        i++;
     }
-    return false;
+    return name.n > 0 ? i : s->n_markets;
 }
 
 static int choose_markets(struct replaying *r)
 {
     const struct session *s = &r->session;
-    uint32_t found = 0;
     if (r->o->tickers == NULL) {
         return EXIT_DONE;
     }
@@ -144,13 +143,18 @@ static int choose_markets(struct replaying *r)
     if (r->markets == NULL) {
         return cli_fail("replay", EXIT_FAILED, "out of memory");
     }
-    for (uint32_t i = 0; i < s->n_markets; i++) {
-        const char *ticker = session_ticker(s, i);
-        r->markets[i] = ticker[0] != '\0' && is_named(r->o->tickers, ticker);
-        found += r->markets[i];
-    }
-    return found > 0 ? EXIT_DONE
-                     : cli_usage("replay", "the session has no market %s", r->o->tickers);
+    const char *p = r->o->tickers;
+    do {
+        struct text name = {p, strcspn(p, ",")};
+        uint32_t i = market_named(s, name);
+        if (i == s->n_markets) {
+            return cli_fail("replay", EXIT_REFUSED, "the session has no market %.*s", (int)name.n,
+                            name.p);
+        }
+        r->markets[i] = true;
+        p += name.n + (p[name.n] == ',');
+    } while (*p != '\0');
+    return EXIT_DONE;
 }
 
 /* --- policies --- */

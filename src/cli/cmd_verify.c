@@ -239,6 +239,9 @@ static int list_rules(void)
         printf("%-18s %s\n", audit_rule_name((enum audit_rule)i),
                audit_rule_claim((enum audit_rule)i));
     }
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        return cli_fail("verify", EXIT_FAILED, "standard output cannot be written");
+    }
     return EXIT_DONE;
 }
 

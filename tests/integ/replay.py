@@ -195,8 +195,10 @@ def check_refused(r):
                        ("update session set policy = 'ppo other, hash 00'", ("not the session's policy",))):
         code, _, err = r.changed(sql)
         check(f"refused, by name: {sql}", code == 4 and all(w in err for w in words), (code, err))
+    ticker = sqlite3.connect(r.db).execute("select ticker from market limit 1").fetchone()[0]
     for args, want in ((["--store", "/nonexistent/x.db"], 6), (["--from", "yesterday"], 2), (["--speed", "fast"], 2), (["--steps=xml"], 2),
-                       (["--market", "NOPE"], 2), (["--books", "--verify"], 2), (["--policy", "/nonexistent.zip"], 4), (["--nonsense"], 2),
+                       (["--market", "NOPE"], 4), (["--market", f"{ticker},NOPE"], 4), (["--market", ""], 4), (["--memory-mb", "1"], 4),
+                       (["--books", "--verify"], 2), (["--policy", "/nonexistent.zip"], 4), (["--nonsense"], 2),
                        (["--model", "/nonexistent.zip"], 4), (["--stats", "x"], 2)):
         done = r.replay(*args)
         check(f"exit status {want}: {' '.join(args)}", done.returncode == want and done.stderr.startswith("deltaflow replay: "),
