@@ -117,8 +117,9 @@ struct run {
     _Atomic mono_ns_t beat_actor, beat_gateway; /* last turn of the thread; 0: none yet */
     _Atomic mono_ns_t heard; /* the exchange, on any connection; written by net and gateway */
     pthread_mutex_t public_lock;
-    struct run_public public; /* under public_lock; written by the actor */
-    _Atomic int engine_state; /* enum run_engine_state, written by the actor */
+    struct run_public public;        /* under public_lock; written by the actor */
+    _Atomic uint32_t groups_changed; /* how often public's groups were; written by the actor */
+    _Atomic int engine_state;        /* enum run_engine_state, written by the actor */
 };
 
 enum run_engine_state {

@@ -199,6 +199,7 @@ static void sink_group(void *self, int32_t exchange_index, const char *group_id)
         text_copy(p->groups[i], sizeof p->groups[i], text_of(group_id));
     }
     pthread_mutex_unlock(&r->public_lock);
+    atomic_fetch_add_explicit(&r->groups_changed, 1, memory_order_release);
     log_info("actor", "order group=%s shard=%d", group_id, (int)exchange_index);
 }
 

@@ -19,6 +19,7 @@ struct run_control {
     struct run *r;
     struct admin *admin;
     mono_ns_t next_beat;
+    uint32_t told_groups; /* run.groups_changed when a beat was last written */
     bool told_stuck, told_file;
 };
 
@@ -163,9 +164,12 @@ static bool alive(const struct run *r, mono_ns_t now)
 
 static void beat(struct run_control *c, mono_ns_t now)
 {
-    if (c->r->o->control.heartbeat[0] == '\0' || now < c->next_beat) {
+    /* A guard can trigger only the groups that it knows: a new one is told at once. */
+    uint32_t groups = atomic_load_explicit(&c->r->groups_changed, memory_order_acquire);
+    if (c->r->o->control.heartbeat[0] == '\0' || (now < c->next_beat && groups == c->told_groups)) {
         return;
     }
+    c->told_groups = groups;
     c->next_beat = now + BEAT_NS;
     if (alive(c->r, now)) {
         write_beat(c, now, false, "");

@@ -249,6 +249,8 @@ def start_guard(live, *args):
     log = open(os.path.join(live.folder, "guard.log"), "w")
     live.guard = subprocess.Popen([binary, "guard", "--exchange", live.ready, "--guard-beat-s", str(int(2 * max(1, slow))), "--guard-exchange-s", "5", *args],
                                   stderr=log, stdout=log, env=live.env)
+    live.wait(lambda: re.search("a run is there pid=.* groups=[1-9]", open(log.name).read()), 20, "the guard sees the run and its order groups")
+    time.sleep(1)
 
 
 def guard_frozen(live):
@@ -256,7 +258,6 @@ def guard_frozen(live):
     live.start()
     live.trades()
     start_guard(live)
-    time.sleep(1)
     check("the guard leaves a run alone that is well", live.guard.poll() is None)
     live.freeze()
     frozen = time.time()
@@ -281,7 +282,6 @@ def guard_network(live):
     live.start("--feed-data-timeout-ms", "60000")
     live.trades()
     start_guard(live, "--guard-once")
-    time.sleep(1)
     live.pipe.dead = True
     check("the guard acts and ends with 7", live.guard.wait(60) == 7)
     check("nothing rests at the exchange", live.resting()[0] == [])
@@ -294,7 +294,6 @@ def guard_killed(live):
     live.start()
     live.trades()
     start_guard(live, "--guard-once")
-    time.sleep(1)
     core = [line.split()[4] for line in open(f"/proc/{live.run.pid}/limits") if line.startswith("Max core file size")]
     check("a crash leaves no core file with the key in it", core == ["0"], core)
     live.run.kill()
