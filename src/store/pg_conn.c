@@ -3,7 +3,7 @@
  *
  * libpq is used without blocking: what it wants to read or write is waited for here, in slices, so
  * that a server that says nothing costs answer_ns and not for ever, and the owner's other work goes
- * on. Only the resolver's look-up of a host's name blocks as long as the resolver does.
+ * on. Names are looked up beside it (pg_resolve.h).
  */
 #include "store/pg_conn.h"
 
@@ -17,6 +17,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "store/pg_resolve.h"
 
 #define SLICE_MS        2 /* of a wait */
 #define IDLE_EVERY      (2 * NS_PER_MS)
@@ -397,21 +398,39 @@ static bool tls_unsaid(PGconn *c, const char *url)
     return unsaid;
 }
 
-static PGconn *start(const char *url, const char *sslmode)
+/* What we say besides the URL; NULL: nothing. */
+struct options {
+    const char *sslmode, *host, *hostaddr, *port, *target_session_attrs;
+};
+
+static PGconn *start(const char *url, const struct options *o)
 {
     /* What stands before dbname can be said otherwise in the URL, what stands behind cannot. */
-    const char *const names[] = {"application_name",
-                                 "keepalives_idle",
-                                 "keepalives_interval",
-                                 "keepalives_count",
-                                 "tcp_user_timeout",
-                                 "dbname",
-                                 "client_encoding",
-                                 sslmode != NULL ? "sslmode" : NULL,
-                                 NULL};
-    const char *const values[] = {"deltaflow", "30",   "10",    "3", "30000",
-                                  url,         "UTF8", sslmode, NULL};
+    static const char *const names[] = {"application_name",
+                                        "keepalives_idle",
+                                        "keepalives_interval",
+                                        "keepalives_count",
+                                        "tcp_user_timeout",
+                                        "dbname",
+                                        "client_encoding",
+                                        "sslmode",
+                                        "host",
+                                        "hostaddr",
+                                        "port",
+                                        "target_session_attrs",
+                                        NULL};
+    const char *const values[] = {"deltaflow", "30",        "10",    "3",
+                                  "30000",     url,         "UTF8",  o->sslmode,
+                                  o->host,     o->hostaddr, o->port, o->target_session_attrs,
+                                  NULL};
     return PQconnectStartParams(names, values, 1);
+}
+
+/* What libpq makes of URL, environment and files: a value that it refuses keeps it from going on to
+ * look names up and to connect. */
+static PGconn *only_read(const char *url)
+{
+    return start(url, &(struct options){.target_session_attrs = "?"});
 }
 
 static enum status unreachable(struct pg_conn *p, const char *text)
@@ -480,20 +499,62 @@ static enum status settings(struct pg_conn *p)
     return st == ST_NOT_FOUND ? ST_OK : st;
 }
 
+/* Names become addresses here, for libpq would block. ST_UNREACHABLE: they have none. */
+static enum status resolve(struct pg_conn *p, PGconn *read, struct pg_hosts *hosts,
+                           struct options *o)
+{
+    PQconninfoOption *all = PQconninfo(read);
+    const char *host = all != NULL ? option_of(all, "host") : NULL;
+    const struct pg_wait wait = {p->answer_ns, p->idle, p->idle_self};
+    struct err err = {.st = ST_OK};
+    enum status st = ST_STATE;
+    if (host != NULL && option_of(all, "hostaddr") == NULL) {
+        st = pg_resolve(host, option_of(all, "port"), &wait, hosts, &err);
+    }
+    PQconninfoFree(all);
+    if (st == ST_NOT_FOUND || st == ST_TIMEOUT) {
+        return unreachable(p, err.text);
+    }
+    if (st == ST_OK) {
+        o->host = hosts->host.p;
+        o->hostaddr = hosts->hostaddr.p;
+        o->port = hosts->port.p;
+    }
+    return ST_OK; /* without memory or a thread libpq looks them up */
+}
+
+static enum status begin_connection(struct pg_conn *p)
+{
+    struct options o = {.sslmode = NULL};
+    struct pg_hosts hosts;
+    PGconn *read = only_read(p->url);
+    if (read == NULL) {
+        set_error(p, "out of memory");
+        return ST_NOMEM;
+    }
+    pg_hosts_init(&hosts);
+    o.sslmode = tls_unsaid(read, p->url) ? "verify-full" : NULL;
+    enum status st = resolve(p, read, &hosts, &o);
+    PQfinish(read);
+    if (st == ST_OK) {
+        p->c = start(p->url, &o);
+        if (p->c == NULL) {
+            set_error(p, "out of memory");
+            st = ST_NOMEM;
+        }
+    }
+    pg_hosts_finish(&hosts);
+    return st;
+}
+
 enum status pg_connect(struct pg_conn *p)
 {
     pg_disconnect(p);
     p->state[0] = '\0';
-    p->c = start(p->url, NULL);
-    if (p->c != NULL && PQstatus(p->c) != CONNECTION_BAD && tls_unsaid(p->c, p->url)) {
-        PQfinish(p->c);
-        p->c = start(p->url, "verify-full");
+    enum status st = begin_connection(p);
+    if (st == ST_OK) {
+        st = shake_hands(p);
     }
-    if (p->c == NULL) {
-        set_error(p, "out of memory");
-        return ST_NOMEM;
-    }
-    enum status st = shake_hands(p);
     if (st == ST_OK) {
         st = settings(p);
     }
