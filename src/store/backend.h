@@ -38,9 +38,9 @@ struct backend_ops {
     enum status (*put_all)(struct backend *b, const void *const *records, size_t n,
                            struct refused *refused, size_t *ret_n_refused);
     /*
-     * progress is kept in the session's row by the same transaction, and so is the digest of what
-     * was put (struct store_session): how many records of the queue
-     * are in the database or given up. So an answer that never came does not matter: who reads
+     * progress is kept in the session's row by the same transaction: how many records of the queue
+     * are in the database or given up. The digest of what was put is kept beside it (struct
+     * store_session). So an answer that never came does not matter: who reads
      * progress again (after begin) knows whether the transaction counts, and nothing is written
      * twice. A back end that connects again in begin has made sure that the old connection can
      * commit no more.
