@@ -9,12 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/url.h"
 #include "cli/cli.h"
 #include "cli/interrupt.h"
+#include "cli/memory.h"
 #include "cli/replay_options.h"
 #include "cli/run_engine.h"
 #include "config/options.h"
@@ -52,19 +52,45 @@ static wall_ns_t first_time(const struct replaying *r)
 
 /* --- the session --- */
 
+struct loading {
+    mono_ns_t began;
+    uint64_t bytes; /* about, of the whole session */
+};
+
 static bool load_progress(void *self, const struct session *so_far)
 {
-    const mono_ns_t *began = self;
-    if (clock_mono() - *began > 2 * NS_PER_SEC) {
-        cli_progress("loading: %zu MB", so_far->bytes / 1000000);
+    const struct loading *l = self;
+    if (clock_mono() - l->began > 2 * NS_PER_SEC) {
+        cli_progress("loading: %zu of some %" PRIu64 " MB", so_far->bytes / 1000000,
+                     l->bytes / 1000000);
     }
     return !interrupt_asked();
 }
 
-static int64_t machine_mb(void)
+/* Whether there is memory for it, before any is taken. */
+static int check_memory(struct replaying *r, int64_t id, enum load_what what, struct loading *l)
 {
-    int64_t pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
-    return pages > 0 && page > 0 ? pages / 1024 * page / 1024 : 0;
+    const struct session_args *a = &r->o->shared;
+    struct err err = {0};
+    const char *whose = NULL;
+    uint64_t available = memory_available(&whose);
+    bool given = r->o->memory_mb > 0;
+    r->session.bytes_max = given ? (size_t)r->o->memory_mb << 20 : available;
+    enum status st = session_size(a->path, id, what, false, &l->bytes, &err);
+    if (st == ST_OK && !given && l->bytes > available) { /* is it so? */
+        st = session_size(a->path, id, what, true, &l->bytes, &err);
+    }
+    if (st != ST_OK) {
+        return session_fail(a, st, &err);
+    }
+    if (given || l->bytes <= available) {
+        return EXIT_DONE;
+    }
+    return cli_fail("replay", EXIT_REFUSED,
+                    "session %" PRId64 " takes about %" PRIu64 " MB of memory%s, and %s leaves "
+                    "%" PRIu64 " MB (--memory-mb N: try with at most that)",
+                    id, l->bytes / 1000000 + 1, what == LOAD_MARKET ? " for its books" : "", whose,
+                    available / 1000000);
 }
 
 /* What is wrong with the session's contents or a model. */
@@ -86,13 +112,15 @@ static int load(struct replaying *r)
         return code;
     }
     struct err err = {0};
-    mono_ns_t began = clock_mono();
-    int64_t mb = r->o->memory_mb > 0 ? r->o->memory_mb : machine_mb();
-    r->session.bytes_max = (size_t)mb << 20;
+    struct loading l = {.began = clock_mono()};
     enum load_what what = r->o->books ? LOAD_MARKET : LOAD_ALL;
-    enum status st = session_load(a->path, id, what, &r->session, load_progress, &began, &err);
+    code = check_memory(r, id, what, &l);
+    if (code != EXIT_DONE) {
+        return code;
+    }
+    enum status st = session_load(a->path, id, what, &r->session, load_progress, &l, &err);
     cli_progress_end();
-    r->load_seconds = (double)(clock_mono() - began) / 1e9;
+    r->load_seconds = (double)(clock_mono() - l.began) / 1e9;
     if (st == ST_LIMIT) {
         return cli_fail("replay", EXIT_REFUSED, "%s", err.text);
     }

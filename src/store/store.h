@@ -158,6 +158,18 @@ enum status store_read_sessions(const char *path, store_session_fn fn, void *sel
 /* The newest session, ST_NOT_FOUND when there is none. */
 enum status store_last_session(const char *path, int64_t *ret_session, struct err *err) MUST_CHECK;
 
+/*
+ * How long a session is, without its records. Quick: where records are numbered the last number
+ * stands for how many there are, so that holes count too, and a damaged number may say anything.
+ * counted: the rows of every table are counted, which takes a while.
+ */
+struct store_extent {
+    uint64_t market_events;
+    uint64_t records[REC_TYPE_MAX - REC_BASE]; /* by rec_type - REC_BASE */
+};
+enum status store_read_extent(const char *path, int64_t session, bool counted,
+                              struct store_extent *ret_extent, struct err *err) MUST_CHECK;
+
 /* --- deleting sessions
  * ---------------------------------------------------------------------------------------------- */
 

@@ -137,3 +137,37 @@ enum status session_load(const char *path, int64_t id, enum load_what what, stru
     return st == ST_OK ? ST_OK
                        : err_prefix(err, st, "session of %s", url_shown(path, shown, sizeof shown));
 }
+
+/* No overflow: a damaged number may be anything. */
+static void add(uint64_t *bytes, uint64_t records, size_t size)
+{
+    uint64_t more = records > INT64_MAX / size ? INT64_MAX : records * size;
+    *bytes = more > INT64_MAX - *bytes ? INT64_MAX : *bytes + more;
+}
+
+static void add_type(uint64_t *bytes, const struct store_extent *x, enum rec_type type)
+{
+    add(bytes, x->records[type - REC_BASE], layout_of((uint16_t)type)->size);
+}
+
+enum status session_size(const char *path, int64_t id, enum load_what what, bool counted,
+                         uint64_t *ret_bytes, struct err *err)
+{
+    struct store_extent x;
+    enum status st = store_read_extent(path, id, counted, &x, err);
+    if (st != ST_OK) {
+        char shown[URL_SHOWN_MAX];
+        return err_prefix(err, st, "session of %s", url_shown(path, shown, sizeof shown));
+    }
+    uint64_t bytes = 0;
+    add(&bytes, x.market_events, sizeof(struct ev_delta)); /* nearly all of them are deltas */
+    add_type(&bytes, &x, REC_GAP);
+    for (size_t i = 0; what != LOAD_MARKET && i < sizeof inputs / sizeof inputs[0]; i++) {
+        add_type(&bytes, &x, inputs[i]);
+    }
+    for (size_t i = 0; what == LOAD_ALL && i < sizeof outputs / sizeof outputs[0]; i++) {
+        add_type(&bytes, &x, outputs[i]);
+    }
+    *ret_bytes = bytes;
+    return ST_OK;
+}

@@ -23,4 +23,12 @@ typedef bool (*load_progress_fn)(void *self, const struct session *so_far);
 enum status session_load(const char *path, int64_t id, enum load_what what, struct session *session,
                          load_progress_fn progress, void *self, struct err *err) MUST_CHECK;
 
+/*
+ * About how many bytes of memory session_load would fill. Quick, and rather too many: a number that
+ * is missing counts like a record, and a damaged one may be anything; counted: rows are counted,
+ * which reads a good part of the database. Errors as above.
+ */
+enum status session_size(const char *path, int64_t id, enum load_what what, bool counted,
+                         uint64_t *ret_bytes, struct err *err) MUST_CHECK;
+
 #endif

@@ -50,6 +50,10 @@ static enum status room(struct session *s, struct arena *a, size_t size, struct 
         cap *= 2;
     }
     uint8_t *grown = realloc(a->p, cap); /* of large blocks the kernel moves pages, not bytes */
+    if (grown == NULL && a->n + size < cap - cap / 4) { /* a limit of ours: less may do */
+        cap = a->n + size + a->n / 16;
+        grown = realloc(a->p, cap);
+    }
     if (grown == NULL) {
         return err_set(err, ST_NOMEM, "out of memory after %zu MB of the session",
                        s->bytes / 1000000);

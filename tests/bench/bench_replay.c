@@ -5,9 +5,10 @@
  * Peers, each in the same run and of the same changes: books, a dense array for each market whose
  * best is found by stepping; the engine, that array with the observation taken from the levels by
  * plain loops and the network as plain scalar loops with the C library's functions; loading, a loop
- * of sqlite3_step over the same rows, and read(2) of the whole file. Medians of RUNS runs, ours and
- * the peer's turn by turn. The replay compares each decision with the recorded one, bit for bit,
- * and ends the program when one differs.
+ * of sqlite3_step over the same rows, and read(2) of the whole file, which the kernel holds in
+ * memory or, "from the disk", not. Medians of RUNS runs, ours and the peer's turn by turn. The
+ * replay compares each decision with the recorded one, bit for bit, and ends the program when one
+ * differs.
  *
  * bench_replay [--json FILE] [--changes N]
  */
@@ -323,15 +324,17 @@ static void bench_engine_replay(const struct session *s, struct policy *policy, 
 
 /* --- loading --- */
 
-static double load_once(const char *path, const struct session *want, uint64_t rows)
+/* now: cpu_ns, or the clock where the disk is waited for. */
+static double load_once(const char *path, const struct session *want, uint64_t rows,
+                        mono_ns_t (*now)(void))
 {
     struct session s = {0};
     struct err err = {0};
-    mono_ns_t began = clock_mono();
+    mono_ns_t began = now();
     if (session_load(path, 0, LOAD_ALL, &s, NULL, NULL, &err) != ST_OK) {
         die(err.text);
     }
-    double took = (double)(clock_mono() - began);
+    double took = (double)(now() - began);
     if (s.bytes != want->bytes) {
         die("what was loaded is not what was stored");
     }
@@ -346,7 +349,7 @@ static double select_once(const char *path, uint64_t rows)
     sqlite3 *db = NULL;
     uint64_t n = 0;
     int64_t sum = 0;
-    mono_ns_t began = clock_mono();
+    mono_ns_t began = cpu_ns();
     if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
         die("the peer cannot open the database");
     }
@@ -373,26 +376,36 @@ static double select_once(const char *path, uint64_t rows)
     if (n != rows) {
         die("the peer sees another number of rows");
     }
-    return (double)(clock_mono() - began) / (double)rows;
+    return (double)(cpu_ns() - began) / (double)rows;
 }
 
-static double read_once(const char *path, uint64_t rows)
+static double read_once(const char *path, uint64_t rows, mono_ns_t (*now)(void))
 {
     static char block[1 << 20];
     uint64_t sum = 0;
-    mono_ns_t began = clock_mono();
+    mono_ns_t began = now();
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     for (ssize_t n = read(fd, block, sizeof block); n > 0; n = read(fd, block, sizeof block)) {
         sum += (uint64_t)block[0];
     }
     (void)close(fd);
     sink = (float)sum;
-    return (double)(clock_mono() - began) / (double)rows;
+    return (double)(now() - began) / (double)rows;
+}
+
+/* The kernel gives back what it holds of the file: the next reader waits for the disk. */
+static void make_cold(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fsync(fd) != 0 || posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) != 0) {
+        die("the file cannot be made cold");
+    }
+    (void)close(fd);
 }
 
 static void bench_load(const struct session *s)
 {
-    double ours[RUNS], theirs[RUNS], file[RUNS], again[RUNS];
+    double ours[RUNS], theirs[RUNS], file[RUNS], again[RUNS], cold[RUNS], disk[RUNS];
     char path[256], tail[300];
     const char *dir = getenv("TMPDIR");
     snprintf(path, sizeof path, "%s/deltaflow-bench-replay-%d.sqlite", dir != NULL ? dir : "/tmp",
@@ -401,10 +414,16 @@ static void bench_load(const struct session *s)
     uint64_t rows = s->events[EV_SRC_MARKET].records + s->rows[REC_TURN - REC_BASE].records +
                     s->rows[REC_DECISION - REC_BASE].records;
     for (int r = -1; r < RUNS; r++) {
-        double a = load_once(path, s, rows);
+        double a = load_once(path, s, rows, cpu_ns);
         double p = select_once(path, rows);
-        double f = read_once(path, rows);
+        double f = read_once(path, rows, cpu_ns);
+        make_cold(path);
+        double c = load_once(path, s, rows, clock_mono);
+        make_cold(path);
+        double d = read_once(path, rows, clock_mono);
         if (r >= 0) {
+            cold[r] = c;
+            disk[r] = d;
             ours[r] = a;
             again[r] = a;
             theirs[r] = p;
@@ -413,6 +432,7 @@ static void bench_load(const struct session *s)
     }
     report("loading, a row", ours, "sqlite3's own SELECT loop", theirs);
     report("loading, a row", again, "read(2) of the file", file);
+    report("loading, a row, from the disk", cold, "read(2) from the disk", disk);
     static const char *const tails[] = {"", "-wal", "-shm"};
     for (size_t i = 0; i < 3; i++) {
         snprintf(tail, sizeof tail, "%s%s", path, tails[i]);

@@ -4,7 +4,8 @@ foreach(scenario capture_hold capture_ppo generated_random recorded in_postgres 
   set_tests_properties(integ.live.${scenario} PROPERTIES LABELS integ TIMEOUT 400 SKIP_RETURN_CODE 77
     WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
 endforeach()
-set_tests_properties(integ.live.own_thread integ.live.generated_random integ.live.faults integ.live.outage_kill
+set_tests_properties(integ.live.own_thread integ.live.generated_random integ.live.faults integ.live.outage_kill integ.live.in_postgres
+  integ.live.recorded integ.live.fees integ.live.passive_shorts integ.live.by_hand
   PROPERTIES LABELS "integ;threads")
 add_test(NAME integ.bad_input COMMAND ${CMAKE_CURRENT_LIST_DIR}/bad_input.py $<TARGET_FILE:deltaflow>)
 set_tests_properties(integ.bad_input PROPERTIES LABELS integ TIMEOUT 300 WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})

@@ -4,4 +4,4 @@ foreach(scenario generated control own_thread faults overload crash refused wron
   set_tests_properties(integ.paper.${scenario} PROPERTIES LABELS integ TIMEOUT 400 SKIP_RETURN_CODE 77
     WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
 endforeach()
-set_tests_properties(integ.paper.own_thread integ.paper.control PROPERTIES LABELS "integ;threads")
+set_tests_properties(integ.paper.own_thread integ.paper.control integ.paper.crash integ.paper.faults PROPERTIES LABELS "integ;threads")

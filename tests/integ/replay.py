@@ -3,6 +3,7 @@
 how it ends, each against a copy of the database that was changed by hand."""
 import json
 import os
+import resource
 import shutil
 import signal
 import sqlite3
@@ -200,7 +201,7 @@ def check_refused(r):
         check(f"refused, by name: {sql}", code == 4 and all(w in err for w in words), (code, err))
     ticker = sqlite3.connect(r.db).execute("select ticker from market limit 1").fetchone()[0]
     for args, want in ((["--store", "/nonexistent/x.db"], 6), (["--from", "yesterday"], 2), (["--speed", "fast"], 2), (["--steps=xml"], 2),
-                       (["--market", "NOPE"], 4), (["--market", f"{ticker},NOPE"], 4), (["--market", ""], 4), (["--memory-mb", "1"], 4),
+                       (["--market", "NOPE"], 4), (["--market", f"{ticker},NOPE"], 4), (["--market", ""], 4),
                        (["--books", "--verify"], 2), (["--policy", "/nonexistent.zip"], 4), (["--nonsense"], 2),
                        (["--model", "/nonexistent.zip"], 4), (["--stats", "x"], 2)):
         done = r.replay(*args)
@@ -210,6 +211,41 @@ def check_refused(r):
     check("a session that is not there is refused", done.returncode == 4 and "77" in done.stderr, done.stderr)
     done = subprocess.run([binary, "replay", "--help"], capture_output=True, text=True, env=r.env)
     check("--help explains", done.returncode == 0 and "--verify" in done.stdout)
+
+
+def check_memory(r):
+    """Under a limit of this process: a session is refused before it is loaded, and the command is not killed."""
+    def limited(mb):
+        return lambda: resource.setrlimit(resource.RLIMIT_DATA, (mb << 20, mb << 20))
+
+    def replay(mb, *args, db=r.db):
+        return subprocess.run([binary, "replay", "last", "--store", db, "--json", *args], capture_output=True, text=True, timeout=300, env=r.env,
+                              preexec_fn=limited(mb))
+
+    probe = subprocess.run([binary, "--version"], capture_output=True, preexec_fn=limited(40))
+    if probe.returncode != 0:
+        print("skipped: this build does not start under a limit of its memory")
+    # As many decisions as take some 90 MB.
+    shutil.copy(r.db, r.copy)
+    columns = [c[1] for c in r.con.execute("pragma table_info(decision)")]
+    values = ["i" if c == "number" else c for c in columns]
+    with sqlite3.connect(r.copy) as con:
+        con.execute(f"with recursive n(i) as (select 10000000 union all select i + 1 from n where i < 10200000) insert into decision "
+                    f"({', '.join(columns)}) select {', '.join(values)} from n, (select * from decision where number = 1)")
+    con.close()
+    done = r.replay("--memory-mb", "20", db=r.copy)
+    check("--memory-mb limits it", done.returncode == 4 and "more than 20 MB of memory" in done.stderr, (done.returncode, done.stderr))
+    if probe.returncode != 0:
+        return
+    done = replay(40, "--verify", db=r.copy)
+    check("a session that the process's limit does not hold is refused", done.returncode == 4 and not done.stdout and
+          "MB of memory, and ulimit -d leaves" in done.stderr, (done.returncode, done.stderr))
+    done = replay(40, "--verify", "--memory-mb", "100000", db=r.copy)
+    check("tried all the same, it ends with an error", done.returncode == 1 and "out of memory" in done.stderr, (done.returncode, done.stderr))
+    done = replay(40, "--books", db=r.copy)
+    check("its books alone fit", done.returncode == 0, (done.returncode, done.stderr))
+    code, _, err = r.changed("update decision set number = 9000000000000000000 where number = (select max(number) from decision)")
+    check("a damaged number is no size", "of memory" not in err, (code, err))
 
 
 def postgresql(folder):
@@ -251,6 +287,7 @@ def command(folder):
     check_differences(r)
     check_missing(r)
     check_refused(r)
+    check_memory(r)
 
 
 both.main(command, postgresql)
