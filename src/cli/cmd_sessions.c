@@ -8,6 +8,7 @@
 
 #include "cli/cli.h"
 #include "cli/session_args.h"
+#include "cli/session_waiting.h"
 
 static const char help[] =
     "usage: deltaflow sessions [options]\n"
@@ -15,7 +16,7 @@ static const char help[] =
     "Lists the recorded sessions, the oldest first: when they began and ended, how they\n"
     "ended (\"running\", \"broken\" when the program was killed, else its own words), where\n"
     "they traded, with which policy, how many rows they wrote and lost, and how many gap\n"
-    "rows they hold.\n"
+    "rows they hold. Rows that wait in a spill file are said, too.\n"
     "\n" SESSION_OPTIONS_HELP
     "  --json             one JSON object a line (docs/schemas/sessions.json)\n"
     "  --help             this text\n"
@@ -28,6 +29,7 @@ struct listed {
     struct store_session s;
     struct buf texts[3]; /* outcome, policy, exchange */
     uint64_t gaps;
+    struct session_waiting waiting;
 };
 
 struct list {
@@ -91,8 +93,10 @@ static int print_json(const struct list *l)
             buf_printf(&b, ",\"%s\":", keys[k]);
             buf_json_str(&b, text_of(x->texts[k].p));
         }
-        buf_printf(&b, ",\"rows\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"gaps\":%" PRIu64 "}\n",
-                   x->s.rows, x->s.lost, x->gaps);
+        buf_printf(&b, ",\"rows\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"gaps\":%" PRIu64, x->s.rows,
+                   x->s.lost, x->gaps);
+        session_waiting_json(&x->waiting, &b);
+        buf_str(&b, "}\n");
         code = cli_print("sessions", &b);
     }
     buf_finish(&b);
@@ -131,6 +135,28 @@ static void print_text(const struct list *l)
         printf("%-5" PRId64 " %-19s %-19s %12s %6s %6" PRIu64 "  %-26s %-30s %s\n", x->s.id, began,
                ended, rows, lost, x->gaps, x->texts[0].p, x->texts[2].p, x->texts[1].p);
     }
+    for (size_t i = 0; i < l->n; i++) {
+        char before[40];
+        snprintf(before, sizeof before, "session %" PRId64 ": ", l->v[i].s.id);
+        session_waiting_text(&l->v[i].waiting, before);
+    }
+}
+
+static int find_waiting(const struct session_args *a, struct list *l)
+{
+    struct session_waiting *v = calloc(l->n + 1, sizeof *v);
+    if (v == NULL) {
+        return cli_fail(a->command, EXIT_FAILED, "out of memory");
+    }
+    for (size_t i = 0; i < l->n; i++) {
+        v[i] = (struct session_waiting){.session = l->v[i].s.id, .began = l->v[i].s.began};
+    }
+    int code = session_waiting_find(a, v, l->n);
+    for (size_t i = 0; i < l->n; i++) {
+        l->v[i].waiting = v[i];
+    }
+    free(v);
+    return code;
 }
 
 static int list_sessions(const struct session_args *a)
@@ -141,12 +167,10 @@ static int list_sessions(const struct session_args *a)
     for (size_t i = 0; st == ST_OK && i < l.n; i++) {
         st = store_read_records(a->path, l.v[i].s.id, REC_GAP, count_gap, &l.v[i].gaps, &err);
     }
-    int code = EXIT_DONE;
-    if (st != ST_OK) {
-        code = session_fail(a, st, &err);
-    } else if (a->json) {
+    int code = st == ST_OK ? find_waiting(a, &l) : session_fail(a, st, &err);
+    if (code == EXIT_DONE && a->json) {
         code = print_json(&l);
-    } else {
+    } else if (code == EXIT_DONE) {
         print_text(&l);
     }
     for (size_t i = 0; i < l.n; i++) {

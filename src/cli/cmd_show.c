@@ -12,6 +12,7 @@
 #include "cli/progress.h"
 #include "cli/session_args.h"
 #include "cli/session_report.h"
+#include "cli/session_waiting.h"
 
 #define MARKETS_SHOWN 40
 
@@ -34,6 +35,7 @@ static const char help[] =
 struct showing {
     struct session_args args;
     struct report r;
+    struct session_waiting waiting;
     struct progress progress;
 };
 
@@ -243,6 +245,7 @@ static int print_json(const struct showing *x, const struct store_session *s)
     json_text(&b, "exchange", s->exchange);
     buf_printf(&b, ",\"imported\":%s,\"rows\":%" PRIu64 ",\"lost\":%" PRIu64,
                session_imported(s, &seq_check) ? "true" : "false", s->rows, s->lost);
+    session_waiting_json(&x->waiting, &b);
     json_time(&b, "first", r->first);
     json_time(&b, "last", r->last);
     buf_printf(&b, ",\"snapshots\":%" PRIu64 ",\"deltas\":%" PRIu64 ",\"trades\":%" PRIu64,
@@ -393,6 +396,7 @@ static void print_text(const struct showing *x, const struct store_session *s)
         printf("%-16s%" PRIu64 " written, %" PRIu64 " lost%s\n", "rows", s->rows, s->lost,
                imported);
     }
+    session_waiting_text(&x->waiting, "waiting         ");
     show_time("first message", r->first);
     show_time("last message", r->last);
     printf("%-16s%" PRIu64 " snapshots, %" PRIu64 " deltas, %" PRIu64 " trades in %.1f s\n",
@@ -407,6 +411,11 @@ static void print_text(const struct showing *x, const struct store_session *s)
 static int show_session(struct showing *x, const struct store_session *s)
 {
     struct err err = {0};
+    x->waiting = (struct session_waiting){.session = s->id, .began = s->began};
+    int code = session_waiting_find(&x->args, &x->waiting, 1);
+    if (code != EXIT_DONE) {
+        return code;
+    }
     progress_begin(&x->progress, "show", s->rows);
     enum status st = report_read(x->args.path, s->id, go_on, x, &x->r, &err);
     progress_end(&x->progress);
@@ -416,7 +425,6 @@ static int show_session(struct showing *x, const struct store_session *s)
     if (st != ST_OK) {
         return session_fail(&x->args, st, &err);
     }
-    int code = EXIT_DONE;
     if (x->args.json) {
         code = print_json(x, s);
     } else {

@@ -11,6 +11,7 @@
 #include "cli/interrupt.h"
 #include "cli/progress.h"
 #include "cli/session_args.h"
+#include "cli/session_waiting.h"
 
 #define NAMED_MAX 50 /* findings of one rule that are printed, without --all */
 
@@ -30,7 +31,8 @@ static const char help[] =
     "  --json             print one JSON object (docs/schemas/verify.json)\n"
     "  --help             this text\n"
     "\n"
-    "Exit status: 0 it is clean; 1 there are findings, or it could not be read to its end;\n"
+    "Exit status: 0 it is clean; 1 there are findings, rows of it wait in a spill file, or it\n"
+    "could not be read to its end;\n"
     "2 wrong usage; 4 there is no such session, it is being recorded, or the database is\n"
     "damaged; 5 configuration; 6 there is no such database, or it cannot be reached.\n";
 
@@ -45,6 +47,7 @@ struct verifying {
     struct session_args args;
     struct audit *audit;
     struct kept kept;
+    struct session_waiting waiting;
     struct progress progress;
 };
 
@@ -102,6 +105,11 @@ static uint64_t findings_of(const struct verifying *x)
     return n;
 }
 
+static bool is_clean(const struct verifying *x)
+{
+    return findings_of(x) == 0 && x->waiting.files == 0;
+}
+
 static void json_findings(const struct verifying *x, struct buf *b)
 {
     buf_str(b, ",\"findings\":[");
@@ -124,7 +132,7 @@ static int print_json(const struct verifying *x, const struct session_row *row)
     buf_printf(&b, "{\"session\":%" PRId64 ",\"outcome\":", row->s.id);
     buf_json_str(&b, text_of(row->s.outcome));
     buf_printf(&b, ",\"clean\":%s,\"found\":%" PRIu64 ",\"by_rule\":{",
-               findings_of(x) == 0 ? "true" : "false", findings_of(x));
+               is_clean(x) ? "true" : "false", findings_of(x));
     for (int i = 0; i < AUDIT_RULE_MAX; i++) {
         buf_printf(&b, "%s\"%s\":%" PRIu64, i > 0 ? "," : "", audit_rule_name((enum audit_rule)i),
                    c->findings[i]);
@@ -148,6 +156,7 @@ static int print_json(const struct verifying *x, const struct session_row *row)
         }
     }
     buf_char(&b, ']');
+    session_waiting_json(&x->waiting, &b);
     json_findings(x, &b);
     buf_str(&b, "}\n");
     bool ok = !b.failed && fwrite(b.p, 1, b.n, stdout) == b.n;
@@ -180,8 +189,11 @@ static void print_text(const struct verifying *x, const struct session_row *row)
            row->s.id, row->s.outcome, c->events[EV_SRC_MARKET], c->events[EV_SRC_PRIVATE],
            c->events[EV_SRC_ANSWER], c->turns, c->decisions, c->orders, c->fills, c->marks,
            c->gaps);
-    if (findings_of(x) == 0) {
+    session_waiting_text(&x->waiting, "");
+    if (is_clean(x)) {
         printf("clean\n");
+    } else if (findings_of(x) == 0) {
+        printf("no findings, but not whole\n");
     } else {
         printf("%" PRIu64 " findings\n", findings_of(x));
     }
@@ -208,6 +220,11 @@ static int verify_session(struct verifying *x, const struct session_row *row)
     if (audit_create(&config, &x->audit) != ST_OK) {
         return cli_fail("verify", EXIT_FAILED, "out of memory");
     }
+    x->waiting = (struct session_waiting){.session = row->s.id, .began = row->s.began};
+    int code = session_waiting_find(&x->args, &x->waiting, 1);
+    if (code != EXIT_DONE) {
+        return code;
+    }
     progress_begin(&x->progress, "verify", row->s.rows);
     enum status st = read_all(x, row->s.id, &err);
     progress_end(&x->progress);
@@ -221,7 +238,6 @@ static int verify_session(struct verifying *x, const struct session_row *row)
     if (x->kept.no_memory) {
         return cli_fail("verify", EXIT_FAILED, "out of memory for the findings");
     }
-    int code = EXIT_DONE;
     if (x->args.json) {
         code = print_json(x, row);
     } else {
@@ -230,7 +246,7 @@ static int verify_session(struct verifying *x, const struct session_row *row)
     if (fflush(stdout) != 0 || ferror(stdout)) {
         return cli_fail("verify", EXIT_FAILED, "standard output cannot be written");
     }
-    return code == EXIT_DONE && findings_of(x) > 0 ? EXIT_FAILED : code;
+    return code == EXIT_DONE && !is_clean(x) ? EXIT_FAILED : code;
 }
 
 static int list_rules(void)

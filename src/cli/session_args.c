@@ -105,6 +105,19 @@ int session_spill_find(const struct session_args *a, const char *given,
     return code;
 }
 
+int session_spill_folder(const struct session_args *a, char ret_folder[SESSION_STORE_MAX])
+{
+    struct run_options o;
+    struct config *c = NULL;
+    int code = load_options(a, &o, &c);
+    if (code == EXIT_DONE && !text_copy(ret_folder, SESSION_STORE_MAX, text_of(o.store.spill))) {
+        code = cli_fail(a->command, EXIT_CONFIG, "the name of store.spill is longer than %d bytes",
+                        SESSION_STORE_MAX - 1);
+    }
+    config_destroy(c);
+    return code;
+}
+
 /* --- session rows --- */
 
 static const char *keep(struct buf *b, const char *text)

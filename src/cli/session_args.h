@@ -56,6 +56,9 @@ int session_store_find(struct session_args *a);
 int session_spill_find(const struct session_args *a, const char *given,
                        char ret_folder[SESSION_STORE_MAX]);
 
+/* The same, without a folder given; "": no rows are spilled. */
+int session_spill_folder(const struct session_args *a, char ret_folder[SESSION_STORE_MAX]);
+
 /* A session row, copied. */
 struct session_row {
     struct store_session s; /* its texts are those below */

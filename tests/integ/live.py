@@ -645,6 +645,22 @@ def drain_by_hand(p, spill, db, waiting, env):
     check("no session was added, the killed one is closed", sessions == [(1, f"broken: {waiting['rows']} rows came from its spill file")], sessions)
 
 
+def rows_wait_is_said(db, rows, env, elsewhere):
+    """`sessions`, `show` and `verify` of session 1, whose rows wait in a file, and as they are without the folder of that file."""
+    call = lambda env, *words: subprocess.run([binary, *words, "--store", db], capture_output=True, text=True, env=env)
+    for name, words in (("sessions", []), ("show", ["1"]), ("verify", ["1"])):
+        r, text = call(env, name, *words, "--json"), call(env, name, *words)
+        said = json.loads(r.stdout)
+        both.check_schemas(**{name: said})
+        check(f"`{name}` says that rows wait in a file", said["waiting"] == {"files": 1, "rows": rows}, (said["waiting"], rows))
+        check(f"`{name}` says so to people", f"{rows} rows wait in 1 spill file" in text.stdout, text.stdout[-400:])
+        bare = call(elsewhere, name, *words)
+        check(f"`{name}` says nothing of another folder", "wait in" not in bare.stdout and bare.stderr == "", bare.stdout[-400:] + bare.stderr)
+        if name == "verify":
+            check("`verify` does not call it clean", r.returncode == text.returncode == 1 and said["clean"] is False, (r.returncode, said["found"]))
+            check("not even without findings", not text.stdout.endswith("\nclean\n"), text.stdout[-200:])
+
+
 def outage_kill(folder):
     """The database is locked for some seconds while it trades, and in the middle the process is killed; then it is started again."""
     p = lambda name: os.path.join(folder, name)
@@ -687,6 +703,7 @@ def outage_kill(folder):
         both.check_schemas(spill=waiting[0])
         check("`spill` lists the killed run's file", len(waiting) == 1 and waiting[0]["state"] == "waits" and waiting[0]["rows"] > 100
               and waiting[0]["outcome"] is None and waiting[0]["missing"] == 0, (waiting, listed.stderr))
+        rows_wait_is_said(db, waiting[0]["rows"], dict(env, DELTAFLOW_STORE_SPILL=spill), dict(env, DELTAFLOW_STORE_SPILL=p("none")))
         drain_by_hand(p, spill, db, waiting[0], env)
         code = subprocess.run([*command, "--run-duration-s", str(int(8 * slow))], stdout=log, stderr=log, env=env, timeout=200).returncode
         state = sim.do(do="dump")["state"]
