@@ -497,6 +497,26 @@ static void say_summary(struct replaying *r)
     buf_finish(&out);
 }
 
+/* A part that holds no turn would compare nothing, and look as if all were well. */
+static int check_range(const struct replaying *r)
+{
+    const struct arena *turns = &r->session.rows[REC_TURN - REC_BASE];
+    struct cursor c = cursor_of(turns);
+    wall_ns_t last = 0;
+    for (const struct rec_turn *t = cursor_next(&c); t != NULL; t = cursor_next(&c)) {
+        last = t->h.wall > last ? t->h.wall : last;
+    }
+    if (r->until != 0 && r->from > r->until) {
+        return cli_usage("replay", "--from is after --until");
+    }
+    if (turns->records > 0 && r->from > last) {
+        char when[TIME_TEXT_MAX];
+        time_format(last, when);
+        return cli_fail("replay", EXIT_REFUSED, "--from: the session's last turn is at %s", when);
+    }
+    return EXIT_DONE;
+}
+
 static int prepare(struct replaying *r)
 {
     int code = load(r);
@@ -509,6 +529,9 @@ static int prepare(struct replaying *r)
     code = replay_time("--from", r->o->from, first_time(r), &r->from);
     if (code == EXIT_DONE) {
         code = replay_time("--until", r->o->until, first_time(r), &r->until);
+    }
+    if (code == EXIT_DONE) {
+        code = check_range(r);
     }
     if (code == EXIT_DONE) {
         code = read_config(r);

@@ -200,7 +200,8 @@ def check_refused(r):
         code, _, err = r.changed(sql)
         check(f"refused, by name: {sql}", code == 4 and all(w in err for w in words), (code, err))
     ticker = sqlite3.connect(r.db).execute("select ticker from market limit 1").fetchone()[0]
-    for args, want in ((["--store", "/nonexistent/x.db"], 6), (["--from", "yesterday"], 2), (["--speed", "fast"], 2), (["--steps=xml"], 2),
+    for args, want in ((["--store", "/nonexistent/x.db"], 6), (["--from", "yesterday"], 2), (["--from", "+9999h"], 4),
+                       (["--from", "+5s", "--until", "+1s"], 2), (["--speed", "fast"], 2), (["--steps=xml"], 2),
                        (["--market", "NOPE"], 4), (["--market", f"{ticker},NOPE"], 4), (["--market", ""], 4),
                        (["--books", "--verify"], 2), (["--policy", "/nonexistent.zip"], 4), (["--nonsense"], 2),
                        (["--model", "/nonexistent.zip"], 4), (["--stats", "x"], 2)):
