@@ -329,9 +329,20 @@ static void text_quality(const struct report *r)
     }
 }
 
+#define DOLLARS_MAX (MONEY_TEXT_MAX + 1)
+
+/* The sign in front of the dollar sign. */
+static void dollars(usd_t v, char ret[DOLLARS_MAX])
+{
+    char text[MONEY_TEXT_MAX];
+    usd_format(v, text);
+    bool minus = text[0] == '-';
+    snprintf(ret, DOLLARS_MAX, "%s$%s", minus ? "-" : "", text + minus);
+}
+
 static void text_trading(const struct report *r)
 {
-    char a[MONEY_TEXT_MAX], b[MONEY_TEXT_MAX];
+    char a[DOLLARS_MAX], b[DOLLARS_MAX];
     printf("\nengine\n  %" PRIu64 " turns, %" PRIu64 " decisions:", r->turns, r->decisions);
     for (int i = 0; i < VERDICT_MAX; i++) {
         printf("%s %" PRIu64 " %s", i > 0 ? "," : "", r->verdicts[i], verdicts[i]);
@@ -352,24 +363,24 @@ static void text_trading(const struct report *r)
         }
     }
     qty_format(r->contracts, a);
-    usd_format(r->fees, b);
+    dollars(r->fees, b);
     printf("\n  fills         %" PRIu64 " (%" PRIu64 " as taker, %" PRIu64
-           " of others), %s contracts, fees $%s\n",
+           " of others), %s contracts, fees %s\n",
            r->fills, r->fills_taker, r->fills_foreign, a, b);
-    usd_format(report_realized(r), a);
-    printf("  realised P&L  $%s before fees\n", a);
-    usd_format(r->cash_start, a);
-    usd_format(r->cash_end, b);
-    printf("  cash          $%s at the start, $%s at the end\n", a, b);
+    dollars(report_realized(r), a);
+    printf("  realised P&L  %s before fees\n", a);
+    dollars(r->cash_start, a);
+    dollars(r->cash_end, b);
+    printf("  cash          %s at the start, %s at the end\n", a, b);
     if (r->has_worth) {
-        usd_format(r->worth_first.pv_mid, a);
-        usd_format(r->worth_last.pv_mid, b);
-        printf("  worth         $%s at first, $%s at last, positions at mid\n", a, b);
+        dollars(r->worth_first.pv_mid, a);
+        dollars(r->worth_last.pv_mid, b);
+        printf("  worth         %s at first, %s at last, positions at mid\n", a, b);
     }
-    usd_format(r->paid, a);
-    printf("  settlements   %" PRIu64 ", paid $%s\n", r->settlements, a);
-    usd_format(r->cash_adopted, a);
-    printf("  drifts        %" PRIu64 " positions adopted, %" PRIu64 " times cash ($%s), %" PRIu64
+    dollars(r->paid, a);
+    printf("  settlements   %" PRIu64 ", paid %s\n", r->settlements, a);
+    dollars(r->cash_adopted, a);
+    printf("  drifts        %" PRIu64 " positions adopted, %" PRIu64 " times cash (%s), %" PRIu64
            " fees\n",
            r->positions_adopted, r->cash_adoptions, a, r->fee_drifts);
     printf("  requests      %" PRIu64 " answers, %" PRIu64 " of them not ok\n", r->answers,

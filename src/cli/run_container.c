@@ -131,6 +131,8 @@ static bool wait_for(bool (*done)(const struct run *r), const struct run *r, mon
     return true;
 }
 
+#define NEWS_MS 250
+
 static bool engine_is_stopped(const struct run *r)
 {
     return atomic_load_explicit(&r->engine_state, memory_order_acquire) == RUN_ENGINE_IDLE_STOPPED;
@@ -181,6 +183,9 @@ bool run_stop(struct run *r, const char *outcome)
         if (!wait_for(run_gateway_idle, r, 5 * NS_PER_SEC)) {
             log_warn("run", "requests are still unanswered after 5 s");
         }
+        /* What our last cancels did to the books comes on another connection than their answers,
+         * and belongs into the recording. */
+        usleep(NEWS_MS * 1000);
     }
     stop_agent(r->net_agent);
     if (!r->actor_on_net) {

@@ -177,7 +177,7 @@ void fill_strays(struct orders *o, uint32_t slot)
         struct stray *s = &o->strays[(o->n_strays - n + i) % STRAYS]; /* oldest first */
         if (s->order_id[0] != 0 && strcmp(s->order_id, o->slots[slot].order_id) == 0) {
             s->order_id[0] = 0;
-            o->stats.fills_foreign--;
+            o->stats.fills_foreign -= s->foreign;
             fill_count(o, slot, s);
         }
     }
@@ -208,7 +208,9 @@ bool fill_take(struct orders *o, const struct ev_fill *f, enum ev_source via)
     }
     uint32_t slot = find_order(o, f->order_id, f->client_id);
     o->stats.fills++;
-    o->stats.fills_foreign += slot == NONE;
+    /* The start reads what earlier sessions have bought too: nobody says whose it was. */
+    bool foreign = slot == NONE && orders_ready(o);
+    o->stats.fills_foreign += foreign;
     if (orders_ready(o)) {
         account_fill(&o->account, h, (enum side)f->outcome, f->yes_px, f->qty, f->fee);
         record_fill(o, h, f, slot != NONE ? o->slots[slot].number : 0, via);
@@ -226,7 +228,9 @@ bool fill_take(struct orders *o, const struct ev_fill *f, enum ev_source via)
     if (slot != NONE) {
         fill_order(o, slot, f);
     } else {
-        o->strays[o->n_strays++ % STRAYS] = stray_of(f);
+        struct stray *s = &o->strays[o->n_strays++ % STRAYS];
+        *s = stray_of(f);
+        s->foreign = foreign;
     }
     lot_refresh(o, h);
     if (orders_ready(o)) {

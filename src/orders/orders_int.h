@@ -179,6 +179,7 @@ struct stray {
     usd_t fee;
     enum side outcome;
     bool is_taker;
+    bool foreign; /* counted so in the stats */
 };
 #define STRAYS 256
 
