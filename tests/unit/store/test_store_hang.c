@@ -483,6 +483,7 @@ static void kill_9_in_a_hang_leaves_each_row_once_and_in_order(void **state)
 
 /* --- the end of a run, when the hang comes only then --- */
 
+/* In a process of its own: where a sync takes longer than close_wait_ns the file stays open. */
 static void finish_into_hang(enum hang_op op, bool comes_back)
 {
     struct world w;
@@ -505,13 +506,17 @@ static void finish_into_hang(enum hang_op op, bool comes_back)
     }
     store_close(w.store, "done", clock_wall());
     ring_destroy(w.ring);
-    assert_int_equal(spill_waiting(NULL, spill), 1);
+    _exit(comes_back != hang_hit() ? 0 : 9);
 }
 
 static void run_finish(enum hang_op op)
 {
     finish_into_hang(op, false);
-    _exit(hang_hit() ? 0 : 9);
+}
+
+static void run_finish_late(enum hang_op op)
+{
+    finish_into_hang(op, true);
 }
 
 static void a_hang_at_the_end_is_waited_for_only_so_long(void **state)
@@ -529,7 +534,7 @@ static void a_hang_at_the_end_is_waited_for_only_so_long(void **state)
 static void a_commit_that_comes_back_after_the_end_is_settled_by_the_next_start(void **state)
 {
     (void)state;
-    finish_into_hang(HANG_WRITE, true);
+    in_child(run_finish_late, HANG_WRITE, false);
     (void)start_again();
     deltas_are(1, 2000, "done");
 }
