@@ -158,8 +158,9 @@ static bool set_number(struct sim_fault_plan *p, size_t k, double v)
 {
     void *at = (char *)p + keys[k].offset;
     if (keys[k].type == KEY_SECONDS) {
-        *(mono_ns_t *)at = (mono_ns_t)(v * 1e9);
-        return v >= 0 && v <= SECONDS_MAX;
+        bool good = v >= 0 && v <= SECONDS_MAX;
+        *(mono_ns_t *)at = good ? (mono_ns_t)(v * 1e9) : 0;
+        return good;
     }
     if (!(v >= (double)keys[k].min && v <= (double)keys[k].max)) {
         return false;

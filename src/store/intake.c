@@ -57,12 +57,15 @@ static void name_refused(struct store *s, struct source_ring *r, mono_ns_t now, 
         r->since = 0;
         return;
     }
-    r->since = r->since == 0 ? now : r->since;
+    if (r->since == 0 || r->named >= r->marked) { /* holes explain the oldest first */
+        r->since = now;
+        r->marked = r->refused;
+    }
     if (!at_once && now - r->since < REFUSED_WAIT_NS) {
         return;
     }
     struct rec_gap gap;
-    uint64_t n = r->refused - r->named;
+    uint64_t n = (at_once ? r->refused : r->marked) - r->named;
     gap_make(&gap, EV_SRC_MAX, s->wall, n, 0, 0, "store: ring full, records missing");
     r->named_late += n;
     r->named += n;

@@ -16,7 +16,8 @@ struct source_ring {
     uint64_t refused;    /* pushes, when last asked */
     uint64_t named;      /* of them, in gap rows */
     uint64_t named_late; /* named without numbers; a hole that comes later may be the same */
-    mono_ns_t since;     /* when some were first seen that are not named; 0: all are */
+    uint64_t marked;     /* the count at since: those up to it wait for a hole to explain them */
+    mono_ns_t since;     /* 0: all are named */
 };
 
 /* What goes first when there is no room: market data, then turns and decisions. */

@@ -293,6 +293,54 @@ static void what_a_full_ring_refused_is_counted_once(void **state)
     ring_destroy(ring);
 }
 
+/* The store's own waits are by the same clock as its turns: else what a ring refused just now is
+ * named at once when the database makes it wait, and again with its numbers when they come. */
+static mono_ns_t still(void *self)
+{
+    (void)self;
+    return 0;
+}
+
+static void no_sleep(void *self, mono_ns_t ns)
+{
+    (void)self;
+    (void)ns;
+}
+
+static struct store *open_still(struct ring **ret_ring, size_t ring_bytes)
+{
+    struct store *s = NULL;
+    struct err err = {0};
+    struct store_config config = store_config_default();
+    config.path = path;
+    config.time = (struct store_time){still, no_sleep, NULL};
+    assert_int_equal(store_open(&config, 1000, &s, &err), ST_OK);
+    assert_int_equal(ring_create(ring_bytes, ret_ring), ST_OK);
+    store_add_ring(s, *ret_ring);
+    return s;
+}
+
+/* A ring that is full for ten seconds: at each turn the newest refused ones have no number yet. */
+static void a_ring_that_stays_full_has_each_refused_record_named_once(void **state)
+{
+    (void)state;
+    struct ring *ring = NULL;
+    struct store *s = open_still(&ring, 4096);
+    uint64_t ord = 0, refused = 0;
+    for (int turn = 1; turn <= 100; turn++) {
+        for (int i = 0; i < 60; i++) {
+            struct ev_delta d = make_delta(++ord);
+            refused += ring_push(ring, &d, sizeof d) == ST_FULL;
+        }
+        store_work(s, 1, turn * 100 * NS_PER_MS);
+    }
+    assert_true(refused > 1000);
+    store_close(s, "done", 5);
+    assert_int_equal(sql_number(path, "SELECT sum(lost) FROM gap"), (long long)refused);
+    assert_int_equal(sql_number(path, "SELECT count(*) FROM delta"), (long long)(ord - refused));
+    ring_destroy(ring);
+}
+
 static void refused_records_without_numbers_are_named_too(void **state)
 {
     (void)state;
@@ -508,33 +556,12 @@ static void *produce(void *arg)
     return NULL;
 }
 
-/* The store's own waits are by the same clock as its turns: else what a ring refused just now is
- * named at once when the database makes it wait, and again with its numbers when they come. */
-static mono_ns_t still(void *self)
-{
-    (void)self;
-    return 0;
-}
-
-static void no_sleep(void *self, mono_ns_t ns)
-{
-    (void)self;
-    (void)ns;
-}
-
 static void beside_a_producer_every_number_is_stored_or_named(void **state)
 {
     (void)state;
     struct ring *ring = NULL;
-    struct store *s = NULL;
-    struct err err = {0};
-    struct store_config config = store_config_default();
+    struct store *s = open_still(&ring, 1 << 15);
     pthread_t thread;
-    config.path = path;
-    config.time = (struct store_time){still, no_sleep, NULL};
-    assert_int_equal(store_open(&config, 1000, &s, &err), ST_OK);
-    assert_int_equal(ring_create(1 << 15, &ring), ST_OK);
-    store_add_ring(s, ring);
     assert_int_equal(pthread_create(&thread, NULL, produce, ring), 0);
     for (int turn = 0; turn < 2000; turn++) {
         (void)store_work(s, 1, turn);
@@ -557,6 +584,7 @@ int main(void)
         T(a_batch_is_committed_by_rows_or_by_age),
         T(a_hole_in_the_numbers_becomes_a_gap_row),
         T(what_a_full_ring_refused_is_counted_once),
+        T(a_ring_that_stays_full_has_each_refused_record_named_once),
         T(refused_records_without_numbers_are_named_too),
         T(a_number_that_came_before_and_a_malformed_record_become_gap_rows),
         T(sessions_have_their_rows_outcome_and_numbers),
