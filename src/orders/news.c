@@ -665,6 +665,7 @@ void orders_answer(struct orders *o, const struct ev_answer *a)
     case FOR_START_ORDERS:
     case FOR_START_BALANCE:
     case FOR_START_BALANCE_AGAIN:
+    case FOR_START_POSITIONS_AGAIN:
     case FOR_START_POSITIONS:
         start_answer(o, &copy, a, last);
         break;

@@ -85,6 +85,7 @@ struct lot {
     px_t settle_px;
     bool halted;
     bool reading;
+    bool shown; /* as it was read first, by the start's second list of positions */
     enum lot_stage stage;
     uint32_t tries;
     int64_t fill_ms;  /* exchange's time of the newest fill counted */
@@ -132,6 +133,7 @@ enum purpose {
     FOR_START_POSITIONS,
     FOR_START_FILLS_AGAIN,
     FOR_START_BALANCE_AGAIN,
+    FOR_START_POSITIONS_AGAIN,
     FOR_GROUP
 };
 

@@ -4,11 +4,14 @@
  *   orders        what rests; orders of previous sessions are settled, their fills read
  *   fills         of the last hour: these trade ids are known from now on
  *   account       balance and positions
- *   again         fills and balance: if there is a new fill, or other cash (a market paid between
- * the two answers), nobody can say whether the account has it: account again
+ *   again         fills, balance and positions: if there is a new fill, other cash, or another
+ *                 position (a market paid between two answers, of which one may have been on its
+ *                 way for long), nobody can say whether the account has it: account again
  *
- * So the account at the start holds exactly the fills whose ids are known and the payments of
- * positions that are gone, and each later one counts once.
+ * What is read twice and is the same was so all the time between the two reads. So balance and
+ * positions are of one moment, when the first ones had been answered and the second ones had not
+ * been asked for; the account at the start holds exactly the fills whose ids are known and the
+ * payments of positions that are gone, and each later one counts once.
  */
 #include <string.h>
 
@@ -53,8 +56,12 @@ static void stage_begin(struct orders *o)
         ask(o, GW_LIST_POSITIONS, FOR_START_POSITIONS, 0);
         break;
     case START_AGAIN:
+        for (uint32_t h = 0; h < o->account.n; h++) {
+            o->lots[h].shown = false;
+        }
         ask(o, GW_LIST_FILLS, FOR_START_FILLS_AGAIN, since);
         ask(o, GW_GET_BALANCE, FOR_START_BALANCE_AGAIN, 0);
+        ask(o, GW_LIST_POSITIONS, FOR_START_POSITIONS_AGAIN, 0);
         break;
     case START_DONE:
         break;
@@ -208,6 +215,34 @@ static void position_rows_start(struct orders *o, const struct ev_answer *a)
     }
 }
 
+static void position_rows_again(struct orders *o, const struct ev_answer *a)
+{
+    const struct ev_position *rows = ev_answer_rows(a);
+    for (uint32_t i = 0; i < a->n_rows && a->row_kind == GW_ROW_POSITION; i++) {
+        if (rows[i].position == 0 || memchr(rows[i].ticker, 0, sizeof rows[i].ticker) == NULL) {
+            continue;
+        }
+        uint32_t h = idtab_get(&o->account.index, rows[i].ticker);
+        bool same = h != IDTAB_NONE && o->account.holdings[h].position == rows[i].position;
+        bool no_room = h == IDTAB_NONE && o->account.n == o->account.cap; /* halted already */
+        o->start.dirty = o->start.dirty || !(same || no_room);
+        if (same) {
+            o->lots[h].shown = true;
+        }
+    }
+}
+
+/* Every position that was read is in the second list too. */
+static bool all_shown(const struct orders *o)
+{
+    for (uint32_t i = 0; i < o->account.n_held; i++) {
+        if (!o->lots[o->account.held[i]].shown) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void start_answer(struct orders *o, const struct req *r, const struct ev_answer *a, bool last)
 {
     struct start *s = &o->start;
@@ -222,6 +257,9 @@ void start_answer(struct orders *o, const struct req *r, const struct ev_answer 
         s->portfolio = a->portfolio_value;
     } else if (r->purpose == FOR_START_POSITIONS) {
         position_rows_start(o, a);
+    } else if (r->purpose == FOR_START_POSITIONS_AGAIN) {
+        position_rows_again(o, a);
+        s->dirty = s->dirty || (last && !all_shown(o));
     }
     if (last && --s->waiting == 0) {
         stage_done(o);

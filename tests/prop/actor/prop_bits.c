@@ -15,7 +15,7 @@
 
 /* Of golden_world(): made by gcc, debug. A change of records, features, rules or of the tiny
  * exchange changes it; then it is to be written anew, on purpose. */
-#define GOLDEN "e46ce37d6dfc0f83d3e66771a20f442e"
+#define GOLDEN "25a6a847081cac14e2d24833f02d6ff6"
 
 static struct world_config golden_world(enum world_policy policy)
 {

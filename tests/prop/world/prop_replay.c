@@ -20,7 +20,7 @@ static struct recorded run;
 static int set_up(void **state)
 {
     (void)state;
-    record_run(&run, 20261128, 900);
+    record_run(&run, 20261128, 1400);
     return 0;
 }
 

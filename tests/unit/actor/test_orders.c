@@ -881,9 +881,9 @@ static void nothing_is_traded_before_the_start_up_reads_are_answered(void **stat
     rig_open(&r);
     rig_act(&r, ACT_BUY_YES);
     expect(&r, VERDICT_REFUSED, "not_ready");
-    const enum gw_op ops[] = {GW_LIST_ORDERS,    GW_LIST_FILLS, GW_GET_BALANCE,
-                              GW_LIST_POSITIONS, GW_LIST_FILLS, GW_GET_BALANCE};
-    for (size_t i = 0; i < 6; i++) {
+    const enum gw_op ops[] = {GW_LIST_ORDERS, GW_LIST_FILLS,  GW_GET_BALANCE,   GW_LIST_POSITIONS,
+                              GW_LIST_FILLS,  GW_GET_BALANCE, GW_LIST_POSITIONS};
+    for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++) {
         assert_false(engine_ready(r.engine));
         const struct gw_request *q = rig_request(&r);
         assert_non_null(q);
@@ -932,6 +932,42 @@ a_market_that_pays_between_balance_and_positions_has_the_account_read_again(void
     assert_int_equal(balances, 4);
     assert_int_equal(orders_account(engine_orders(r.engine))->cash_total, 65 * USD_ONE);
     rig_finish(&r);
+}
+
+/* The first list of positions was on its way for long: the balance that came with it is younger. */
+static void
+a_market_that_paid_after_the_positions_were_listed_has_the_account_read_again(void **state)
+{
+    (void)state;
+    struct ev_position row = {.position = TEN, .cost = 5 * USD_ONE, .ticker = "M"};
+    struct ev_position other = {.position = -TEN, .cost = 5 * USD_ONE, .ticker = "M"};
+    const struct ev_position *second[] = {NULL, &other, &row};
+    for (int i = 0; i < 3; i++) {
+        struct engine_config c = rig_config();
+        c.orders.from_config = false;
+        struct rig r;
+        rig_start(&r, &c);
+        rig_open(&r);
+        int lists = 0;
+        for (int turn = 0; turn < 20 && !engine_ready(r.engine); turn++) {
+            for (const struct gw_request *q = rig_request(&r); q != NULL; q = rig_request(&r)) {
+                struct ev_answer a = rig_answer_to(q, GW_OK);
+                a.balance = q->op == GW_GET_BALANCE ? 65 * USD_ONE : 0;
+                if (q->op == GW_LIST_POSITIONS) {
+                    const struct ev_position *p = lists++ == 0 ? &row : second[i];
+                    rig_rows(&r, &a, p, p != NULL, sizeof *p, GW_ROW_POSITION);
+                } else {
+                    rig_answer(&r, &a);
+                }
+            }
+            rig_wait(&r, NS_PER_SEC);
+        }
+        assert_true(engine_ready(r.engine));
+        assert_int_equal(lists, i < 2 ? 4 : 2);
+        assert_int_equal(held(&r)->position, second[i] != NULL ? second[i]->position : 0);
+        assert_int_equal(orders_account(engine_orders(r.engine))->cash_total, 65 * USD_ONE);
+        rig_finish(&r);
+    }
 }
 
 static void an_order_of_a_previous_session_is_settled_before_trading(void **state)
@@ -1824,6 +1860,8 @@ int main(void)
         cmocka_unit_test(nothing_is_traded_before_the_start_up_reads_are_answered),
         cmocka_unit_test(
             a_market_that_pays_between_balance_and_positions_has_the_account_read_again),
+        cmocka_unit_test(
+            a_market_that_paid_after_the_positions_were_listed_has_the_account_read_again),
         cmocka_unit_test(an_order_of_a_previous_session_is_settled_before_trading),
         cmocka_unit_test(
             a_market_that_a_previous_session_halted_stays_halted_until_a_person_resumes),
