@@ -456,7 +456,6 @@ static void run_until_killed(enum hang_op op)
     push_into_hang(&w, op);
     push(&w, 3 * OVER_RING);
     UNTIL(much_is_spilled, &w);
-    atomic_store(&shared->pushed, atomic_load(&w.pushed));
     atomic_store(&shared->ready, 1);
     for (;;) {
         (void)pause();
@@ -476,7 +475,7 @@ static void kill_9_in_a_hang_leaves_each_row_once_and_in_order(void **state)
         snprintf(sql, sizeof sql, "SELECT count(*) FROM delta WHERE session=%lld",
                  (long long)session);
         long long there = sql_number(path, sql);
-        assert_true(there >= (long long)atomic_load(&shared->pushed) / 2);
+        assert_true(there > OVER_RING); /* as much as the file held when it was killed, and more */
         deltas_are(session, (uint64_t)there, "broken");
     }
 }
