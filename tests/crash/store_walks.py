@@ -66,7 +66,8 @@ class StoreOld(Store):
         path = os.path.join(folder, "template.db")
         subprocess.run([self.program, path, "work"], check=True, capture_output=True)
         con = sqlite3.connect(path)
-        con.executescript("delete from schema_version where version > 4; alter table session drop column progress;")
+        con.executescript("delete from schema_version where version > 4; alter table session drop column progress; "
+                          "alter table session drop column digest;")
         con.close()
 
 
