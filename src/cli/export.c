@@ -11,7 +11,7 @@ struct exporter {
     /* tickers by market index, as announced; "" unknown */
     char (*tickers)[TICKER_MAX];
     size_t n_tickers, cap_tickers;
-    /* EXPORT_ORDERS: the last step of each */
+    /* EXPORT_ORDERS: the last step of each, by number */
     struct order_line {
         struct rec_order last;
         wall_ns_t began;
@@ -282,14 +282,29 @@ static void write_gap(struct exporter *x, const struct rec_gap *g)
     export_text(&x->w, g->reason, sizeof g->reason);
 }
 
-/* Orders are written when all steps are known. */
+/* Where the order is, or would be. */
+static size_t place_of(const struct exporter *x, uint64_t number)
+{
+    size_t low = 0, high = x->n_orders;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (x->orders[mid].last.number < number) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+    return low;
+}
+
+/* Orders are written when all steps are known. New ones have rising numbers, but for those that
+ * were restored at the start. */
 static enum status keep_order(struct exporter *x, const struct rec_order *r)
 {
-    for (size_t i = x->n_orders; i-- > 0;) { /* the last ones move most */
-        if (x->orders[i].last.number == r->number) {
-            x->orders[i].last = *r;
-            return ST_OK;
-        }
+    size_t at = place_of(x, r->number);
+    if (at < x->n_orders && x->orders[at].last.number == r->number) {
+        x->orders[at].last = *r;
+        return ST_OK;
     }
     if (x->n_orders == x->cap_orders) {
         size_t cap = x->cap_orders == 0 ? 256 : x->cap_orders * 2;
@@ -300,7 +315,9 @@ static enum status keep_order(struct exporter *x, const struct rec_order *r)
         x->orders = more;
         x->cap_orders = cap;
     }
-    x->orders[x->n_orders++] = (struct order_line){*r, r->h.wall};
+    memmove(&x->orders[at + 1], &x->orders[at], (x->n_orders - at) * sizeof *x->orders);
+    x->orders[at] = (struct order_line){*r, r->h.wall};
+    x->n_orders++;
     return ST_OK;
 }
 

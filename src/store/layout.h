@@ -8,9 +8,9 @@
 #ifndef STORE_LAYOUT_H
 #define STORE_LAYOUT_H
 
-#include "base/bytes.h"
 #include <string.h>
 
+#include "base/bytes.h"
 #include "bus/record.h"
 
 enum field_kind {

@@ -112,11 +112,19 @@ class Export(Case):
     def recorded(self):
         shutil.copy(recorded.database(), self.db)
 
-    def test_orders_and_fills_are_those_of_the_views(self):
-        self.recorded()
+    def orders_agree(self):
         have = [(r["order"], r["market"], r["action"], r["outcome"], r["yes_price"], r["count"], r["filled"], r["state"], r["reason"], r["client_id"], r["order_id"])
                 for r in self.rows("orders")]
         self.assertEqual(have, self.q("select number, ticker, action, outcome, yes_price, count, filled, state, reason, client_id, order_id from orders order by number"))
+
+    def test_orders_are_by_number_in_whatever_order_they_came(self):
+        self.recorded()
+        self.change("update order_step set number = number * 7919 % 100003")
+        self.orders_agree()
+
+    def test_orders_and_fills_are_those_of_the_views(self):
+        self.recorded()
+        self.orders_agree()
         have = [(r["market"], r["outcome"], r["yes_price"], r["count"], r["fee"], int(r["taker"]), r["order"], r["trade_id"], r["order_id"]) for r in self.rows("fills")]
         want = self.q("select ticker, outcome, yes_price, count, fee, is_taker, order_number, trade_id, order_id from fills")
         self.assertEqual(sorted(have), sorted(want))
