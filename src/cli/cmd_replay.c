@@ -440,6 +440,19 @@ static int replay_all(struct replaying *r)
     return r->verify.differs || interrupt_asked() ? EXIT_FAILED : EXIT_DONE;
 }
 
+/* A check of nothing is no success: a script that looks at the exit status would take it for one.
+ */
+static int check_compared(const struct replaying *r)
+{
+    if (!r->o->verify || !verify_nothing(&r->verify)) {
+        return EXIT_DONE;
+    }
+    return cli_fail("replay", EXIT_REFUSED,
+                    "session %" PRId64 ": --verify found nothing to compare (`deltaflow verify` "
+                    "says what the session holds)",
+                    r->session.id);
+}
+
 static int run_books(struct replaying *r)
 {
     struct err err = {0};
@@ -556,6 +569,7 @@ static int replay(const struct replay_options *o)
         if (code == EXIT_DONE || code == EXIT_FAILED) {
             say_summary(r);
         }
+        code = code == EXIT_DONE ? check_compared(r) : code;
         if (r->output_failed) {
             code = cli_fail("replay", EXIT_FAILED, "output failed");
         }

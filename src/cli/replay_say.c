@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/run_engine.h"
 
@@ -114,6 +115,8 @@ static void text_verify(const struct replay_report *r, struct buf *out)
     buf_char(out, '\n');
     if (r->verify->differs) {
         text_difference(&r->verify->first, out);
+    } else if (verify_nothing(r->verify)) {
+        buf_str(out, "  NOTHING    was compared, so nothing is shown to be equal\n");
     } else {
         buf_str(out, "  equal      bit for bit, as far as it was replayed\n");
     }
@@ -299,8 +302,11 @@ static void json_verify(const struct replay_report *r, struct buf *out)
         buf_str(out, ",\"verify\":null");
         return;
     }
-    buf_printf(out, ",\"verify\":{\"equal\":%s,\"compared\":{",
-               r->verify->differs ? "false" : "true");
+    const char *result = r->verify->differs          ? "different"
+                         : verify_nothing(r->verify) ? "nothing"
+                                                     : "equal";
+    buf_printf(out, ",\"verify\":{\"result\":\"%s\",\"equal\":%s,\"compared\":{", result,
+               strcmp(result, "equal") == 0 ? "true" : "false");
     for (size_t i = 0; i < COMPARED; i++) {
         buf_printf(out, "%s\"%s\":%" PRIu64, i == 0 ? "" : ",", compared[i].name,
                    verify_compared(r->verify, compared[i].type));

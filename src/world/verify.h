@@ -64,4 +64,8 @@ void verify_end(struct verify *v);
 
 uint64_t verify_compared(const struct verify *v, enum rec_type type);
 
+/* No row was compared with another: no turn could be replayed, or none of the asked range. That
+ * nothing differs is then no proof of anything. */
+bool verify_nothing(const struct verify *v);
+
 #endif

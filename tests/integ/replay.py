@@ -57,13 +57,13 @@ class Recorded:
             check("the summary fits its schema", False, wrong[:3])
         return done.returncode, summary, done.stderr
 
-    def changed(self, sql):
+    def changed(self, sql, *args):
         """The same with something changed."""
         shutil.copy(self.db, self.copy)
         with sqlite3.connect(self.copy) as con:
             con.executescript(sql)
         con.close()
-        return self.json("--verify", db=self.copy)
+        return self.json("--verify", *args, db=self.copy)
 
 
 def steps(text):
@@ -181,6 +181,18 @@ def check_missing(r):
     check("what is missing without a reason is refused", code == 4 and "table turn" in err and str(ord_) in err, err)
     code, s, _ = r.changed(f"update session set outcome = 'broken'; delete from delta where ord >= {ord_}; delete from trade where ord >= {ord_};")
     check("a broken session replays as far as it is stored", code == 0 and s["end"]["kind"] == "broken" and s["replayed"]["turns"] > 0, s.get("end"))
+    code, s, _ = r.changed("update session set outcome = 'broken'")
+    check("a check that compared something says so", code == 0 and s["verify"]["result"] == "equal", s.get("verify"))
+    for what, sql, args in (("no turn is left", "delete from turn", ()),
+                            ("no turn can be replayed", "delete from delta; delete from trade; delete from snapshot; delete from market", ()),
+                            ("nothing is left behind --from", f"delete from delta where ord >= {ord_}; delete from trade where ord >= {ord_}",
+                             ("--from", f"+{(r.one('select max(wall) from turn') - r.one('select min(wall) from turn')) // 1_000_000 - 1}ms"))):
+        code, s, err = r.changed(f"update session set outcome = 'broken'; {sql}", *args)
+        v = s.get("verify", {})
+        check(f"a check of nothing is no proof: {what}", code == 4 and v["result"] == "nothing" and not v["equal"] and
+              not any(v["compared"].values()) and "nothing to compare" in err, (code, s.get("end"), v, err))
+        done = r.replay("--verify", *args, db=r.copy)
+        check(f"people read it: {what}", done.returncode == 4 and "NOTHING " in done.stdout and "equal   " not in done.stdout, done.stdout)
     code, _, err = r.changed("delete from turn where turn = 100")
     check("a missing turn is refused", code == 4 and "turn 100 missing" in err, err)
     code, _, err = r.changed("update turn set taken_market = 1000000 where turn = 100")
