@@ -11,6 +11,8 @@
 #include "bus/agent.h"
 #include "bus/bus.h"
 
+#define PATIENCE (300 * NS_PER_SEC) /* until something is called missing; it is there at once */
+
 /* Counts what comes through a ring; ends at a record numbered 0. */
 struct reader {
     struct bus_sub *sub;
@@ -73,7 +75,7 @@ static struct agent_config config_of(struct reader *r)
 
 static void wait_until(const _Atomic uint64_t *v, uint64_t target)
 {
-    mono_ns_t give_up = clock_mono() + 30 * NS_PER_SEC;
+    mono_ns_t give_up = clock_mono() + PATIENCE;
     while (atomic_load(v) < target) {
         assert_true(clock_mono() < give_up);
         sched_yield();
@@ -82,7 +84,7 @@ static void wait_until(const _Atomic uint64_t *v, uint64_t target)
 
 static void wait_parked(struct agent *agent, uint64_t parks)
 {
-    mono_ns_t give_up = clock_mono() + 30 * NS_PER_SEC;
+    mono_ns_t give_up = clock_mono() + PATIENCE;
     while (agent_duty(agent).parks < parks) {
         assert_true(clock_mono() < give_up);
         sched_yield();
@@ -108,8 +110,7 @@ static void a_parked_agent_misses_no_wake_up(void **state)
         assert_int_equal(bus_publish(bus, &ev), 0);
         wait_until(&r.taken, n);
         if (n % 100 == 0) {
-            struct timespec pause = {.tv_nsec = 200000};
-            nanosleep(&pause, NULL); /* long enough to be found asleep now and then */
+            wait_parked(agent, agent_duty(agent).parks + 1); /* to be found asleep now and then */
         }
     }
     struct ev end = {.size = sizeof end, .type = EV_TRADE};
@@ -126,9 +127,10 @@ static void a_parked_agent_misses_no_wake_up(void **state)
     bus_destroy(bus);
 }
 
-static void stopping_ends_a_sleeping_agent_at_once(void **state)
+/* How long an agent takes to end that has just gone to sleep for half a second: sleeps double from
+ * 16 us. */
+static mono_ns_t time_to_stop(void)
 {
-    (void)state;
     struct bus *bus = NULL;
     struct reader r = {0};
     struct agent *agent = NULL;
@@ -137,14 +139,26 @@ static void stopping_ends_a_sleeping_agent_at_once(void **state)
     assert_int_equal(bus_subscribe(bus, "reader", 4096, BUS_ALL_TYPES, NULL, &r.sub), ST_OK);
     assert_int_equal(agent_create(&config, &agent), ST_OK);
     assert_int_equal(agent_start(agent), ST_OK);
-    wait_parked(agent, 12); /* sleeps double from 16 us: it is in one of many ms by now */
+    wait_parked(agent, 15);
     mono_ns_t begin = clock_mono();
     agent_stop(agent);
     agent_join(agent);
-    assert_true(clock_mono() - begin < 5 * NS_PER_SEC);
+    mono_ns_t took = clock_mono() - begin;
     agent_destroy(agent);
-    agent_destroy(NULL);
     bus_destroy(bus);
+    return took;
+}
+
+/* A busy machine may hold up the test, but not each time. */
+static void stopping_ends_a_sleeping_agent_at_once(void **state)
+{
+    (void)state;
+    bool at_once = false;
+    for (int i = 0; i < 10 && !at_once; i++) {
+        at_once = time_to_stop() < NS_PER_SEC / 8;
+    }
+    assert_true(at_once);
+    agent_destroy(NULL);
 }
 
 static void a_deadline_ends_the_sleep(void **state)
@@ -168,7 +182,9 @@ static void a_deadline_ends_the_sleep(void **state)
 static int slow_work(void *self, mono_ns_t now)
 {
     (void)self;
-    while (clock_mono() - now < 3 * NS_PER_MS) {
+    (void)now; /* the turn may begin later than its time */
+    mono_ns_t begin = clock_mono();
+    while (clock_mono() - begin < 3 * NS_PER_MS) {
     }
     return 1;
 }
@@ -187,7 +203,7 @@ static void slow_turns_are_measured_and_counted(void **state)
     assert_int_equal(duty.turns, 3);
     assert_int_equal(duty.busy, 3);
     assert_int_equal(duty.slow, 3);
-    assert_true(duty.worst_ns >= 3 * NS_PER_MS - NS_PER_MS / 2);
+    assert_true(duty.worst_ns >= 3 * NS_PER_MS);
     agent_destroy(agent);
 }
 
@@ -221,7 +237,7 @@ static void joining_may_be_given_up(void **state)
     agent_stop(agent);
     assert_false(agent_join_within(agent, 20 * NS_PER_MS));
     atomic_store(&g.open, true);
-    assert_true(agent_join_within(agent, 60 * NS_PER_SEC));
+    assert_true(agent_join_within(agent, PATIENCE));
     assert_true(agent_join_within(agent, 0)); /* again */
     agent_destroy(agent);
 }

@@ -16,7 +16,8 @@
 #include "base/clock.h"
 #include "net/admin.h"
 
-#define TOKEN "00112233445566778899aabbccddeeff"
+#define PATIENCE (300 * NS_PER_SEC) /* for what comes at once */
+#define TOKEN    "00112233445566778899aabbccddeeff"
 
 static enum status parse(const char *line, struct err *err)
 {
@@ -109,10 +110,10 @@ static void an_action_goes_in_and_a_reply_comes_out(void **state)
 
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, serve, &s), 0);
-    assert_int_equal(admin_ask(socket_path, token, action, 10 * NS_PER_SEC, &reply, &err), ST_OK);
+    assert_int_equal(admin_ask(socket_path, token, action, PATIENCE, &reply, &err), ST_OK);
     assert_string_equal(json_string_value(json_object_get(reply, "did")), "something");
     json_decref(reply);
-    assert_int_equal(admin_ask(socket_path, "wrong", action, 10 * NS_PER_SEC, &reply, &err), ST_OK);
+    assert_int_equal(admin_ask(socket_path, "wrong", action, PATIENCE, &reply, &err), ST_OK);
     assert_true(json_is_false(json_object_get(reply, "ok")));
     json_decref(reply);
     atomic_store(&s.stop, true);

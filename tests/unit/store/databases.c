@@ -147,6 +147,9 @@ void *database_lock(const char *db_path)
 void database_unlock(void *lock)
 {
     if (database_is_pg) {
+        /* Free when it answers. Who closes a connection does not wait for the server's end of it.
+         */
+        pg_do(lock, "ROLLBACK");
         PQfinish(lock);
         return;
     }

@@ -57,7 +57,7 @@ bool hang_hit(void)
 
 void hang_wait(void)
 {
-    for (int i = 0; i < 120000 && !hang_hit(); i++) {
+    for (int i = 0; i < 600000 && !hang_hit(); i++) {
         usleep(1000);
     }
     assert_true(hang_hit());

@@ -142,7 +142,7 @@ static void a_look_up_without_an_answer_is_given_up_in_time(void **state)
     atomic_store(&hold, true);
     assert_int_equal(connect_to("postgresql://u@slow:1/x", 200 * NS_PER_MS, error), ST_UNREACHABLE);
     assert_non_null(strstr(error, "look-up"));
-    assert_true(idled > 1);
+    assert_true(idled > 0);
     atomic_store(&hold, false); /* its thread ends, and frees what it was given */
 }
 

@@ -29,6 +29,8 @@
 #include "store/backend.h"
 #include "store/store.h"
 
+#define SECONDS_MAX 300 /* until something is called missing; it is there in milliseconds */
+
 static char path[DATABASE_MAX];
 
 static int set_up(void **state)
@@ -42,22 +44,27 @@ static struct store_config config_of(const char *url)
 {
     struct store_config config = store_config_default();
     config.path = url;
-    config.close_wait_ns = 20 * NS_PER_SEC;
-    config.answer_ns = 2 * NS_PER_SEC;
+    config.close_wait_ns = SECONDS_MAX * NS_PER_SEC;
+    config.answer_ns = 60 * NS_PER_SEC; /* a busy server is not one that says nothing */
     return config;
 }
 
-static struct store *open_store(const char *url, struct ring **ring)
+static struct store *open_with(const struct store_config *config, struct ring **ring)
 {
-    struct store_config config = config_of(url);
     struct store *s = NULL;
     struct err err = {0};
-    if (store_open(&config, 1000, &s, &err) != ST_OK) {
+    if (store_open(config, 1000, &s, &err) != ST_OK) {
         fail_msg("%s", err.text);
     }
     assert_int_equal(ring_create(1 << 20, ring), ST_OK);
     store_add_ring(s, *ring);
     return s;
+}
+
+static struct store *open_store(const char *url, struct ring **ring)
+{
+    struct store_config config = config_of(url);
+    return open_with(&config, ring);
 }
 
 /* The real clock: retries wait for it. */
@@ -80,7 +87,8 @@ static void sleep_ms(int ms)
 /* Until all of it is in the database. */
 static void wait_for_rows(struct store *s, uint64_t rows)
 {
-    for (int i = 0; i < 6000 && store_stats(s)->rows < rows; i++) {
+    mono_ns_t end = clock_mono() + SECONDS_MAX * NS_PER_SEC;
+    while (store_stats(s)->rows < rows && clock_mono() < end) {
         sleep_ms(5);
         (void)store_work(s, 1, clock_mono());
     }
@@ -89,7 +97,8 @@ static void wait_for_rows(struct store *s, uint64_t rows)
 
 static void wait_until(const char *sql, long long want)
 {
-    for (int i = 0; i < 2000 && sql_number(path, sql) != want; i++) {
+    mono_ns_t end = clock_mono() + SECONDS_MAX * NS_PER_SEC;
+    while (sql_number(path, sql) != want && clock_mono() < end) {
         sleep_ms(5);
     }
     assert_int_equal(sql_number(path, sql), want);
@@ -246,14 +255,19 @@ static void a_server_that_says_nothing_holds_nobody_up(void **state)
 {
     (void)state;
     struct ring *ring = NULL;
-    struct store *s = open_store(path, &ring);
+    struct store_config config = config_of(path);
+    config.answer_ns = 5 * NS_PER_SEC;
+    struct store *s = open_with(&config, &ring);
     push_deltas(s, ring, 1, 100);
+    wait_for_rows(s, 100);
+    wait_until("SELECT count(*) " OURS, 1); /* connections of tests before may still be ending */
     pid_t pid = (pid_t)sql_number(path, "SELECT pid " OURS);
     assert_int_equal(kill(pid, SIGSTOP), 0);
+    uint64_t failures = store_stats(s)->failures;
     mono_ns_t began = clock_mono();
     push_deltas(s, ring, 101, 200);
-    assert_true(clock_mono() - began < 10 * NS_PER_SEC);
-    assert_int_equal(store_stats(s)->failures, 1);
+    assert_true(clock_mono() - began < 60 * NS_PER_SEC); /* with what a busy machine adds */
+    assert_int_equal(store_stats(s)->failures, failures + 1);
     /* It still has our session's lock, so nothing is written beside it. */
     sleep_ms(100);
     push_deltas(s, ring, 201, 300);
@@ -424,6 +438,9 @@ static pid_t plain_server(int *ret_port)
         int c = accept(fd, NULL, NULL);
         (void)!recv(c, request, sizeof request, MSG_WAITALL);
         (void)!send(c, "N", 1, 0);
+        (void)shutdown(c, SHUT_WR);
+        while (recv(c, request, sizeof request, 0) > 0) { /* what is unread would reset it */
+        }
         close(c);
     }
     close(fd);

@@ -280,13 +280,17 @@ static void push_deltas(struct store *s, struct ring *ring, uint64_t from, uint6
     (void)store_work(s, 1, now);
 }
 
+/* What the store waits for may take longer on a busy machine, but not each time: one in so many is
+ * soon over. A wait for a lock is 50 ms with SQLite and a second with PostgreSQL. */
+#define TRIES 5
+#define SOON  (5 * NS_PER_SEC)
+
 static void a_locked_database_holds_nobody_up_and_loses_nothing(void **state)
 {
     (void)state;
     struct ring *ring = NULL;
     struct store *s = open_store(&ring, 0);
     void *other = database_lock(path);
-    mono_ns_t began = clock_mono();
     push_deltas(s, ring, 1, 200, 0);
     assert_int_equal(store_stats(s)->failures, 1);
     assert_int_equal(store_stats(s)->rows, 0);
@@ -296,13 +300,24 @@ static void a_locked_database_holds_nobody_up_and_loses_nothing(void **state)
     assert_int_equal(store_stats(s)->failures, 1);
     push_deltas(s, ring, 301, 302, 60 * NS_PER_MS);
     assert_int_equal(store_stats(s)->failures, 2);
-    assert_true(clock_mono() - began < 5 * NS_PER_SEC); /* PostgreSQL waits a second each */
+    uint64_t ord = 302;
+    bool soon = false;
+    for (int i = 1; i <= TRIES && !soon; i++) {
+        mono_ns_t began = clock_mono();
+        ord++;
+        push_deltas(s, ring, ord, ord, i * 10 * NS_PER_SEC);
+        soon = clock_mono() - began < SOON;
+    }
+    assert_true(soon);
+    assert_int_equal(store_stats(s)->failures, ord - 300);
     database_unlock(other);
-    push_deltas(s, ring, 303, 303, 10 * NS_PER_SEC);
-    assert_int_equal(store_stats(s)->rows, 303);
+    ord++;
+    push_deltas(s, ring, ord, ord, 100 * NS_PER_SEC);
+    assert_int_equal(store_stats(s)->rows, ord);
     assert_int_equal(store_stats(s)->lost, 0);
     store_close(s, "done", 1);
-    assert_int_equal(sql_number(path, "SELECT count(*)*1000+max(ord) FROM delta"), 303303);
+    assert_int_equal(sql_number(path, "SELECT count(*)*1000+max(ord) FROM delta"),
+                     (long long)(ord * 1001));
     assert_int_equal(sql_number(path, "SELECT count(*) FROM gap"), 0);
     ring_destroy(ring);
 }
@@ -378,16 +393,20 @@ static void a_full_disk_is_outlived(void **state)
 static void closing_over_a_database_that_stays_locked_ends_in_time(void **state)
 {
     (void)state;
-    struct ring *ring = NULL;
-    struct store *s = open_store(&ring, 0);
-    void *other = database_lock(path);
-    push_deltas(s, ring, 1, 10, 0);
-    mono_ns_t began = clock_mono();
-    store_close(s, "done", 1);
-    assert_true(clock_mono() - began < 5 * NS_PER_SEC); /* PostgreSQL waits a second each */
-    database_unlock(other);
-    assert_int_equal(sql_number(path, "SELECT count(*) FROM delta"), 0);
-    ring_destroy(ring);
+    bool soon = false;
+    for (int i = 0; i < TRIES && !soon; i++) {
+        struct ring *ring = NULL;
+        struct store *s = open_store(&ring, 0);
+        void *other = database_lock(path);
+        push_deltas(s, ring, 1, 10, 0);
+        mono_ns_t began = clock_mono();
+        store_close(s, "done", 1); /* two waits for the lock */
+        soon = clock_mono() - began < SOON;
+        database_unlock(other);
+        assert_int_equal(sql_number(path, "SELECT count(*) FROM delta"), 0);
+        ring_destroy(ring);
+    }
+    assert_true(soon);
 }
 
 int main(void)
