@@ -204,30 +204,35 @@ static void sync_file(struct store *s, mono_ns_t now)
     }
 }
 
+/* False: it takes longer than that. */
+static bool await_sync(struct store *s, mono_ns_t max_ns)
+{
+    mono_ns_t began = s->time.mono(s->time.self);
+    while (!end_sync(s)) {
+        if (s->time.mono(s->time.self) - began >= max_ns) {
+            return false;
+        }
+        (void)errand_wait(s->syncer, WAIT_NS);
+    }
+    return true;
+}
+
 void overflow_sync(struct store *s)
 {
     mono_ns_t began = s->time.mono(s->time.self);
-    for (bool asked = false;;) {
-        if (!end_sync(s)) {
-            if (s->time.mono(s->time.self) - began >= s->close_wait_ns) {
-                log_warn("store",
-                         "the spill file's disk does not answer, its newest rows survive a "
-                         "kill, but perhaps not the machine's end");
-                return;
-            }
-            (void)errand_wait(s->syncer, WAIT_NS);
-        } else if (asked) {
+    if (await_sync(s, s->close_wait_ns)) {
+        begin_sync(s);
+        if (await_sync(s, began + s->close_wait_ns - s->time.mono(s->time.self))) {
             return;
-        } else {
-            asked = true;
-            begin_sync(s);
         }
     }
+    log_warn("store", "the spill file's disk does not answer, its newest rows survive a kill, but "
+                      "perhaps not the machine's end");
 }
 
-bool overflow_finish(struct store *s)
+bool overflow_finish(struct store *s, mono_ns_t max_ns)
 {
-    if (s->syncer != NULL && !errand_done(s->syncer)) {
+    if (!await_sync(s, max_ns)) {
         errand_leave(s->syncer, NULL, NULL);
         return false;
     }

@@ -280,7 +280,7 @@ static void close_spill(struct store *s, bool ended, const char *outcome, wall_n
         return;
     }
     if (ended && s->given == s->progress) {
-        if (overflow_finish(s)) {
+        if (overflow_finish(s, s->close_wait_ns)) {
             spill_remove(s->spill);
         }
         return; /* else it goes when the next start finds that nothing of it is needed */
@@ -291,7 +291,7 @@ static void close_spill(struct store *s, bool ended, const char *outcome, wall_n
         log_error("store", "%s", spill_error(s->spill));
     }
     overflow_sync(s);
-    if (overflow_finish(s) && !s->taken) {
+    if (overflow_finish(s, 0) && !s->taken) {
         spill_close(s->spill);
     }
 }
