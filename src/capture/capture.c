@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,7 +17,8 @@
 
 #include "capture/line.h"
 
-#define CHUNK ((size_t)256 << 10) /* what is read at once, and the room made for it */
+#define CHUNK   ((size_t)256 << 10) /* what is read at once, and the room made for it */
+#define WAIT_MS 100                 /* between two questions whether to go on waiting */
 
 struct capture {
     int fd; /* -1: in memory */
@@ -32,7 +34,8 @@ struct capture {
     ZSTD_DStream *zstd; /* NULL: plain */
     char *packed;       /* compressed bytes, in[0..in.size) */
     ZSTD_inBuffer in;
-    bool frame_open; /* the compressed stream may not end here */
+    bool frame_open;     /* the compressed stream may not end here */
+    bool (*asked)(void); /* to stop; NULL: nobody does */
     struct err err;
     char path[256];
 };
@@ -133,10 +136,31 @@ const char *capture_error(const struct capture *c)
     return c->err.text;
 }
 
+void capture_stop_when(struct capture *c, bool (*asked)(void))
+{
+    c->asked = asked;
+}
+
+/* There is something to read, or an end. False: told to stop. */
+static bool wait_readable(const struct capture *c)
+{
+    struct pollfd p = {.fd = c->fd, .events = POLLIN};
+    while (!c->asked()) {
+        int n = poll(&p, 1, WAIT_MS);
+        if (n > 0 || (n < 0 && errno != EINTR)) {
+            return true; /* read() says what is wrong */
+        }
+    }
+    return false;
+}
+
 /* Up to cap bytes into p; 0 bytes at the end of the file. */
 static enum status read_some(struct capture *c, char *p, size_t cap, size_t *ret_n)
 {
     for (;;) {
+        if (c->asked != NULL && !wait_readable(c)) {
+            return ST_CLOSED;
+        }
         ssize_t n = read(c->fd, p, cap);
         if (n >= 0) {
             *ret_n = (size_t)n;

@@ -35,6 +35,12 @@ struct capture_line {
 enum status capture_open(const char *path, size_t line_max, struct capture **ret,
                          struct err *err) MUST_CHECK;
 
+/*
+ * From now on a wait for the file (a pipe that is silent) ends soon after asked() says so, with
+ * ST_CLOSED. asked is called now and then while it waits.
+ */
+void capture_stop_when(struct capture *cap, bool (*asked)(void));
+
 /* Read a recording that is in memory (never compressed); the bytes must outlive the reader. */
 enum status capture_open_mem(struct text bytes, size_t line_max, struct capture **ret) MUST_CHECK;
 
@@ -42,8 +48,8 @@ enum status capture_open_mem(struct text bytes, size_t line_max, struct capture 
  * The next line that is not blank. ST_OK: *ret is a message. ST_MALFORMED: line ret->number is not
  * a JSON object, is longer than line_max, or its wrapper is wrong (ret->fault says what); go on
  * with the next call. ST_END: no more lines. ST_IO: the file cannot be read further or its
- * compression is damaged, capture_error() says why; ST_NOMEM. After ST_END, ST_IO and ST_NOMEM
- * every call gives the same answer.
+ * compression is damaged, capture_error() says why; ST_NOMEM; ST_CLOSED: see capture_stop_when().
+ * After ST_END, ST_IO, ST_NOMEM and ST_CLOSED every call gives the same answer.
  */
 enum status capture_next(struct capture *cap, struct capture_line *ret) MUST_CHECK;
 

@@ -288,7 +288,7 @@ static int run(int argc, char **argv)
         fputs(help, stdout);
     } else if (code == EXIT_DONE) {
         code = session_store_find(&x->args);
-        interrupt_catch();
+        interrupt_catch("export", "FILE is not there");
         code = code == EXIT_DONE ? export_one(x, argv[optind]) : code;
     }
     for (size_t i = 0; i < x->n_lists; i++) {

@@ -292,8 +292,12 @@ static int run_import(struct importing *x, const struct import_config *ic)
                        c.not_followed, ic->markets_max);
     }
     if (c.lost > 0) {
-        code =
-            cli_fail("import", EXIT_FAILED, "%" PRIu64 " rows did not reach the database", c.lost);
+        code = cli_fail("import", EXIT_FAILED,
+                        "%" PRIu64 " rows did not reach the database, %" PRIu64 " are in it%s",
+                        c.lost, c.rows,
+                        interrupt_asked() ? "; where it does not answer the session is closed as "
+                                            "broken by the next start"
+                                          : "");
     }
     if (x->args.json) {
         int printed = print_json(x, session, &c);
@@ -364,7 +368,9 @@ static int run(int argc, char **argv)
         return cli_fail("import", cli_config_code(&err), "%s", err.text);
     }
     x.began = clock_mono();
-    interrupt_catch();
+    interrupt_catch("import",
+                    "what was committed is in the database, and the next start closes the "
+                    "session as broken");
     struct buf row, where;
     buf_init(&row, (size_t)64 << 20);
     buf_init(&where, (size_t)1 << 20);

@@ -354,7 +354,7 @@ static int run(int argc, char **argv)
     if (code == EXIT_DONE && x->args.help) {
         fputs(help, stdout);
     } else if (code == EXIT_DONE) {
-        interrupt_catch();
+        interrupt_catch("prune", "each session is deleted as a whole or not at all");
         code = session_store_find(&x->args);
         code = code == EXIT_DONE ? prune(x) : code;
     }

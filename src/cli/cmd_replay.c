@@ -593,7 +593,7 @@ static int run(int argc, char **argv)
     if (code == EXIT_DONE && o.shared.help) {
         fputs(replay_help, stdout);
     } else if (code == EXIT_DONE) {
-        interrupt_catch();
+        interrupt_catch("replay", "nothing is changed");
         code = session_store_find(&o.shared);
         code = code == EXIT_DONE ? replay(&o) : code;
     }

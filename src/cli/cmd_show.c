@@ -474,7 +474,7 @@ static int run(int argc, char **argv)
     if (code == EXIT_DONE && x->args.help) {
         fputs(help, stdout);
     } else if (code == EXIT_DONE) {
-        interrupt_catch();
+        interrupt_catch("show", "nothing is changed");
         code = session_store_find(&x->args);
         code = code == EXIT_DONE ? session_pick(&x->args, argv[optind], &row) : code;
         code = code == EXIT_DONE ? show_session(x, &row.s) : code;

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "cli/cli.h"
+#include "cli/interrupt.h"
 #include "cli/session_args.h"
 #include "store/spill_files.h"
 
@@ -27,9 +28,10 @@ static const char help[] =
     "  --json             one JSON object a file, and one for the drain (docs/schemas/spill.json)\n"
     "  --help             this text\n"
     "\n"
-    "Exit status: 0 done; 1 output failed; 2 wrong usage; 3 drained, but a file is damaged in\n"
-    "part; 4 a file stays: of another database, or not readable; 5 configuration; 6 the database\n"
-    "cannot be reached.\n";
+    "Exit status: 0 done; 1 output failed, or a signal came (what is not drained yet waits on);\n"
+    "2 wrong usage; 3 drained, but a file is damaged in part; 4 a file stays: of another "
+    "database,\n"
+    "or not readable; 5 configuration; 6 the database cannot be reached.\n";
 
 enum { OPT_DRAIN = SESSION_OPT_OWN, OPT_FOLDER };
 
@@ -136,12 +138,19 @@ static enum status find(void *self, const struct spill_file *f)
     return ST_OK;
 }
 
+static bool asked_to_stop(void *unused)
+{
+    (void)unused;
+    return interrupt_asked();
+}
+
 static int drain(const struct session_args *a, const char *folder)
 {
     struct found found = {.waiting = 0};
     struct store_config c = store_config_default();
     struct backend *db = NULL;
     struct spill_drained d;
+    bool stopped = false;
     struct err err = {0};
     c.path = a->path;
     c.spill = folder;
@@ -164,10 +173,15 @@ static int drain(const struct session_args *a, const char *folder)
                             "%s", err.text);
         }
         c.spill_give_up = true;
+        c.stop = asked_to_stop;
         st = spill_drain_all(db, &c, clock_wall(), &d, &err);
         db->ops->close(db);
-        if (st != ST_OK) {
+        if (st != ST_OK && st != ST_AGAIN) {
             return cli_fail(a->command, EXIT_UNREACHABLE, "%s", err.text);
+        }
+        stopped = st == ST_AGAIN;
+        if (stopped) {
+            (void)cli_fail(a->command, EXIT_FAILED, "%s", err.text);
         }
     }
     printf(a->json ? "{\"drained\":{\"files\":%" PRIu64 ",\"rows\":%" PRIu64 ",\"missing\":%" PRIu64
@@ -175,7 +189,10 @@ static int drain(const struct session_args *a, const char *folder)
                    : "drained %" PRIu64 " files: %" PRIu64 " rows, %" PRIu64
                      " were damaged; %" PRIu64 " files stay\n",
            d.files, d.rows, d.missing, d.kept);
-    return d.kept > 0 ? EXIT_REFUSED : d.missing > 0 ? EXIT_PARTLY : EXIT_DONE;
+    return stopped         ? EXIT_FAILED
+           : d.kept > 0    ? EXIT_REFUSED
+           : d.missing > 0 ? EXIT_PARTLY
+                           : EXIT_DONE;
 }
 
 static int run(int argc, char **argv)
@@ -211,6 +228,9 @@ static int run(int argc, char **argv)
     code = code == EXIT_DONE ? session_spill_find(&a, given, folder) : code;
     if (code != EXIT_DONE) {
         return code;
+    }
+    if (draining) {
+        interrupt_catch("spill", "what was drained is in the database, the rest is in its file");
     }
     code = draining ? drain(&a, folder) : list(&a, folder);
     if (fflush(stdout) != 0 || ferror(stdout)) {

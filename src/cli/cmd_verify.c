@@ -296,7 +296,7 @@ static int run(int argc, char **argv)
     if (code != EXIT_DONE) {
         return code;
     }
-    interrupt_catch();
+    interrupt_catch("verify", "nothing is changed");
     struct session_row row;
     code = session_pick(&x.args, argv[optind], &row);
     if (code == EXIT_DONE && session_running(&row.s)) {

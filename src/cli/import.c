@@ -19,6 +19,7 @@
 #include "capture/capture.h"
 #include "cli/build_id.h"
 #include "cli/cli.h"
+#include "cli/interrupt.h"
 #include "wire/msg.h"
 
 #define RING_BYTES   ((size_t)32 << 20)
@@ -77,7 +78,8 @@ static void drain(struct import *im)
     store_flush(im->store, im->time, clock_mono());
     mono_ns_t since = clock_mono();
     uint64_t before = waiting(im);
-    while (store_stats(im->store)->failures != failures && waiting(im) > WAITING_MANY) {
+    while (store_stats(im->store)->failures != failures && waiting(im) > WAITING_MANY &&
+           !interrupt_asked()) {
         usleep(WAIT_US);
         (void)store_work(im->store, im->time, clock_mono());
         if (waiting(im) < before) {
@@ -355,6 +357,7 @@ enum status import_file(struct import *im, const char *path, const struct import
     if (st != ST_OK) {
         return st;
     }
+    capture_stop_when(cap, interrupt_asked);
     struct capture_line line;
     im->opened = im->time != 0;
     if (im->opened) {
@@ -429,6 +432,7 @@ static enum status build(struct import *im, struct err *err)
     sc.build = build_text();
     sc.policy = "hold"; /* what a replay of it asks */
     sc.exchange = im->config.exchange;
+    sc.limited = true; /* a signal is heard while its disk hangs */
     enum status st = store_open(&sc, clock_wall(), &im->store, err);
     if (st == ST_OK) {
         store_add_ring(im->store, im->ring);

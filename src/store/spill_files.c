@@ -372,6 +372,9 @@ static enum status drain_file(struct drain *d)
             return st;
         }
         spill_done(d->sp, &c);
+        if (d->config->stop != NULL && d->config->stop(d->config->stop_self)) {
+            return ST_AGAIN;
+        }
         mono_ns_t now = time->mono(time->self);
         if (now - spoke >= SPEAK_NS) {
             spoke = now;
@@ -426,6 +429,14 @@ static enum status drain_open_file(const struct drainer *r, struct spill *sp)
             spill_path(sp), spill_error(sp));
         spill_close(sp);
         return ST_OK;
+    }
+    if (st == ST_AGAIN) {
+        r->out->kept++;
+        st = err_set(r->err, st,
+                     "told to stop: the rest of the spill file %s waits for the next time",
+                     spill_path(sp));
+        spill_close(sp);
+        return st;
     }
     if (st != ST_OK) {
         r->out->kept++;

@@ -53,7 +53,7 @@ struct spill_drained {
  * close that session, and remove the file. A file of a session that this database does not have
  * stays, and so does one that cannot be read (in part: unless config->spill_give_up): each is
  * logged. db->session is as before afterwards. ST_IO: the database failed, and the rest waits for
- * the next time.
+ * the next time; ST_AGAIN: so it does because config->stop said so.
  */
 enum status spill_drain_all(struct backend *db, const struct store_config *config, wall_ns_t wall,
                             struct spill_drained *ret_drained, struct err *err) MUST_CHECK;

@@ -148,6 +148,7 @@ enum status store_open(const struct store_config *config, wall_ns_t wall, struct
         return st;
     }
     s->db->lazy = true;
+    s->db->limited = config->limited;
     s->db->idle = intake_meanwhile;
     s->db->idle_self = s;
     *ret_store = s;

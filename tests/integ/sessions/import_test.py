@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
 """import_test.py DELTAFLOW - recordings become sessions: what is stored is what the recording says, read here on its own."""
+import array
+import fcntl
 import json
 import os
 import signal
 import subprocess
+import termios
 import time
 
 from common import BINARY, T0, root, Case, delta, main, received, recording, shared_file, snapshot, trade, units
@@ -194,6 +197,63 @@ class Import(Case):
         self.assertEqual(self.q("select outcome from session"), [(told["outcome"],)])
         self.assertEqual(self.q("select count(*) from delta")[0][0], told["deltas"])
         self.assertGreater(told["deltas"], 1000)
+
+    def silent(self):
+        """An import whose standard input gave some lines and then stays open, after it has taken them."""
+        p = subprocess.Popen([BINARY, "import", "-", "--store", self.db, "--json"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE, env=self.env())
+        p.stdin.write((json.dumps(snapshot("M", 1, [("0.4000", "5.00")])) + "\n").encode())
+        p.stdin.write(b"".join((json.dumps(delta("M", 2 + k, "yes", "0.4100", "1.00")) + "\n").encode() for k in range(200)))
+        p.stdin.flush()
+        end = time.time() + 120
+        while time.time() < end:
+            unread = array.array("i", [0])
+            fcntl.ioctl(p.stdin.fileno(), termios.FIONREAD, unread)
+            if unread[0] == 0 and p.poll() is None:
+                return p
+            time.sleep(0.01)
+        p.kill()
+        self.fail("the import reads nothing")
+
+    def taken(self, p):
+        """The process has taken every signal that was sent to it."""
+        def pending():
+            with open(f"/proc/{p.pid}/status") as f:
+                return [line for line in f if line.startswith(("SigPnd", "ShdPnd")) and int(line.split()[1], 16) != 0]
+        end = time.time() + 60
+        while p.poll() is None and pending() and time.time() < end:
+            time.sleep(0.001)
+
+    def ended(self, p):
+        """What it printed, its pipe open until then; None: it was killed."""
+        try:
+            p.wait(timeout=120)
+        except subprocess.TimeoutExpired:
+            p.kill()
+            self.fail("a signal does not end it")
+        out, _ = p.communicate()
+        return json.loads(out) if p.returncode >= 0 else None
+
+    def test_a_signal_ends_an_import_of_a_silent_pipe(self):
+        p = self.silent()
+        p.send_signal(signal.SIGTERM)
+        told = self.ended(p)
+        self.assertEqual(p.returncode, 1)
+        self.assertEqual(self.q("select outcome from session"), [(told["outcome"],)])
+
+    def test_two_signals_at_once_are_one(self):
+        """`timeout -s INT` sends two: to the process and to its group. A busy machine may make more than a second of "at once"."""
+        for _ in range(8):
+            p = self.silent()
+            p.send_signal(signal.SIGINT)
+            self.taken(p)  # else the kernel itself makes one of two
+            p.send_signal(signal.SIGINT)
+            told = self.ended(p)
+            if p.returncode == 1:
+                break
+        self.assertEqual(p.returncode, 1)
+        self.assertRegex(told["outcome"], "^interrupted: line [0-9]+ of -$")
+        self.assertEqual(self.q("select outcome from session order by id desc limit 1"), [(told["outcome"],)])
 
     def test_wrong_usage_and_a_foreign_database_are_refused(self):
         a = self.file("a.jsonl", snapshot("M", 1, [("0.4000", "5.00")]))

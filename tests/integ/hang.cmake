@@ -1,0 +1,12 @@
+# A database whose disk hangs, under real binaries. The library that makes it hang cannot be preloaded under a sanitizer's runtime.
+set(hang_library none)
+if(NOT DELTAFLOW_SANITIZE)
+  add_library(hang SHARED ${CMAKE_CURRENT_LIST_DIR}/hang.c)
+  target_compile_definitions(hang PRIVATE _GNU_SOURCE)
+  target_link_libraries(hang PRIVATE ${CMAKE_DL_LIBS})
+  set(hang_library $<TARGET_FILE:hang>)
+endif()
+foreach(scenario import)
+  add_test(NAME integ.hang.${scenario} COMMAND ${CMAKE_CURRENT_LIST_DIR}/hang.py $<TARGET_FILE:deltaflow> ${scenario} ${hang_library})
+  set_tests_properties(integ.hang.${scenario} PROPERTIES LABELS integ TIMEOUT 400 SKIP_RETURN_CODE 77 WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+endforeach()
