@@ -230,10 +230,10 @@ void overflow_sync(struct store *s)
                       "perhaps not the machine's end");
 }
 
-bool overflow_finish(struct store *s, mono_ns_t max_ns)
+bool overflow_finish(struct store *s, errand_fn last)
 {
-    if (!await_sync(s, max_ns)) {
-        errand_leave(s->syncer, NULL, NULL);
+    if (s->syncer != NULL && !errand_done(s->syncer)) {
+        errand_leave(s->syncer, last, s);
         return false;
     }
     errand_destroy(s->syncer);

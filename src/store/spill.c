@@ -199,10 +199,15 @@ void spill_close(struct spill *sp)
     free(sp);
 }
 
+void spill_unlink(const struct spill *sp)
+{
+    (void)sp->files->remove(sp->files->self, sp->path); /* while it is locked */
+}
+
 void spill_remove(struct spill *sp)
 {
     if (sp != NULL) {
-        (void)sp->files->remove(sp->files->self, sp->path); /* while it is locked */
+        spill_unlink(sp);
         spill_close(sp);
     }
 }

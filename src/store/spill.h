@@ -49,6 +49,9 @@ enum status spill_open(const struct file_system *files, const char *path, struct
 /* The file stays, or goes. NULL is fine. */
 void spill_close(struct spill *sp);
 void spill_remove(struct spill *sp);
+/* The file has no name any more, for nobody needs it; also while it is synced in another thread.
+ * What is left to do is spill_close. */
+void spill_unlink(const struct spill *sp);
 
 const struct spill_id *spill_id(const struct spill *sp);
 const char *spill_path(const struct spill *sp);

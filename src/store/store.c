@@ -281,10 +281,8 @@ static void close_spill(struct store *s, bool ended, const char *outcome, wall_n
         return;
     }
     if (ended && s->given == s->progress) {
-        if (overflow_finish(s, s->close_wait_ns)) {
-            spill_remove(s->spill);
-        }
-        return; /* else it goes when the next start finds that nothing of it is needed */
+        spill_unlink(s->spill);
+        return;
     }
     struct spill_state state = {
         .wall = wall, .rows = s->stats.rows + (s->given - s->progress), .lost = s->stats.lost};
@@ -292,9 +290,14 @@ static void close_spill(struct store *s, bool ended, const char *outcome, wall_n
         log_error("store", "%s", spill_error(s->spill));
     }
     overflow_sync(s);
-    if (overflow_finish(s, 0) && !s->taken) {
-        spill_close(s->spill);
-    }
+}
+
+static void free_store(void *self)
+{
+    struct store *s = self;
+    spill_close(s->spill);
+    queue_finish(&s->queue);
+    free(s);
 }
 
 /* A session of which rows wait in the file is not whole, whatever its run came to; who drains the
@@ -323,8 +326,10 @@ void store_close(struct store *s, const char *outcome, wall_ns_t wall)
     close_spill(s, ended, outcome, wall);
     s->db->ops->close(s->db);
     if (s->taken) {
+        (void)overflow_finish(s, NULL);
         return; /* a thread may still look at the records that it was putting */
     }
-    queue_finish(&s->queue);
-    free(s);
+    if (overflow_finish(s, free_store)) {
+        free_store(s);
+    }
 }

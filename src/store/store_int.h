@@ -105,9 +105,9 @@ void overflow_work(struct store *s, mono_ns_t now);
 bool overflow_all(struct store *s, mono_ns_t now);
 /* What was written to the file is on the medium, if that takes no longer than close_wait_ns. */
 void overflow_sync(struct store *s);
-/* The syncing thread ends. False: it waits for the disk, for longer than max_ns, and the file must
- * stay open. */
-bool overflow_finish(struct store *s, mono_ns_t max_ns);
+/* The syncing thread ends. False: it waits for the disk, and runs last(s) when it is back: until
+ * then the file must stay open, and s where it is. */
+bool overflow_finish(struct store *s, errand_fn last);
 /* A transaction counts that took records of the file up to the cursor. */
 void overflow_drained(struct store *s, const struct spill_cursor *c);
 

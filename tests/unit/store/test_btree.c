@@ -86,11 +86,12 @@ static sqlite3 *make_of(uint32_t page_size, const char *journal, uint64_t seed, 
 {
     sqlite3 *db = NULL;
     struct rng rng;
-    char sql[64];
+    char sql[96];
     rng_init(&rng, seed);
     (void)unlink(path);
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    snprintf(sql, sizeof sql, "PRAGMA page_size=%u; PRAGMA journal_mode=%s", page_size, journal);
+    snprintf(sql, sizeof sql, "PRAGMA synchronous=OFF; PRAGMA page_size=%u; PRAGMA journal_mode=%s",
+             page_size, journal);
     run(db, sql);
     run(db, "CREATE TABLE t (session INTEGER NOT NULL, source INTEGER NOT NULL, a INTEGER NOT "
             "NULL, ord INTEGER NOT NULL, text TEXT NOT NULL, bytes BLOB NOT NULL,"
