@@ -225,10 +225,14 @@ void sim_destroy(struct sim *sim)
 
 /* --- time --- */
 
-/* True when pause_after_ns have passed since the source could begin. */
+/* True when the source was stopped, or pause_after_ns have passed since it could begin. */
 static bool source_paused(struct sim *sim)
 {
     const struct sim_config *k = &sim->config;
+    if (sim->source_stopped) {
+        sim->paused = true;
+        return true;
+    }
     if (k->pause_after_ns == 0 || (k->wait_for_client && !sim->client_came)) {
         return false;
     }

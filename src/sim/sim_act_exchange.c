@@ -59,6 +59,13 @@ static enum status do_resume(const struct call *c, struct err *err)
     return ST_OK;
 }
 
+static enum status do_stop_flow(const struct call *c, struct err *err)
+{
+    (void)err;
+    c->sim->source_stopped = true;
+    return ST_OK;
+}
+
 /* --- orders of nobody, for markets without a flow --- */
 
 static const struct param order_params[] = {
@@ -165,6 +172,8 @@ const struct action act_exchange[] = {
     {"maintenance", "Announce a pause; the schedule shows it.", maintenance_params, false, NULL,
      do_maintenance},
     {"resume", "End the pause.", no_params, false, NULL, do_resume},
+    {"stop_flow", "Generated flow or a recording stops for good; books and orders stay.", no_params,
+     false, NULL, do_stop_flow},
     {"order", "An order of nobody's: rests or takes.", order_params, false, NULL, do_order},
     {"deposit", "Money comes to an account.", deposit_params, false, NULL, do_deposit},
     {"fault", "Cause a fault.", fault_params, true, check_fault, do_fault},

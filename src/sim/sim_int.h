@@ -473,7 +473,8 @@ struct sim {
     uint32_t n_ghosts, ghosts_cap;
     struct idmap by_ghost;
     bool client_came;
-    bool paused; /* pause_after_ns have passed */
+    bool source_stopped; /* by an action */
+    bool paused;         /* source_stopped, or pause_after_ns have passed */
     mono_ns_t source_began;
     /* 0: not yet; only with pause_after_ns */ /* a book subscription was made */
     uint32_t blocked;                          /* readers that have a backlog */

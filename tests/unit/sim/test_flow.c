@@ -442,9 +442,34 @@ static void agents_join_markets_that_are_listed_later(void **state)
     fix_end(&f);
 }
 
+static void a_flow_that_is_stopped_leaves_its_books_and_orders_go_on(void **state)
+{
+    (void)state;
+    struct fix f = flow_make(6, 2, 800, 0);
+    pass(&f, 20);
+    int64_t told = messages_of(&f);
+    assert_true(told > 100);
+    act(&f, "{\"do\":\"stop_flow\"}");
+    px_t mid = mid_of(&f, 0);
+    pass(&f, 50);
+    assert_int_equal(messages_of(&f), told);
+    assert_int_equal(mid_of(&f, 0), mid);
+    assert_true(mid > 0 && mid < PX_ONE);
+    assert_true(sim_finished(f.sim));
+    char body[256];
+    snprintf(body, sizeof body,
+             "{\"ticker\":\"%s\",\"side\":\"bid\",\"count\":\"1.00\",\"price\":\"0.9900\","
+             "\"time_in_force\":\"immediate_or_cancel\",\"self_trade_prevention_type\":\"maker\"}",
+             sim_market(f.sim, 0));
+    assert_int_equal(fix_request(&f, KEY_A, "POST", "/portfolio/events/orders", body), 201);
+    assert_string_equal(fix_text(f.body, "fill_count"), "1.00");
+    fix_end(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_flow_that_is_stopped_leaves_its_books_and_orders_go_on),
         cmocka_unit_test(served_books_stay_sound_two_sided_and_close_empty),
         cmocka_unit_test(the_same_seed_gives_the_same_frames),
         cmocka_unit_test(users_trade_in_generated_markets_and_money_is_conserved),
