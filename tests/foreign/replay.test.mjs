@@ -262,7 +262,7 @@ describe("events of the gold windows", () => {
     const pick = (o, keys) => Object.fromEntries(keys.map((k) => [k, o[k]]));
     for (const x of events) {
       let answer = await rest.get(x.path);
-      for (let i = 0; i < 200 && answer.body.markets?.[0].status !== "finalized"; i++) {
+      for (let i = 0; i < 4800 && answer.body.markets?.[0].status !== "finalized"; i++) {
         await sleep(50);
         answer = await rest.get(x.path);
       }

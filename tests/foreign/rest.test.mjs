@@ -281,8 +281,9 @@ for (const [user, kind] of [
         more: ["--sim-live-window-s", "1"],
       });
       const reader = new Client(past, past.users[user], judge);
+      assert.equal((await reader.call("HistoricalApi.getHistoricalMarket", "KXNOSUCH-26JAN01-X")).status, 404);
       let res;
-      for (let i = 0; i < 100 && res?.status !== 200; i++) {
+      for (let i = 0; i < 2400 && res?.status !== 200; i++) {
         await sleep(100);
         res = await reader.call("HistoricalApi.getHistoricalMarket", old);
       }

@@ -32,7 +32,7 @@ sim = subprocess.Popen([binary, "sim", "--markets", "2", "--ready-file", ready, 
 
 
 def run(*args, command="run", before=(), **more):
-    return subprocess.run([*before, binary, command, *args], env=dict(env, **more), capture_output=True, text=True, timeout=90)
+    return subprocess.run([*before, binary, command, *args], env=dict(env, **more), capture_output=True, text=True, timeout=240)
 
 
 def with_sim(*args, **more):
@@ -49,7 +49,7 @@ def refused(claim, done, code, *words):
 
 
 try:
-    end = time.time() + 60
+    end = time.time() + 240
     while not os.path.exists(ready):
         if time.time() > end or sim.poll() is not None:
             sys.exit("FAILED: the simulator does not get ready")

@@ -1,6 +1,8 @@
 """both.py - what the tests with real binaries share: claims that are counted, shared data, starting and stopping `sim`.
 
 Arguments of such a test: DELTAFLOW SCENARIO.
+
+A test waits for what is to happen (until) and ends what runs when it has; how fast the machine is decides nothing.
 """
 import json
 import os
@@ -19,10 +21,11 @@ import postgres
 import replayed
 import schema
 
-binary, scenario = sys.argv[1:3]
+binary, scenario = (sys.argv[1:3] + [""])[:2]
 shared = os.environ.get("DELTAFLOW_SHARED") or "../shared"
 must_have = bool(os.environ.get("DELTAFLOW_SHARED"))
-slow = max(1.0, float(os.environ.get("TEST_SLOW", "1")))  # sanitizers
+slow = max(1.0, float(os.environ.get("TEST_SLOW", "1")))
+LIMIT = 240 * slow  # seconds for what must happen at last; only a failure takes so long
 
 passed = 0
 failed = 0
@@ -39,6 +42,57 @@ def end_if_failed():
     """Where what follows could not be looked at."""
     if failed:
         sys.exit(1)
+
+
+def until(done, what, process=None, every=0.1):
+    """Wait until done() holds, and give what it said. It is a failed claim when that does not come, or process ends before."""
+    end = time.time() + LIMIT
+    while True:
+        over = process is not None and process.poll() is not None
+        said = done()
+        if said:
+            return said
+        if over or time.time() > end:
+            check(what, False, "the process has ended" if over else f"not within {LIMIT:.0f} s")
+            return said
+        time.sleep(every)
+
+
+def rows(database, sql):
+    """What a database that a process is writing has; nothing while it cannot be read or has no such table yet. Nothing is left open: the last
+    process that closes the file is to find it alone."""
+    try:
+        con = connect(database)
+        try:
+            return con.execute(sql).fetchall()
+        finally:
+            con.close()
+    except (sqlite3.Error, RuntimeError):
+        return []
+
+
+def count(database, sql):
+    """One number of it, or 0."""
+    found = rows(database, sql)
+    return found[0][0] or 0 if found else 0
+
+
+def status(env):
+    """What `deltaflow status` says of the run of this environment; nothing while there is none."""
+    done = subprocess.run([binary, "status", "--json"], env=env, capture_output=True, text=True, timeout=LIMIT)
+    return json.loads(done.stdout) if done.returncode == 0 else {}
+
+
+def freeze(run, sim):
+    """Stop the threads of a run while orders of it rest at the exchange. The policy may have cancelled all of them just then: it goes on a
+    moment, and is stopped again."""
+    def frozen():
+        run.send_signal(signal.SIGSTOP)
+        if sim.resting():
+            return True
+        run.send_signal(signal.SIGCONT)
+        return False
+    return until(frozen, "orders rest when the run is stopped", run, 0.05)
 
 
 def shared_file(name):
@@ -67,10 +121,11 @@ class Sim:
     def __init__(self, folder, *args):
         self.folder, self.ready, self.dump_path = folder, os.path.join(folder, "ready.json"), os.path.join(folder, "dump.json")
         self.log_path, self.state = os.path.join(folder, "sim.log"), os.path.join(folder, "sim")
+        self.marks = 0
         with open(self.log_path, "w") as log:
             self.process = subprocess.Popen([binary, "sim", "--ready-file", self.ready, "--state-dir", self.state,
                                              "--dump", self.dump_path, *args], stdout=log, stderr=log, env=environment(folder))
-        end = time.time() + 60
+        end = time.time() + LIMIT
         while not os.path.exists(self.ready):
             if self.process.poll() is not None or time.time() > end:
                 self.stop()
@@ -81,26 +136,71 @@ class Sim:
         """Its exit status."""
         self.process.send_signal(signal.SIGTERM)
         try:
-            return self.process.wait(60)
+            return self.process.wait(LIMIT)
         except subprocess.TimeoutExpired:
             self.process.kill()
             return self.process.wait()
 
     def do(self, **action):
         """One action over the admin socket; its reply."""
+        return self.do_all(action)[0]
+
+    def do_all(self, *actions):
+        """Several, which the exchange does at one moment; their replies."""
         with open(f"{self.state}/admin.token") as f:
             token = f.read().strip()
         with socket.socket(socket.AF_UNIX) as s:
-            s.settimeout(30)
+            s.settimeout(LIMIT)
             s.connect(f"{self.state}/admin.sock")
-            s.sendall(json.dumps({"token": token, **action}).encode() + b"\n")
+            s.sendall(b"".join(json.dumps({"token": token, **action}).encode() + b"\n" for action in actions))
             data = b""
-            while not data.endswith(b"\n"):
+            while data.count(b"\n") < len(actions):
                 part = s.recv(1 << 20)
                 if not part:
                     break
                 data += part
-        return json.loads(data)
+        return [json.loads(line) for line in data.splitlines()]
+
+    def now(self):
+        """Its state, as the dump at its end."""
+        return self.do(do="dump")["state"]
+
+    def orders(self):
+        """How many orders it ever took."""
+        return len(self.now()["orders"])
+
+    def resting(self):
+        return [o for o in self.now()["orders"] if o["status"] == "resting"]
+
+    def heard(self, database, run):
+        """Wait until all that it sent so far is in the database of a run: in each open market it places an order of nobody's in a size that
+        there is nowhere else, whose message comes after all others. One whose message was lost is followed by another."""
+        sizes, asked = {}, 0
+
+        def arrived():
+            nonlocal asked
+            for market, of in sizes.items():
+                if of and count(database, f"select count(*) from delta where qty in ({','.join(map(str, of))})"):
+                    sizes[market] = None
+            left = [m for m, of in sizes.items() if of is not None]
+            if sizes and not left:
+                return True
+            if not sizes or time.time() > asked + 5:
+                asked = time.time()
+                for market in left or [m["market"] for m in self.now()["markets"] if m["status"] == "active"]:
+                    self.marks += 1
+                    if "error" not in self.do(do="order", market=market, side=("yes", "no")[self.marks % 2], price="0.0100", count=f"{100000 + self.marks}.37"):
+                        sizes.setdefault(market, []).append((100000 + self.marks) * 100 + 37)
+                    else:
+                        sizes.pop(market, None)  # it has closed
+            return not sizes
+
+        return until(arrived, "what the exchange sent comes into the database", run, 0.2)
+
+    def stop_flow(self, database, run):
+        """Its books stand still from now on but for our own orders, and the run has heard it."""
+        self.do(do="stop_flow")
+        self.heard(database, run)
 
     def log(self):
         with open(self.log_path) as f:
@@ -151,11 +251,11 @@ def check_replays(database):
 
 def check_verify(database, finds={}):
     """`deltaflow verify` finds nothing in any session of the database, or only what the exchange itself contradicts: {rule: count}."""
-    listed = subprocess.run([binary, "sessions", "--json", "--store", database], capture_output=True, text=True, timeout=60)
+    listed = subprocess.run([binary, "sessions", "--json", "--store", database], capture_output=True, text=True, timeout=LIMIT)
     sessions = [json.loads(line)["session"] for line in listed.stdout.splitlines()]
     check("the database lists its sessions", listed.returncode == 0 and sessions, listed.stderr[-400:])
     for session in sessions:
-        done = subprocess.run([binary, "verify", str(session), "--json", "--store", database], capture_output=True, text=True, timeout=300)
+        done = subprocess.run([binary, "verify", str(session), "--json", "--store", database], capture_output=True, text=True, timeout=600)
         said = json.loads(done.stdout) if done.stdout else {}
         check_schemas(verify=said)
         found = {rule: n for rule, n in said.get("by_rule", {"unreadable": 1}).items() if n}

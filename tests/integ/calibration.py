@@ -23,7 +23,7 @@ def check(claim, ok, detail=""):
 
 
 def run(*args):
-    return subprocess.run([binary, "sim", *args], env=dict(os.environ, HOME=folder), capture_output=True, text=True, timeout=90)
+    return subprocess.run([binary, "sim", *args], env=dict(os.environ, HOME=folder), capture_output=True, text=True, timeout=240)
 
 
 def message(ms, side, price, delta):

@@ -8,6 +8,7 @@ that the recorded session gives the same decisions and orders again, bit for bit
 import json
 import os
 import re
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -55,7 +56,7 @@ class Relay:
                 pass
 
     def between(self, begin, end):
-        return sum(n for t, n in self.sent if begin <= t <= end)
+        return [n for t, n in self.sent if begin <= t <= end]
 
 
 def remote_ports(pid):
@@ -82,26 +83,38 @@ def threads(pid):
 
 
 class Paper:
-    def __init__(self, folder, sim_args, run_args, run_seconds, paper=True, relayed=False):
+    """A run that trades for `seconds` at least, from its first order on, and until `enough(paper)`; then the flow stands still and the run is
+    stopped. window: how many bytes the relay saw while it traded (see quiet_then)."""
+
+    def __init__(self, folder, sim_args, run_args, seconds, paper=True, relayed=False, enough=None):
         self.folder = folder
         p = lambda name: os.path.join(folder, name)
         self.sim = both.Sim(folder, *sim_args)
         self.relay = None
         self.ports, self.threads = set(), set()
+        self.db = p("run.db")
+        self.env = both.environment(folder)
         try:
             ready = self.through_relay() if relayed else self.sim.ready
-            command = [binary, "run", "--exchange", ready, "--store-path", p("run.db"), "--orders-journal", p("real.journal"),
+            command = [binary, "run", "--exchange", ready, "--store-path", self.db, "--orders-journal", p("real.journal"),
                        "--paper-journal", p("paper.journal"), "--run-summary-json", p("summary.json"),
-                       "--run-duration-s", str(run_seconds), *(["--paper"] if paper else []), *run_args]
-            self.begun = time.monotonic()
+                       *(["--paper"] if paper else []), *run_args]
             with open(p("run.log"), "w") as log:
-                self.run = subprocess.Popen(command, stdout=log, stderr=log, env=both.environment(folder))
-            while self.run.poll() is None and time.monotonic() - self.begun < 300:
-                self.look()
-                time.sleep(0.25)
-            self.run.kill()
-            self.run.wait()
+                self.run = subprocess.Popen(command, stdout=log, stderr=log, env=self.env)
+            self.wait(lambda: both.status(self.env).get("orders", 0) > 0, "it trades")
+            if relayed:
+                self.begun = self.quiet() if paper else time.monotonic()
+            orders, begun = both.status(self.env).get("orders", 0), time.monotonic()
+            self.wait(lambda: time.monotonic() > begun + seconds and (not relayed or both.status(self.env).get("orders", 0) > orders + 20), "it trades for a while")
+            self.ended = time.monotonic()
+            self.wait(lambda: (enough or AS_TRADER)(self), "what this is about happens")
+            self.sim.stop_flow(self.db, self.run)
+            self.run.send_signal(signal.SIGTERM)
+            self.run.wait(both.LIMIT)
         finally:
+            if self.run.poll() is None:
+                self.run.kill()
+                self.run.wait()
             sim_code = self.sim.stop()
         self.log = open(p("run.log")).read()
         if self.run.returncode != 0 or sim_code != 0:
@@ -110,9 +123,22 @@ class Paper:
         both.end_if_failed()
         self.summary = json.load(open(p("summary.json")))
         self.dump = self.sim.dump()
-        self.db = p("run.db")
         self.con = sqlite3.connect(self.db)
         both.check_schemas(run_summary=self.summary, sim_dump=self.dump)
+
+    def wait(self, done, what):
+        def look_and_ask():
+            self.look()
+            return done()
+        return both.until(look_and_ask, what, self.run, 0.25)
+
+    def count(self, sql):
+        return both.count(self.db, sql)
+
+    def quiet(self):
+        """Wait until what a start sends has passed the relay: nothing for a second and a half."""
+        self.wait(lambda: time.monotonic() > self.relay.sent[-1][0] + 1.5, "the start is over")
+        return time.monotonic()
 
     def look(self):
         try:
@@ -214,34 +240,38 @@ def check_books_add_up(r, settled=False, overloaded=False):
     check("the books that the policy saw are the exchange's", not wrong, wrong)
 
 
+AS_TRADER = lambda paper: paper.count("select count(*) from fills")
+AS_MAKER = lambda paper: paper.count("select count(*) from fills where not is_taker")
+
 GENERATED = ["--markets", "6", "--rate", "800", "--fee-type", "quadratic_with_maker_fees"]
 RANDOM = ["--policy-kind", "random", "--orders-pricing", "mid"]
 
 
 def generated(folder):
     """Everything at once, through a relay: what the process sent while it traded is less than one order."""
-    r = Paper(folder, [*GENERATED, "--seed", "21", "--pause-after", "12"], [*RANDOM, "--policy-seed", "5"], 16, relayed=True)
+    r = Paper(folder, [*GENERATED, "--seed", "21"], [*RANDOM, "--policy-seed", "5"], 8, relayed=True, enough=AS_MAKER)
     check_nothing_was_sent(r)
     check("all connections of the process went to the exchange's address", r.ports == {r.relay.port}, (r.ports, r.relay.port))
-    begin, end = r.begun + 3, r.begun + 11
-    orders = r.q("select count(*) from orders")[0][0]
-    sent = r.relay.between(begin, end)
-    check(f"in 8 s of trading ({orders} orders in all) {sent} bytes were sent, less than the head of one order", sent < 200 and orders > 20, (sent, orders))
+    orders, took = r.q("select count(*) from orders")[0][0], r.ended - r.begun
+    sent = r.relay.between(r.begun, r.ended)
+    # A pong in ten seconds, and no more; the head of an order alone has some hundred bytes.
+    check(f"in {took:.0f} s of trading ({orders} orders in all) {sum(sent)} bytes were sent, less than the head of one order",
+          max(sent, default=0) < 200 and sum(sent) < 200 * (1 + took / 10) and orders > 20, (sent, orders))
     check("the fees of the series were asked for", "fees series=" in r.log and "type=quadratic_with_maker_fees" in r.log)
     check_fees(r, taker=Decimal("0.07"), maker=Decimal("0.0175"))
-    check("the relay saw the start", r.relay.between(r.begun, begin) > 1000)
+    check("the relay saw the start", sum(r.relay.between(0, r.begun)) > 1000)
     check_books_add_up(r)
     both.check_replay(r.db)
 
 
 def control(folder):
     """The same run without --paper: the counts and the relay notice orders, so the proof above can fail."""
-    r = Paper(folder, [*GENERATED, "--seed", "21", "--pause-after", "8"], [*RANDOM, "--policy-seed", "5"], 10, paper=False, relayed=True)
+    r = Paper(folder, [*GENERATED, "--seed", "21"], [*RANDOM, "--policy-seed", "5"], 4, paper=False, relayed=True)
     c = r.dump["counters"]
     check("without --paper the counts see orders", c["requests"]["POST"]["portfolio"] > 0, c["requests"])
     check("and private reads", c["requests"]["GET"]["portfolio"] > 0, c["requests"])
     check("and private subscriptions", all(c["subscriptions"][k] > 0 for k in ("fill", "user_orders", "market_positions")), c["subscriptions"])
-    check("and the relay sees them leave", r.relay.between(r.begun + 3, r.begun + 7) > 2000)
+    check("and the relay sees them leave", sum(r.relay.between(r.begun, r.ended)) > 2000)
     check("the summary says that orders went to the exchange", r.summary["mode"] == "exchange" and "paper" not in r.summary)
     check("no paper journal was made", not os.path.exists(os.path.join(folder, "paper.journal")))
     check("the thread is the gateway's", "gateway" in r.threads and "paper" not in r.threads, r.threads)
@@ -249,11 +279,12 @@ def control(folder):
 
 def own_thread(folder):
     """The actor on its own thread, passive prices, the other queue model, no latency: also under the thread sanitizer."""
-    r = Paper(folder, [*GENERATED, "--seed", "22", "--pause-after", "8"],
+    r = Paper(folder, [*GENERATED, "--seed", "22"],
               ["--policy-kind", "random", "--policy-seed", "6", "--actor-thread", "own", "--orders-pricing", "passive", "--orders-allow-short",
                "--orders-count", "2.50", "--paper-queue-model", "proportional", "--paper-jitter-ms", "0", "--paper-order-latency-ms", "0",
                "--paper-answer-latency-ms", "0", "--paper-private-latency-ms", "0", "--paper-market-latency-ms", "0",
-               "--paper-write-tokens", "0", "--no-paper-series-fees", "--paper-fee-multiplier", "0.5"], 11)
+               "--paper-write-tokens", "0", "--no-paper-series-fees", "--paper-fee-multiplier", "0.5"], 8,
+              enough=AS_MAKER)
     check_nothing_was_sent(r)
     check_books_add_up(r)
     check("no series was asked for, as it was told", r.dump["counters"]["requests"]["GET"]["series"] == 0, r.dump["counters"]["requests"]["GET"])
@@ -265,7 +296,8 @@ def own_thread(folder):
 def faults(folder):
     """Gaps, cuts and unreadable frames: stale books execute nothing, and it all still adds up."""
     args = [a for f in ("seq_gap@3", "cut@5", "malformed@7", "seq_gap@9") for a in ("--fault", f)]
-    r = Paper(folder, [*GENERATED, "--seed", "23", "--pause-after", "14", *args], [*RANDOM, "--policy-seed", "7"], 18)
+    hit = lambda paper: (c := paper.sim.now()["counters"]["faults"])["seq_gap"] >= 2 and c["cut"] and c["malformed"] and AS_TRADER(paper)
+    r = Paper(folder, [*GENERATED, "--seed", "23", *args], [*RANDOM, "--policy-seed", "7"], 12, enough=hit)
     check_nothing_was_sent(r)
     check("the gap was seen and the connection came back", r.summary["gaps"] > 0 and r.summary["reconnects"] + r.dump["counters"]["faults"]["cut"] > 0)
     check_books_add_up(r)
@@ -274,8 +306,9 @@ def faults(folder):
 
 def overload(folder):
     """A ring to the account that is far too small: what it cannot take is counted, stale, repaired, and it all still adds up."""
-    r = Paper(folder, ["--markets", "6", "--rate", "12000", "--seed", "26", "--pause-after", "6"],
-              [*RANDOM, "--policy-seed", "4", "--bus-market-ring-bytes", "8192", "--feed-levels-max", "100"], int(9 * slow))
+    r = Paper(folder, ["--markets", "6", "--rate", "12000", "--seed", "26"],
+              [*RANDOM, "--policy-seed", "4", "--bus-market-ring-bytes", "8192", "--feed-levels-max", "100"], 4,
+              enough=lambda paper: AS_TRADER(paper) and paper.count("select count(*) from stale where source = 3"))
     p = r.summary["paper"]
     check(f"{p['not_taken']} market events were not taken, and said so", p["not_taken"] > 0 and r.summary["not_taken"] >= p["not_taken"], (p, r.summary["not_taken"]))
     check("snapshots were asked for and came", r.summary["repairs"] > 0 and not [m for m in r.summary["markets"] if m["stale"]], r.summary["repairs"])
@@ -289,24 +322,28 @@ def crash(folder):
     p = lambda name: os.path.join(folder, name)
     env = both.environment(folder)
     sim = both.Sim(folder, *GENERATED, "--seed", "24")
+    found = lambda: re.findall(r"orders of an earlier paper run ended with its account count=(\d+)", open(p("run.log")).read())
     try:
         command = [binary, "run", "--paper", "--exchange", p("ready.json"), "--store-path", p("run.db"), "--paper-journal", p("paper.journal"),
                    "--run-summary-json", p("summary.json"), "--policy-kind", "random", "--orders-pricing", "passive", "--policy-seed", "8"]
         with open(p("run.log"), "w") as log2:
-            first = subprocess.Popen(command, stdout=log2, stderr=log2, env=env)
-            time.sleep(5 * slow)
-            first.kill()
-            first.wait()
-            begun = time.monotonic()
-            second = subprocess.run([*command, "--run-duration-s", "6"], stdout=log2, stderr=log2, env=env, timeout=200)
+            run = subprocess.Popen(command, stdout=log2, stderr=log2, env=env)
+            while True:
+                both.until(lambda: both.status(env).get("open_orders", 0) > 0, "orders rest", run, 0.02)
+                run.kill()
+                run.wait()
+                run = subprocess.Popen(command, stdout=log2, stderr=log2, env=env)
+                both.until(lambda: both.status(env).get("orders", 0) > 0, "the next run trades", run)
+                if both.failed or any(n != "0" for n in found()):
+                    break  # else the policy had just cancelled all: again
+            run.send_signal(signal.SIGTERM)
+            code = run.wait(both.LIMIT)
     finally:
         sim.stop()
     text = open(p("run.log")).read()
-    check("the second run ends with exit status 0", second.returncode == 0, text[-3000:])
-    check("the first run was killed with open orders, and the second found them in the journal",
-          re.search(r"orders of an earlier paper run ended with its account count=[1-9]", text) is not None, text[-2000:])
+    check("the last run ends with exit status 0", code == 0, text[-3000:])
+    check("a run was killed with open orders, and the next found them in the journal", any(n != "0" for n in found()), text[-2000:])
     s = json.load(open(p("summary.json")))
-    check("the second traded within its 6 s", s["paper"]["orders"] > 0 and time.monotonic() - begun < 60 * slow, s["paper"])
     check("with a new account", amount(s["paper"]["balance"]) == 10000 and s["order_detail"]["resolved_absent"] == 0, s["order_detail"])
     dump = sim.dump()
     check("and nothing was ever sent", sum(dump["counters"]["requests"]["POST"].values()) + sum(dump["counters"]["requests"]["DELETE"].values()) == 0)
@@ -347,7 +384,8 @@ def wrong_key(folder):
 def capture(folder):
     """A recorded market to its close: what rests is canceled, the result is read, positions are paid."""
     path = shared_file("data/kalshi/ws/gold15m/KXGOLD15M-26AUG101900-00.jsonl.zst")
-    r = Paper(folder, ["--capture", path, "--speed", "150"], [*RANDOM, "--policy-seed", "9", "--paper-settle-poll-s", "1"], int(18 * slow))
+    r = Paper(folder, ["--capture", path, "--speed", "60"], [*RANDOM, "--policy-seed", "9", "--paper-settle-poll-s", "1"], 1,
+              enough=lambda paper: AS_TRADER(paper) and "settled market=" in open(os.path.join(folder, "run.log")).read())
     check_nothing_was_sent(r)
     check_books_add_up(r, settled=True)
     p = r.summary["paper"]

@@ -8,4 +8,4 @@ add_test(NAME integ.policy.own
 add_test(NAME integ.policy.shared
   COMMAND ${Python3_EXECUTABLE} ${policy_tests}/manifest.py $<TARGET_FILE:deltaflow> --shared)
 set_tests_properties(integ.policy.command integ.policy.own integ.policy.shared PROPERTIES
-  LABELS integ TIMEOUT 120 SKIP_RETURN_CODE 77 WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+  LABELS integ TIMEOUT 1200 SKIP_RETURN_CODE 77 WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})

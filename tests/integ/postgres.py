@@ -56,6 +56,9 @@ class Connection:
     def __init__(self, url):
         self.url, self.before = url, []
 
+    def close(self):
+        """Each statement is a process of its own."""
+
     def execute(self, sql):
         if sql.startswith("create temp "):
             self.before.append(sql.replace("main.", "public."))

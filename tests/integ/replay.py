@@ -11,7 +11,7 @@ import subprocess
 import time
 
 import both
-from both import binary, check, root, slow
+from both import binary, check, root
 
 import schema
 
@@ -26,17 +26,26 @@ class Recorded:
         self.copy = os.path.join(folder, "changed.db")
         self.env = both.environment(folder)
         self.summary_path = os.path.join(folder, "summary.json")
-        sim = both.Sim(folder, "--markets", "3", "--seed", "4", "--rate", "500", "--tier", "premier", "--pause-after", "4")
+        sim = both.Sim(folder, "--markets", "3", "--seed", "4", "--rate", "500", "--tier", "premier")
+        run = None
         try:
             with open(os.path.join(folder, "run.log"), "w") as log:
-                done = subprocess.run(
+                run = subprocess.Popen(
                     [binary, "run", "--exchange", sim.ready, "--store-path", self.db, "--orders-journal", os.path.join(folder, "journal"),
                      "--run-summary-json", self.summary_path, "--policy-kind", "ppo", "--policy-sample", "--policy-model",
-                     os.path.join(root, "share/models/demo.safetensors"), "--run-duration-s", str(int(6 * slow))],
-                    stdout=log, stderr=log, env=self.env, timeout=300)
+                     os.path.join(root, "share/models/demo.safetensors")], stdout=log, stderr=log, env=self.env)
+                # As much of each as is looked at below.
+                for table, rows in (("applied_fill", 1), ("delta", 500), ("decision", 100), ("turn", 200)):
+                    both.until(lambda: both.count(self.db, f"select count(*) from {table}") >= rows, f"{rows} rows of {table} are recorded", run)
+                time.sleep(2)
+                sim.stop_flow(self.db, run)
+                run.send_signal(signal.SIGTERM)
+                code = run.wait(both.LIMIT)
         finally:
+            if run is not None and run.poll() is None:
+                run.kill()
             sim.stop()
-        check("a session was recorded", done.returncode == 0, done.returncode)
+        check("a session was recorded", code == 0, code)
         both.end_if_failed()
         self.con = sqlite3.connect(self.db)
 
@@ -44,7 +53,7 @@ class Recorded:
         return self.con.execute(sql).fetchone()[0]
 
     def replay(self, *args, db=None, env=None):
-        return subprocess.run([binary, "replay", "last", "--store", db or self.db, *args], capture_output=True, text=True, timeout=300,
+        return subprocess.run([binary, "replay", "last", "--store", db or self.db, *args], capture_output=True, text=True, timeout=both.LIMIT * 2,
                               env={**self.env, **(env or {})})
 
     def json(self, *args, **more):
@@ -114,6 +123,12 @@ def check_policies(r):
     check("orders, fills and account marks are steps too", kinds == {"decision", "order", "fill", "account"}, kinds)
 
 
+def catches(pid, number):
+    """The process has a handler for a signal by now, or takes it by waiting for it."""
+    masks = {line.split(":")[0]: int(line.split()[1], 16) for line in open(f"/proc/{pid}/status") if line.startswith(("SigCgt", "SigBlk"))}
+    return any(mask >> (number - 1) & 1 for mask in masks.values())
+
+
 def check_parts(r):
     first, last = r.one("select min(wall) from turn"), r.one("select max(wall) from turn")
     half = (last - first) // 2
@@ -138,13 +153,11 @@ def check_parts(r):
     took = time.time() - began
     begin = r.one(f"select min(wall) from turn where wall >= {first + ms * 1_000_000}")
     check("--speed keeps the recorded pace, as many times faster", code == 0 and took >= (last - begin) / 1e9 / 20 * 0.9, took)
-    for wait in (1.5, 6, 24):  # a busy machine may need longer to get as far as that
-        child = subprocess.Popen([binary, "replay", "last", "--store", r.db, "--speed", "0.1", "--json"], stdout=subprocess.PIPE, env=r.env)
-        time.sleep(wait * slow)
-        child.send_signal(signal.SIGINT)
-        out, _ = child.communicate(timeout=60)
-        if child.returncode >= 0:
-            break
+    child = subprocess.Popen([binary, "replay", "last", "--store", r.db, "--speed", "0.02", "--json"], stdout=subprocess.PIPE, env=r.env)
+    both.until(lambda: catches(child.pid, signal.SIGINT), "it minds an interrupt", child, 0.02)
+    time.sleep(0.5)
+    child.send_signal(signal.SIGINT)
+    out, _ = child.communicate(timeout=both.LIMIT)
     s = json.loads(out)
     check("an interrupt ends it with its summary and status 1", child.returncode == 1 and s["end"]["why"] == "interrupted", s.get("end"))
 
@@ -232,7 +245,7 @@ def check_memory(r):
         return lambda: resource.setrlimit(resource.RLIMIT_DATA, (mb << 20, mb << 20))
 
     def replay(mb, *args, db=r.db):
-        return subprocess.run([binary, "replay", "last", "--store", db, "--json", *args], capture_output=True, text=True, timeout=300, env=r.env,
+        return subprocess.run([binary, "replay", "last", "--store", db, "--json", *args], capture_output=True, text=True, timeout=both.LIMIT * 2, env=r.env,
                               preexec_fn=limited(mb))
 
     probe = subprocess.run([binary, "--version"], capture_output=True, preexec_fn=limited(40))
@@ -275,16 +288,21 @@ def postgresql(folder):
     sim = both.Sim(folder, "--markets", "3", "--seed", "4", "--rate", "300", "--tier", "premier")
     try:
         env = both.environment(folder)
-        ran = subprocess.run([binary, "run", "--exchange", sim.ready, "--store-path", url, "--orders-journal", os.path.join(folder, "journal"),
-                              "--policy-kind", "random", "--run-duration-s", str(int(4 * slow))], capture_output=True, text=True, env=env, timeout=300)
-        check("a session was recorded in PostgreSQL", ran.returncode == 0, ran.stderr[-600:])
+        with open(os.path.join(folder, "run.log"), "w") as log:
+            run = subprocess.Popen([binary, "run", "--exchange", sim.ready, "--store-path", url, "--orders-journal", os.path.join(folder, "journal"),
+                                    "--policy-kind", "random"], stdout=log, stderr=log, env=env)
+            both.until(lambda: sim.orders() > 3, "it trades", run)
+            time.sleep(2)
+            run.send_signal(signal.SIGTERM)
+            code = run.wait(both.LIMIT)
+        check("a session was recorded in PostgreSQL", code == 0, open(os.path.join(folder, "run.log")).read()[-600:])
         args = [binary, "replay", "last", "--store", url]
-        whole = subprocess.run([*args, "--verify", "--json"], capture_output=True, text=True, env=env, timeout=300)
+        whole = subprocess.run([*args, "--verify", "--json"], capture_output=True, text=True, env=env, timeout=both.LIMIT * 2)
         s = json.loads(whole.stdout or "{}")
         check("it replays, bit for bit", whole.returncode == 0 and s["verify"]["equal"] and s["end"]["kind"] == "complete" and
               s["verify"]["compared"]["orders"] > 0, (whole.stderr, s.get("verify")))
-        text = subprocess.run([*args, "--books"], capture_output=True, text=True, env=env, timeout=300)
-        wrong = subprocess.run([binary, "replay", "99", "--store", url], capture_output=True, text=True, env=env, timeout=300)
+        text = subprocess.run([*args, "--books"], capture_output=True, text=True, env=env, timeout=both.LIMIT * 2)
+        wrong = subprocess.run([binary, "replay", "99", "--store", url], capture_output=True, text=True, env=env, timeout=both.LIMIT * 2)
         check("the password is shown nowhere", text.returncode == 0 and wrong.returncode == 4 and
               not any("SECRET" in x.stdout + x.stderr for x in (whole, text, wrong)), (text.stdout, wrong.stderr))
     finally:

@@ -50,7 +50,7 @@ def main():
                                 "--markets", str(a.markets), "--rate", str(a.rate), "--dump", dump],
                                stdout=log, stderr=log, env=dict(os.environ, HOME=folder))
         try:
-            end = time.time() + 60
+            end = time.time() + 240
             while not os.path.exists(ready):
                 if sim.poll() is not None or time.time() > end:
                     log.seek(0)
@@ -81,7 +81,7 @@ def main():
             memory["clients_gone"] = rss_mb(sim.pid)
         finally:
             sim.send_signal(signal.SIGTERM)
-            sim_code = sim.wait(60)
+            sim_code = sim.wait(240)
         if result is None:
             sys.exit("the load client has no result")
         counters = json.load(open(dump))["counters"]
@@ -96,6 +96,8 @@ def main():
         bad += ["the simulator failed"] if sim_code != 0 else []
         bad += ["a subscription overflowed"] if counters["overflows"] else []
         bad += ["a client stalled"] if result["longest_silence_ms"] > a.stall_ms else []
+        fewest, most = result["frames_of_a_client"]
+        bad += ["a client got much less than another"] if fewest < most / 2 else []
         bad += ["memory grew"] if memory["measured"] - first > a.growth_mb and not sanitized else []
         bad += ["too few messages"] if result["messages_per_s"] < a.min_messages else []
         for b in bad:

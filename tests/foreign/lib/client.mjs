@@ -30,7 +30,7 @@ export class Client {
       if (typeof cls !== "function" || !name.endsWith("Api")) {
         continue;
       }
-      const http = axios.create({ httpsAgent: this.agent, validateStatus: () => true, timeout: 30_000 });
+      const http = axios.create({ httpsAgent: this.agent, validateStatus: () => true, timeout: 240_000 });
       const config = new Kalshi.Configuration({
         basePath: exchange.restUrl,
         ...(rsa ? { apiKey: signer.keyId, privateKeyPem: signer.pem } : {}),

@@ -2,6 +2,7 @@
 // of its exit status (a sanitizer's report makes it fail).
 import { execFile, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -10,8 +11,9 @@ import { promisify } from "node:util";
 import { RawRest } from "./rest.mjs";
 import { Signer } from "./sign.mjs";
 
-const START_MS = 60_000;
-const STOP_MS = 60_000;
+// For what must happen at last: only a failure takes so long.
+const START_MS = 240_000;
+const STOP_MS = 240_000;
 
 // A test that failed before it could stop its exchange leaves none behind, and does not keep node from ending.
 const alive = new Set();
@@ -90,6 +92,28 @@ export class Exchange {
     const args = ["sim", ...words, "--state-dir", join(this.folder, "sim")];
     const { stdout } = await promisify(execFile)(process.env.DELTAFLOW_BINARY, args);
     return stdout;
+  }
+
+  /** An action now, over the admin socket: a command does the same, after the start of a process. Gives the reply; throws when it is refused. */
+  async act(action) {
+    const token = readFileSync(join(this.folder, "sim/admin.token"), "utf8").trim();
+    const text = await new Promise((done, failed) => {
+      let data = "";
+      const socket = connect(join(this.folder, "sim/admin.sock"), () => socket.write(`${JSON.stringify({ token, ...action })}\n`));
+      socket.on("data", (chunk) => {
+        data += chunk;
+        if (data.endsWith("\n")) {
+          socket.destroy();
+          done(data);
+        }
+      });
+      socket.on("error", failed);
+    });
+    const reply = JSON.parse(text);
+    if (!reply.ok) {
+      throw new Error(`${JSON.stringify(action)}: ${text}`);
+    }
+    return reply;
   }
 
   /** Ends it; throws when it did not end well. Returns its final state. */

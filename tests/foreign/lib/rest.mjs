@@ -45,7 +45,7 @@ export class RawRest {
       }
     }
     const answer = await new Promise((done, failed) => {
-      const req = request(url, { method, headers, agent: this.agent, timeout: 30_000 }, (res) => {
+      const req = request(url, { method, headers, agent: this.agent, timeout: 240_000 }, (res) => {
         const parts = [];
         res.on("data", (c) => parts.push(c));
         res.on("error", failed);
@@ -54,7 +54,7 @@ export class RawRest {
         );
       });
       req.on("error", failed);
-      req.on("timeout", () => req.destroy(new Error("no answer in 30 s")));
+      req.on("timeout", () => req.destroy(new Error("no answer in 240 s")));
       req.end(text);
     });
     answer.body = parse(answer.text);

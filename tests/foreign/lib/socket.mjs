@@ -133,7 +133,7 @@ export class Socket {
   }
 
   /** The first frame from index `from` on that fits; waits for it. */
-  async wait(fits, what, from = 0, ms = 10_000) {
+  async wait(fits, what, from = 0, ms = 240_000) {
     const until = Date.now() + ms;
     for (let i = from; ; ) {
       for (; i < this.frames.length; i++) {
@@ -166,6 +166,12 @@ export class Socket {
       throw new Error(`not subscribed: ${JSON.stringify(reply)}`);
     }
     return reply.msg.sid;
+  }
+
+  /** Waits until at least n pings have come. */
+  async pinged(n, ms = 240_000) {
+    for (const from = Date.now(); this.pings.length < n && Date.now() - from < ms; await sleep(50));
+    return this.pings.length;
   }
 
   mark() {

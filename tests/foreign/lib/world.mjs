@@ -62,7 +62,7 @@ export function scenarioWorld(actions) {
 }
 
 /** Waits until a market can be read. */
-export async function until(rest, ticker, ms = 20_000) {
+export async function until(rest, ticker, ms = 240_000) {
   for (const from = Date.now(); (await rest.get(`/markets/${ticker}`)).status !== 200; await sleep(20)) {
     if (Date.now() - from > ms) {
       throw new Error(`market ${ticker} is not there`);

@@ -16,7 +16,7 @@ BINARY, SCHEMA = sys.argv[1], sys.argv[2]
 
 
 def books(*args, stdin=b""):
-    p = subprocess.run([BINARY, "books", *args], input=stdin, capture_output=True, timeout=60)
+    p = subprocess.run([BINARY, "books", *args], input=stdin, capture_output=True, timeout=240)
     return p.returncode, p.stdout.decode(), p.stderr.decode()
 
 

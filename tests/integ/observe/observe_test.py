@@ -15,7 +15,7 @@ BINARY, SCHEMA, GOLDEN = sys.argv[1:4]
 
 
 def observe(*args, stdin=b""):
-    p = subprocess.run([BINARY, "observe", *args], input=stdin, capture_output=True, timeout=60)
+    p = subprocess.run([BINARY, "observe", *args], input=stdin, capture_output=True, timeout=240)
     return p.returncode, p.stdout.decode(), p.stderr.decode()
 
 
@@ -114,7 +114,7 @@ class Observe(unittest.TestCase):
 
     def test_output_that_cannot_be_written_gives_1(self):
         with open("/dev/full", "wb") as full:
-            p = subprocess.run([BINARY, "observe", GOLDEN], stdout=full, stderr=subprocess.PIPE, timeout=60)
+            p = subprocess.run([BINARY, "observe", GOLDEN], stdout=full, stderr=subprocess.PIPE, timeout=240)
         self.assertEqual(p.returncode, 1)
         self.assertIn(b"standard output", p.stderr)
 

@@ -17,7 +17,7 @@ DEMO = os.path.join(ROOT, "share/models/demo.safetensors")
 
 
 def run(*args, stdin=""):
-    return subprocess.run([BINARY, "policy", *args], capture_output=True, text=True, input=stdin, timeout=60)
+    return subprocess.run([BINARY, "policy", *args], capture_output=True, text=True, input=stdin, timeout=240)
 
 
 def model(name):
@@ -131,7 +131,7 @@ def a_full_disk_is_a_failure(_):
     if not os.path.exists("/dev/full"):
         return
     with open("/dev/full", "w") as full:
-        p = subprocess.run([BINARY, "policy", DEMO], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+        p = subprocess.run([BINARY, "policy", DEMO], stdout=full, stderr=subprocess.PIPE, text=True, timeout=240)
     assert p.returncode == 1 and "output failed" in p.stderr, p
 
 

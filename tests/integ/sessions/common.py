@@ -93,7 +93,7 @@ class Case(unittest.TestCase):
     def call(self, command, *args, stdin=b"", store=True, binary=False):
         """Exit status, standard output, standard error."""
         where = ["--store", self.db] if store else []
-        p = subprocess.run([BINARY, command, *args, *where], input=stdin, capture_output=True, timeout=300, env=self.env())
+        p = subprocess.run([BINARY, command, *args, *where], input=stdin, capture_output=True, timeout=480, env=self.env())
         return p.returncode, p.stdout if binary else p.stdout.decode(), p.stderr.decode()
 
     def ok(self, command, *args, **more):

@@ -70,7 +70,7 @@ class Damage(Case):
     def run_all(self, seed, commands):
         for args in commands:
             try:
-                p = subprocess.run([BINARY, *args, "--store", self.db], capture_output=True, timeout=60, env=self.env())
+                p = subprocess.run([BINARY, *args, "--store", self.db], capture_output=True, timeout=240, env=self.env())
             except subprocess.TimeoutExpired:
                 self.fail(f"seed {seed}: {args} does not end")
             self.assertIn(p.returncode, (0, 1, 4, 6), (seed, args, p.stderr[-500:]))

@@ -186,7 +186,7 @@ class Export(Case):
         reader = subprocess.Popen(["cat", self.path("pipe")], stdout=subprocess.PIPE, text=True)
         try:
             self.ok("export", "1", "--what", "deltas", "--format", "csv", "--output", self.path("pipe"))
-            self.assertEqual(reader.communicate(timeout=60)[0], out)
+            self.assertEqual(reader.communicate(timeout=240)[0], out)
         finally:
             reader.kill()
         self.assertTrue(stat.S_ISFIFO(os.stat(self.path("pipe")).st_mode))
@@ -211,11 +211,11 @@ class Export(Case):
         self.ok("import", shared_file("data/kalshi/ws/gold15m/KXGOLD15M-26AUG102115-15.jsonl.zst"), "--no-seq-check")
         p = subprocess.Popen([BINARY, "export", "1", "--what", "deltas", "--format", "jsonl", "--output", self.path("d"), "--store", self.db],
                              stderr=subprocess.PIPE, env=self.env())
-        end = time.time() + 30
+        end = time.time() + 240
         while time.time() < end and not [n for n in os.listdir(self.folder) if n.startswith("d.")] and p.poll() is None:
             time.sleep(0.005)
         p.send_signal(signal.SIGINT)
-        err = p.communicate(timeout=60)[1]
+        err = p.communicate(timeout=240)[1]
         if p.returncode == 0:
             self.skipTest("it was done before the signal came")
         self.assertEqual(p.returncode, 1, err)

@@ -136,7 +136,7 @@ class Import(Case):
     def test_a_file_at_the_limit_of_its_size_is_a_full_disk(self):
         path = shared_file("data/kalshi/ws/gold15m/KXGOLD15M-26AUG101900-00.jsonl.zst")
         limited = ["sh", "-c", 'ulimit -f 2000 && exec "$@"', "sh", BINARY]
-        p = subprocess.run([*limited, "import", path, "--no-seq-check", "--store", self.db], capture_output=True, text=True, timeout=300, env=self.env())
+        p = subprocess.run([*limited, "import", path, "--no-seq-check", "--store", self.db], capture_output=True, text=True, timeout=480, env=self.env())
         self.assertEqual(p.returncode, 1, p.stderr)
         (lost, outcome), = self.q("select lost, outcome from session")
         self.assertGreater(lost, 0)
@@ -178,7 +178,7 @@ class Import(Case):
         line = (json.dumps(snapshot("M", 1, [("0.4000", "5.00")])) + "\n").encode()
         p.stdin.write(line)
         seq = 2
-        end = time.time() + 30
+        end = time.time() + 240
         sent = False
         try:
             while p.poll() is None and time.time() < end:
@@ -190,7 +190,7 @@ class Import(Case):
                     sent = True
         except BrokenPipeError:
             pass
-        out, err = p.communicate(timeout=30)
+        out, err = p.communicate(timeout=240)
         self.assertEqual(p.returncode, 1, err)
         told = json.loads(out)
         self.assertRegex(told["outcome"], "^interrupted: line [0-9]+ of -$")

@@ -17,7 +17,7 @@ class Postgres(Case):
         cls.cluster = tempfile.TemporaryDirectory(prefix="deltaflow-pg-")
         # Into a file: what watches the server lives as long as we do, and would keep a pipe open.
         with open(os.path.join(cls.cluster.name, "start.log"), "w") as log:
-            code = subprocess.run([SERVER, "start", cls.cluster.name], stdin=subprocess.DEVNULL, stdout=log, stderr=log, timeout=120).returncode
+            code = subprocess.run([SERVER, "start", cls.cluster.name], stdin=subprocess.DEVNULL, stdout=log, stderr=log, timeout=240).returncode
         if code != 0:
             with open(log.name) as f:
                 print(f.read())
@@ -27,7 +27,7 @@ class Postgres(Case):
 
     @classmethod
     def tearDownClass(cls):
-        subprocess.run([SERVER, "stop", cls.cluster.name], check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=60)
+        subprocess.run([SERVER, "stop", cls.cluster.name], check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=240)
         cls.cluster.cleanup()
 
     def both(self, command, *args, status=0):

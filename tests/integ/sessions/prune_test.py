@@ -75,7 +75,7 @@ class Prune(Case):
         self.make(2)
         p = subprocess.Popen([BINARY, "import", "-", "--store", self.db], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env=self.env())
         try:
-            end = time.time() + 30
+            end = time.time() + 240
             while time.time() < end and len(self.ids()) < 3:
                 time.sleep(0.05)
             code, _, err = self.call("prune", "--session", "3", "--yes")
@@ -88,7 +88,7 @@ class Prune(Case):
             p.stdin.write(b'{"type":"orderbook_snapshot","sid":1,"seq":1,"msg":{"market_ticker":"M"}}\n')
         finally:
             p.stdin.close()
-            p.wait(30)
+            p.wait(240)
         self.assertEqual(p.returncode, 0)
         self.assertTrue(self.ok("verify", "3").endswith("clean\n"))
 
@@ -101,15 +101,19 @@ class Prune(Case):
         self.ok("prune", "--session", "1", "--yes")
         took = time.time() - began  # on this machine, now
         cut = 0
-        for i in range(12):
+        for i in range(60):
+            if i >= 12 and cut > 3:
+                break
             for end in ("", "-wal", "-shm"):
                 if os.path.exists(self.db + end):
                     os.unlink(self.db + end)
             shutil.copy(self.path("whole.db"), self.db)
             p = subprocess.Popen([BINARY, "prune", "--session", "1", "--yes", "--store", self.db], stdout=subprocess.DEVNULL, env=self.env())
-            time.sleep(took * (i + 1) / 14)
+            time.sleep(took * (i % 12 + 1) / 14)
             p.kill()
-            cut += p.wait() != 0
+            done = p.wait() == 0
+            cut += not done
+            took *= 0.7 if done else 1  # it was slower when it was measured
             ids = [s["session"] for s in self.json("sessions")]
             self.assertEqual(self.rows_of(1), whole if ids == [1] else 0, (i, ids))
             self.assertEqual(self.q("pragma integrity_check"), [("ok",)])

@@ -1,12 +1,15 @@
 """recorded.py - one session of `deltaflow run` against `deltaflow sim`, with trading, a market that pays, and money from outside.
 Recorded once for all tests of a process; each works on a copy."""
-import json
 import os
 import signal
 import subprocess
+import sys
 import tempfile
 import time
+from decimal import Decimal
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import both
 from common import BINARY
 
 folder = None
@@ -22,23 +25,32 @@ def database():
 
 def record(where):
     p = lambda name: os.path.join(where, name)
-    env = dict(os.environ, HOME=where, XDG_CONFIG_HOME=p("config"), XDG_STATE_HOME=p("state"), XDG_DATA_HOME=p("data"))
-    slow = max(1.0, float(os.environ.get("TEST_SLOW", "1")))
-    market = "KXSIM1-S21-M01"
-    at = lambda s, **action: {"at": f"{s * slow:g}s", **action}
-    with open(p("scenario.json"), "w") as f:
-        json.dump({"actions": [at(3, do="close", market=market), at(3.1, do="determine", market=market, result="yes"),
-                               at(3.2, do="settle", market=market), at(3.5, do="deposit", user="user1", amount="25.50")]}, f)
-    with open(p("log"), "w") as log:
-        sim = subprocess.Popen([BINARY, "sim", "--ready-file", p("ready"), "--state-dir", p("sim"), "--markets", "4", "--seed", "21", "--rate", "500",
-                                "--tier", "premier", "--pause-after", str(int(6 * slow)), "--scenario", p("scenario.json")], stdout=log, stderr=log, env=env)
-        end = time.time() + 60
-        while not os.path.exists(p("ready")) and sim.poll() is None and time.time() < end:
-            time.sleep(0.02)
-        run = subprocess.run([BINARY, "run", "--exchange", p("ready"), "--store-path", p("run.db"), "--orders-journal", p("journal"), "--policy-kind", "random",
-                              "--policy-seed", "6", "--orders-allow-short", "--orders-sweep-s", "1", "--run-duration-s", str(int(10 * slow))],
-                             stdout=log, stderr=log, env=env, timeout=200)
-        sim.send_signal(signal.SIGTERM)
-        sim.wait(60)
+    market, db = "KXSIM1-S21-M01", p("run.db")
+    sim = both.Sim(where, "--markets", "4", "--seed", "21", "--rate", "500", "--tier", "premier")
+    run = None
+    try:
+        with open(p("log"), "w") as log:
+            run = subprocess.Popen([BINARY, "run", "--exchange", sim.ready, "--store-path", db, "--orders-journal", p("journal"), "--policy-kind", "random",
+                                    "--policy-seed", "6", "--orders-allow-short", "--orders-sweep-s", "1"], stdout=log, stderr=log, env=both.environment(where))
+        both.until(lambda: sim.orders() > 0, "it trades", run)
+        began = time.time()
+        # More than one order can give away before the market is closed.
+        held = lambda: next((abs(Decimal(q["position"])) for q in sim.now()["accounts"][0]["positions"] if q["market"] == market), 0)
+        both.until(lambda: time.time() > began + 3 and held() > 20, "something is held in the market that pays", run)
+        sim.do_all(dict(do="close", market=market), dict(do="determine", market=market, result="yes"), dict(do="settle", market=market))
+        agreed = "select count(*) from reconciliations where kind = 'cash' and reason = 'agrees'"
+        both.until(lambda: both.count(db, "select count(*) from settlement") == 1, "it is paid", run)
+        before = both.count(db, agreed)
+        both.until(lambda: both.count(db, agreed) > before, "the balance is read with it", run)
+        sim.do(do="deposit", user="user1", amount="25.50")
+        both.until(lambda: both.count(db, "select count(*) from reconciliations where adopted <> 0 and kind = 'cash'"), "the deposit is adopted", run)
+        both.until(lambda: time.time() > began + 6, "it trades for a while", run)
+        sim.stop_flow(db, run)
+        run.send_signal(signal.SIGTERM)
+        code = run.wait(both.LIMIT)
+    finally:
+        if run is not None and run.poll() is None:
+            run.kill()
+        sim.stop()
     with open(p("log")) as f:
-        assert run.returncode == 0, f.read()[-3000:]
+        assert code == 0 and not both.failed, f.read()[-3000:]

@@ -74,7 +74,7 @@ class Show(Case):
 
     def test_a_killed_session_is_shown_as_broken_before_any_other_start(self):
         p = subprocess.Popen([BINARY, "import", "-", "--store", self.db], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env=self.env())
-        end = time.time() + 30
+        end = time.time() + 240
         while time.time() < end and not (os.path.exists(self.db) and "import" in self.call("sessions")[1]):
             time.sleep(0.05)
         self.assertEqual(self.json("sessions")[0]["outcome"], "running")

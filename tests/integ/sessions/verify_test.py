@@ -400,7 +400,7 @@ class Verify(Case):
     def test_a_session_being_recorded_is_refused(self):
         p = subprocess.Popen([BINARY, "import", "-", "--store", self.db], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env=self.env())
         try:
-            end = time.time() + 30
+            end = time.time() + 240
             while time.time() < end and not (os.path.exists(self.db) and self.call("sessions")[1].strip().endswith("imported")):
                 time.sleep(0.05)
             code, _, err = self.call("verify", "last")
@@ -408,7 +408,7 @@ class Verify(Case):
             self.assertIn("being recorded", err)
         finally:
             p.stdin.close()
-            p.wait(30)
+            p.wait(240)
         self.assertEqual(self.call("verify", "last")[0], 0)
 
     def test_usage(self):

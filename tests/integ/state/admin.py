@@ -10,7 +10,7 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from sim import Answer, Sim, check, end, fits, read_line  # noqa: E402
+from sim import LIMIT, Answer, Sim, check, end, fits, read_line  # noqa: E402
 
 binary = os.path.abspath(sys.argv[1])
 
@@ -202,7 +202,7 @@ with tempfile.TemporaryDirectory() as folder:
     os.chmod(sim.dir + "/admin.token", 0o644)
     code, _, err = sim.run("status")
     check("a token that others can read is refused: exit status 5", code == 5 and "chmod 600" in err, (code, err))
-    other = subprocess.run([binary, "sim", "--markets", "0", "--state-dir", sim.dir, "--exit-when-finished"], capture_output=True, text=True, timeout=60)
+    other = subprocess.run([binary, "sim", "--markets", "0", "--state-dir", sim.dir, "--exit-when-finished"], capture_output=True, text=True, timeout=LIMIT)
     check("also by a simulator that starts", other.returncode == 5 and "chmod 600" in other.stderr, (other.returncode, other.stderr[-300:]))
     os.chmod(sim.dir + "/admin.token", 0o600)
     sim.kill()
@@ -213,11 +213,11 @@ with tempfile.TemporaryDirectory() as folder:
           and {"user1", "early", "alice", "own"} == {u["name"] for u in json.loads(out)["users"]}, out)
     fits(json.loads(out), "sim-user-list")
     many = [subprocess.Popen([binary, "sim", "users", "add", f"many{i}", "--type", "ed25519", "--state-dir", sim.dir], stdout=subprocess.DEVNULL) for i in range(8)]
-    check("eight are added at once", [p.wait(60) for p in many] == [0] * 8)
+    check("eight are added at once", [p.wait(LIMIT) for p in many] == [0] * 8)
     names = {u["name"] for u in json.loads(sim.run("users", "--json")[1])["users"]}
     check("and all are there", {f"many{i}" for i in range(8)} <= names, names)
     many = [subprocess.Popen([binary, "sim", "users", "remove", f"many{i}", "--state-dir", sim.dir], stdout=subprocess.DEVNULL) for i in range(8)]
-    check("eight are removed at once", [p.wait(60) for p in many] == [0] * 8)
+    check("eight are removed at once", [p.wait(LIMIT) for p in many] == [0] * 8)
     names = {u["name"] for u in json.loads(sim.run("users", "--json")[1])["users"]}
     check("and none is there", names == {"user1", "early", "alice", "own"}, names)
     check("a folder that is not there has no users", subprocess.run([binary, "sim", "users", "remove", "x", "--state-dir", folder + "/none"],
@@ -227,7 +227,7 @@ with tempfile.TemporaryDirectory() as folder:
     check("the socket that it left is replaced", sim.do("status")["ok"])
     check("alice is there after a start without a state file, with her first balance", balance(dict(alice, **{k: sim.ready[k] for k in ("rest_url", "ws_url")})) == (200, 50000))
     code, _, err = sim.run("do", '{"do":"stop"}')
-    check("stop ends it", code == 0 and sim.process.wait(20) == 0)
+    check("stop ends it", code == 0 and sim.process.wait(LIMIT) == 0)
     open(folder + "/bad.json", "w").write('{"users":[{"name":"x","keys":[{"key_id":"k"}]}]}')
     code, _, err = sim.run("--users-file", folder + "/bad.json", "--markets", "0")
     check("a users file that is malformed: exit status 5, and where", code == 5 and "users[0]: keys[0]" in err, (code, err[-300:]))

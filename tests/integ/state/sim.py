@@ -13,6 +13,8 @@ sys.path[:0] = [os.path.join(os.path.dirname(HERE), "wire"), os.path.join(ROOT, 
 from client import Answer, Ws, dial  # noqa: E402,F401
 import schema  # noqa: E402
 
+LIMIT = 240  # seconds for what must happen at last; only a failure takes so long
+
 passed = 0
 failed = 0
 
@@ -26,6 +28,18 @@ def check(claim, ok, detail=""):
 def end():
     print(f"{passed} passed, {failed} failed")
     sys.exit(1 if failed else 0)
+
+
+def until(done, claim, process=None):
+    """Wait until done() holds, and give what it said; a claim that fails when that does not come, or process ends before."""
+    end = time.time() + LIMIT
+    while True:
+        over = process is not None and process.poll() is not None
+        said = done()
+        if said or over or time.time() > end:
+            check(claim, said, f"not within {LIMIT} s")
+            return said
+        time.sleep(0.1)
 
 
 def fits(value, name):
@@ -47,9 +61,9 @@ class Sim:
         env = dict(os.environ, HOME=self.folder, XDG_CONFIG_HOME=os.path.join(self.folder, "config"))
         self.process = subprocess.Popen([self.binary, "sim", "--state-dir", self.dir, "--ready-file", self.ready_path,
                                          *self.args, *args], stdout=self.log, stderr=self.log, env=env)
-        until = time.time() + 60
+        limit = time.time() + LIMIT
         while not os.path.exists(self.ready_path):
-            if self.process.poll() is not None or time.time() > until:
+            if self.process.poll() is not None or time.time() > limit:
                 raise RuntimeError("the simulator does not get ready:\n" + self.text()[-3000:])
             time.sleep(0.02)
         self.ready = json.load(open(self.ready_path))
@@ -64,7 +78,7 @@ class Sim:
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(60)
+        return self.process.wait(LIMIT)
 
     def user(self, n):
         """A ready file's content for user n."""
@@ -75,7 +89,7 @@ class Sim:
 
     def connect(self):
         s = socket.socket(socket.AF_UNIX)
-        s.settimeout(20)
+        s.settimeout(LIMIT)
         s.connect(f"{self.dir}/admin.sock")
         return s
 
@@ -88,7 +102,7 @@ class Sim:
         """`deltaflow sim ...` with this simulator's folder: exit code, stdout, stderr."""
         env = dict(os.environ, HOME=self.folder, XDG_CONFIG_HOME=os.path.join(self.folder, "config"))
         r = subprocess.run([self.binary, "sim", *args, "--state-dir", self.dir], capture_output=True, text=True, env=env,
-                           input=stdin, timeout=120)
+                           input=stdin, timeout=LIMIT)
         return r.returncode, r.stdout, r.stderr
 
 

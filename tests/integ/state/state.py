@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from sim import Answer, Sim, Ws, check, dial, end, fits  # noqa: E402
+from sim import LIMIT, Answer, Sim, Ws, check, dial, end, fits, until  # noqa: E402
 
 binary, scenario = sys.argv[1:3]
 MARKET = "KXKEEP-A-B1"
@@ -172,7 +173,7 @@ def instant():
                     del open_orders[gone]
             if turn % 3 == 2:
                 sim.do("order", market=MARKET, side="no", price="0.95", count="60", rests=False)
-                frame = ws.text(2)
+                frame = ws.text(LIMIT)
                 fills += frame is not None and frame["type"] == "fill"
                 told = frame["msg"] if frame else None
             sim.kill()
@@ -187,16 +188,17 @@ def instant():
         sim.stop()
 
 
-def comes_back(sim, seconds=60):
-    """The port takes connections again."""
-    until = time.time() + seconds
-    while time.time() < until:
-        try:
-            dial(sim.user(1)).close()
-            return
-        except OSError:
-            time.sleep(0.1)
-    check(f"the simulator is back within {seconds} s", False)
+def reads(sim, path):
+    """As get, or nothing while the port takes no connections."""
+    try:
+        return get(sim.user(1), path)
+    except (OSError, ValueError, AttributeError):
+        return None, None
+
+
+def comes_back(sim):
+    """The port answers again."""
+    until(lambda: reads(sim, "/exchange/status")[0] == 200, "the simulator is back")
 
 
 def restart():
@@ -211,23 +213,18 @@ def restart():
             ws = Ws(sim.user(1))
             code, out, _ = sim.run("fault", "restart", "--json")
             check(f"{how}: the fault is taken", code == 0 and json.loads(out) == {"ok": True}, (code, out))
-            gone = False
-            until = time.time() + 10
-            while not gone and time.time() < until:
-                try:
-                    gone = ws.frame(1) is None
-                except TimeoutError:
-                    pass
+            try:
+                gone = ws.frame(LIMIT) is None
+            except TimeoutError:
+                gone = False
             check(f"{how}: the connection ends", gone)
             comes_back(sim)
             compare(before, everything(sim), f"restarted {how}")
             a = place(sim.user(1), "after", price="0.1000")
             check(f"{how}: orders go on", a.status == 201, a.body)
             check(f"{how}: the fault is counted once", sim.run("fault", "restart", "state=false")[0] == 0)
-            time.sleep(0.7)
-            comes_back(sim)
+            until(lambda: reads(sim, "/portfolio/orders/" + ids["rest"])[0] == 404, f"{how}: without its state orders are not found")
             one = sim.user(1)
-            check(f"{how}: without its state orders are not found", get(one, "/portfolio/orders/" + ids["rest"])[0] == 404)
             check(f"{how}: and the cash is that of the start", get(one, "/portfolio/balance")[1]["balance"] == 1000000, get(one, "/portfolio/balance"))
             if state_file:
                 make_market(sim)
@@ -243,8 +240,10 @@ def flow():
     """A generated market goes on plausibly from its book."""
     with tempfile.TemporaryDirectory() as folder:
         sim = Sim(binary, folder, "--state", folder + "/sim.db", "--markets", "4", "--rate", "400", "--wait-for-client=false")
-        time.sleep(3)
-        sim.run("do", '{"do":"pause","kind":"exchange"}')
+        volume = lambda: sum(float(m["volume"]) for m in sim.do("dump")["state"]["markets"])
+        until(lambda: volume() > 0, "the flow trades")
+        time.sleep(2)
+        sim.do("pause", kind="exchange")
         before = {m["market"]: m for m in sim.do("dump")["state"]["markets"]}
         sim.kill()
         sim.start("--rate", "0.000001")
@@ -253,9 +252,10 @@ def flow():
         sim.kill()
         sim.start()
         sim.do("resume")
-        time.sleep(3)
-        moved = {m["market"]: m for m in sim.do("dump")["state"]["markets"]}
-        check("the flow goes on", any(moved[m]["hash"] != before[m]["hash"] for m in before))
+        books = lambda: {m["market"]: m for m in sim.do("dump")["state"]["markets"]}
+        until(lambda: any(m["hash"] != before[t]["hash"] for t, m in books().items()), "the flow goes on")
+        time.sleep(2)
+        moved = books()
         best = lambda m, side: max((float(p) for p, _ in m[side]), default=0)
         far = [(m, best(before[m], "yes"), best(moved[m], "yes")) for m in before
                if before[m]["yes"] and moved[m]["yes"] and abs(best(before[m], "yes") - best(moved[m], "yes")) > 0.25]
@@ -308,22 +308,19 @@ def run_lives():
         log = open(folder + "/run.log", "w")
         command = [binary, "run", "--exchange", sim.ready_path, "--store-path", folder + "/run.db", "--orders-journal",
                    folder + "/journal", "--run-summary-json", summary, "--policy", "random", "--trading", "on"]
-        run = subprocess.Popen([*command, "--run-duration-s", "18"], stdout=log, stderr=log, env=env)
+        run = subprocess.Popen(command, stdout=log, stderr=log, env=env)
         orders = lambda: sim.do("status")["orders"]
-        until = time.time() + 10
-        while orders() == 0 and time.time() < until:
-            time.sleep(0.2)
-        check("run trades", orders() > 0)
+        until(lambda: orders() > 0, "run trades", run)
         time.sleep(1)
         check("restart with state", sim.run("fault", "restart")[0] == 0)
-        time.sleep(1)
+        until(lambda: open(folder + "/sim.log").read().count("restarted with") == 1, "it restarts")
         before = orders()
-        until = time.time() + 8
-        while orders() == before and time.time() < until:
-            time.sleep(0.2)
-        check("run trades after a restart with state", orders() > before, (before, orders()))
+        until(lambda: orders() > before, "run trades after a restart with state", run)
         check("restart without state", sim.run("fault", "restart", "state=false")[0] == 0)
-        code = run.wait(60)
+        until(lambda: open(folder + "/sim.log").read().count("restarted with") == 2, "it restarts again")
+        time.sleep(6)
+        run.send_signal(signal.SIGTERM)
+        code = run.wait(LIMIT)
         # Its orders, money and positions are gone from under it: it may say so (1: orders whose fate it does not know, 7: halted),
         # but ends in order.
         text = open(folder + "/run.log").read()

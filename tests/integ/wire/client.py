@@ -10,6 +10,8 @@ import tempfile
 import time
 import zlib
 
+LIMIT = 240  # seconds for an answer; only a failure takes so long
+
 PATH = "/trade-api/ws/v2"
 
 
@@ -32,7 +34,7 @@ def sign(ready, method, path):
 
 def dial(ready):
     host, port = ready["ws_url"].split("/")[2].rsplit(":", 1)
-    raw = socket.create_connection((host, int(port)), timeout=20)
+    raw = socket.create_connection((host, int(port)), timeout=LIMIT)
     context = ssl.create_default_context(cafile=ready["ca_file"])
     context.check_hostname = False
     return context.wrap_socket(raw)
@@ -66,7 +68,7 @@ class Ws:
         self.ended = self.ended or not chunk
         self.buf += chunk
 
-    def frame(self, timeout=10):
+    def frame(self, timeout=LIMIT):
         """(opcode, rsv1, payload), or None: the connection has ended. TimeoutError: nothing came."""
         self.sock.settimeout(timeout)
         while True:
@@ -84,7 +86,7 @@ class Ws:
                 return None
             self.more()
 
-    def text(self, timeout=10, pong=True):
+    def text(self, timeout=LIMIT, pong=True):
         """The next text message as JSON."""
         while True:
             f = self.frame(timeout)
@@ -101,7 +103,7 @@ class Ws:
     def send(self, opcode, payload):
         n = len(payload)
         size = bytes([0x80 | n]) if n < 126 else bytes([0xfe]) + struct.pack(">H", n) if n < 65536 else bytes([0xff]) + struct.pack(">Q", n)
-        self.sock.settimeout(30)
+        self.sock.settimeout(LIMIT)
         self.sock.sendall(bytes([0x80 | opcode]) + size + b"\0\0\0\0" + payload)  # a mask of zeros
 
     def command(self, cmd, params=None, id=1):
@@ -114,7 +116,7 @@ class Ws:
 class Answer:
     """One request on a connection of its own; body is what came, whole or not."""
 
-    def __init__(self, ready, method, path, body=None, timeout=20):
+    def __init__(self, ready, method, path, body=None, timeout=LIMIT):
         sock = dial(ready)
         sock.settimeout(timeout)
         text = json.dumps(body).encode() if body is not None else b""

@@ -13,6 +13,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import client
 
 binary = sys.argv[1]
+LIMIT = 240  # seconds for what must happen at last; only a failure takes so long
 passed = failed = 0
 
 
@@ -33,9 +34,9 @@ class Sim:
         self.dump_path = p("dump.json")
         # One folder of keys for all, made once: the user's keys and the certificate stay.
         self.process = subprocess.Popen([binary, "sim", "--state-dir", os.path.join(keys.name, "sim"), "--ready-file", p("ready.json"),
-                                         "--dump", self.dump_path, "--markets", "3", *self.args],
+                                         "--dump", self.dump_path, "--markets", "3", "--flow-stalls=false", *self.args],
                                         stdout=self.log, stderr=self.log, env=dict(os.environ, HOME=self.folder.name))
-        end = time.time() + 60
+        end = time.time() + LIMIT
         while not os.path.exists(p("ready.json")):
             if self.process.poll() is not None or time.time() > end:
                 self.log.seek(0)
@@ -46,13 +47,28 @@ class Sim:
 
     def __exit__(self, *unused):
         self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(60)
+        code = self.process.wait(LIMIT)
         check("the simulator ends well", code == 0, code)
         self.dump = json.load(open(self.dump_path))
         self.folder.cleanup()
 
     def counted(self, fault):
         return self.dump["counters"]["faults"][fault]
+
+    def do(self, **action):
+        """An action, now; its reply."""
+        folder = os.path.join(keys.name, "sim")
+        with open(os.path.join(folder, "admin.token")) as f:
+            line = json.dumps({"token": f.read().strip(), **action}) + "\n"
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(LIMIT)
+            s.connect(os.path.join(folder, "admin.sock"))
+            s.sendall(line.encode())
+            return json.loads(s.makefile().readline())
+
+    def fault(self, name, **keys_of_it):
+        reply = self.do(do="fault", fault=name, **keys_of_it)
+        check(f"the fault {name} is taken", reply["ok"], reply)
 
 
 def book(ready, ws, **more):
@@ -68,9 +84,9 @@ def order(ready, name, **more):
                          {"ticker": ready["markets"][0], "client_order_id": name, **ORDER}, **more)
 
 
-def next_of(ws, opcode, timeout=10):
+def next_of(ws, opcode):
     while True:
-        f = ws.frame(timeout)
+        f = ws.frame()
         if f is None or f[0] == opcode:
             return f
 
@@ -84,16 +100,16 @@ def pings():
             f = next_of(ws, 9)
             at.append(time.monotonic())
             check("a ping has the body heartbeat", f is not None and f[2] == b"heartbeat", f)
+            last = time.monotonic()
             ws.send(10, f[2])
-        check("pings come at the interval", 0.2 < at[2] - at[1] < 2, at)
+        check("pings come at the interval, not all at once", at[2] - at[0] > 0.25, at)
         ws.send(9, b"are you there")
         f = next_of(ws, 10)
         check("a client's ping gets a pong with its body", f is not None and f[2] == b"are you there", f)
-        start = time.monotonic()
-        while next_of(ws, 9, 5) is not None:
+        while next_of(ws, 9) is not None:
             pass
-        took = time.monotonic() - start
-        check("without pongs the connection ends", 0.5 < took < 6, took)
+        took = time.monotonic() - last
+        check("without pongs the connection ends, but not before their time", took > 0.9, took)
     with Sim("--rules-ping-interval-ms", "0") as ready:
         ws = client.Ws(ready)
         try:
@@ -104,12 +120,21 @@ def pings():
     with Sim("--rules-ping-interval-ms", "300", "--rules-ping-when-idle=true", "--rate", "200") as ready:
         busy, idle = client.Ws(ready), client.Ws(ready)
         book(ready, busy)
-        end, counts = time.monotonic() + 2, {}
-        while time.monotonic() < end:
+        # By the exchange's own clock: where a ping comes between two messages, it had nothing to say for the interval.
+        told, wrong, pinged, gaps = None, [], False, []
+        while len(gaps) < 400:
             f = busy.frame()
-            counts[f[0]] = counts.get(f[0], 0) + 1
-        check("no pings while data flows", counts.get(9, 0) <= 1 and counts.get(1, 0) > 50, counts)
-        check("pings where nothing flows", next_of(idle, 9, 5) is not None)
+            if f[0] == 9:
+                busy.send(10, f[2])
+                pinged = True
+            elif f[0] == 1:
+                at = json.loads(f[2]).get("sending_ts_ms")
+                if told is not None and at is not None:
+                    gaps.append(at - told)
+                    wrong += [gaps[-1]] if pinged and gaps[-1] < 250 else []
+                told, pinged = at if at is not None else told, False
+        check("no pings while data flows", not wrong, wrong)
+        check("pings where nothing flows", next_of(idle, 9) is not None)
 
 
 def compression():
@@ -131,9 +156,10 @@ def compression():
             got.append(json.loads(packed.inflate.decompress(f[2] + b"\x00\x00\xff\xff")))
         seqs = [g["seq"] for g in got if "seq" in g]
         check("compressed frames are marked and lose nothing", rsv == {True} and seqs == list(range(1, len(seqs) + 1)), (rsv, seqs[:9]))
-        also = [plain.text() for _ in range(250)]
         deltas = lambda all: [json.dumps(m["msg"], sort_keys=True) for m in all if m["type"] == "orderbook_delta"]
-        a, b = deltas(got), deltas(also)  # the plain one began a little earlier
+        a, b = deltas(got), []
+        while len(b) < 20000 and (a[0] not in b or len(b) < b.index(a[0]) + 100):  # the plain one began earlier
+            b += deltas([plain.text()])
         at = b.index(a[0]) if a[0] in b else -1
         check("they say what uncompressed ones say", at >= 0 and a[:100] == b[at:at + 100], (at, a[:2], b[:2]))
     with Sim("--rules-deflate=false") as ready:
@@ -147,12 +173,12 @@ def limits():
     with Sim("--rate", "1") as ready:
         ws = client.Ws(ready)
         ws.send(1, b'{"id":1,"cmd":"' + b"x" * (60 << 20) + b'"}')
-        check("a command of 60 MiB is read", ws.text(60)["msg"]["code"] == 5)
+        check("a command of 60 MiB is read", ws.text()["msg"]["code"] == 5)
         try:
             ws.send(1, b" " * ((64 << 20) + 1))
         except OSError:
             pass  # it may hang up in the middle
-        f = next_of(ws, 8, 60)
+        f = next_of(ws, 8)
         check("a message over 64 MiB is refused with 1009", f is None or int.from_bytes(f[2][:2], "big") == 1009, f)
         check("the exchange goes on", client.Ws(ready).status == 101)
 
@@ -160,25 +186,33 @@ def limits():
 def silent():
     with Sim("--rate", "1") as ready:
         port = int(ready["rest_url"].split(":")[2].split("/")[0])
+
+        def timed():
+            begin = time.monotonic()
+            return client.Answer(ready, "GET", "/exchange/status").status, time.monotonic() - begin
+        _, alone = timed()
         held = [socket.create_connection(("127.0.0.1", port)) for _ in range(400)]
-        begin = time.time()
-        status = client.Answer(ready, "GET", "/exchange/status").status
-        took = time.time() - begin
-        check("400 connections that say nothing keep nobody waiting", status == 200 and took < 5, (status, took))
+        status, took = timed()
+        # Who waited for one of them would wait for its time-out of many seconds.
+        check("400 connections that say nothing keep nobody waiting", status == 200 and took < 5 + 10 * alone, (status, took, alone))
         for s in held:
             s.close()
 
 
 def slow_reader():
-    with Sim("--rate", "30000") as ready:
+    sim = Sim("--rate", "30000")
+    with sim as ready:
         ws = client.Ws(ready)
         book(ready, ws)
         ws.text()
-        time.sleep(8)
+        end = time.monotonic() + LIMIT
+        while time.monotonic() < end and sim.do(do="dump")["state"]["counters"]["overflows"] == 0:
+            time.sleep(0.5)
         codes, seqs = [], []
-        end = time.monotonic() + 60
-        while time.monotonic() < end and not codes:
-            m = ws.text(20)
+        while not codes:
+            m = ws.text()
+            if m is None:
+                break
             if m["type"] == "error":
                 codes.append(m["msg"]["code"])
             seqs += [m["seq"]] if "seq" in m else []
@@ -204,14 +238,15 @@ def connection_faults():
         check("a new connection works", client.Ws(ready).status == 101)
     check("it is counted once", sim.counted("partial_write") == 1)
 
-    sim = Sim("--rate", "100", "--fault", "half_open@1:for=4")
+    sim = Sim("--rate", "100")
     with sim as ready:
         ws = client.Ws(ready)
         book(ready, ws)
-        last = time.monotonic()
+        ws.text()
+        sim.fault("half_open", **{"for": "8s"})
         try:
             while ws.frame(1.5) is not None:
-                last = time.monotonic()
+                pass
             quiet = "ended"
         except TimeoutError:
             quiet = "silent"
@@ -222,9 +257,8 @@ def connection_faults():
         except TimeoutError:
             f = "none"
         check("and answers no ping", f == "none", f)
-        f = ws.frame(8)
-        took = time.monotonic() - last
-        check("at its end it is closed without a handshake", f is None and took < 9, (f, took))
+        f = ws.frame()
+        check("at its end it is closed without a handshake", f is None, f)
     check("it is counted once", sim.counted("half_open") == 1)
 
     sim = Sim("--rate", "100", "--fault", "cut@1", "--fault", "ws_refuse@1*2:status=502")
@@ -243,34 +277,38 @@ def connection_faults():
 
 
 def request_faults():
-    faults = ["partial_write@0:on=http", "timeout@2", "slow_answer@4:delay_ms=1500", "http_500@9:status=503", "http_429@11:for=2:route=all"]
-    sim = Sim("--rate", "1", *[x for f in faults for x in ("--fault", f)])
+    sim = Sim("--rate", "1")
     with sim as ready:
-        start = time.monotonic()
-        ws = client.Ws(ready)  # faults count from the first connection
-        wait = lambda s: time.sleep(max(0, start + s - time.monotonic()))
-        wait(0.7)
+        ws = client.Ws(ready)
+        sim.fault("partial_write", on="http")
         a = order(ready, "a")
         check("a cut answer ends in the middle", a.status == 201 and not a.whole and 0 < len(a.body) < a.promised, (a.status, a.bytes))
         check("its order is there", order(ready, "a").status == 409)
-        wait(2.7)
+        sim.fault("timeout")
         a = order(ready, "b")
         check("a timeout has no answer", a.status == 0 and a.bytes == 0, a.status)
         check("but its effect", order(ready, "b").status == 409)
-        wait(4.7)
+        sim.fault("slow_answer", delay_ms=1500)
         a = order(ready, "c")
         check("a slow answer comes late and whole", a.status == 201 and a.whole and a.took >= 1.5, (a.status, a.took))
-        check("the next one is quick", order(ready, "d").took < 1.2)
-        wait(9.7)
+        took = [order(ready, f"d{i}").took for i in range(5)]
+        check("the next ones are not", min(took) < 1.5, took)
+        sim.fault("http_500", status=503)
         seen = [order(ready, "e").status for _ in range(2)]
         check("a 503 before the effect", seen == [503, 201], seen)
-        wait(11.5)
-        seen = [client.Answer(ready, "GET", "/portfolio/balance").status for _ in range(3)]
-        check("a storm of 429", seen == [429] * 3, seen)
-        wait(14)
-        check("is over after its time", client.Answer(ready, "GET", "/portfolio/balance").status == 200)
+        balance = lambda: client.Answer(ready, "GET", "/portfolio/balance").status
+        sim.fault("http_429", route="all", count=3)
+        seen = [balance() for _ in range(4)]
+        check("a storm of 429", seen == [429] * 3 + [200], seen)
+        sim.fault("http_429", route="all", **{"for": "8s"})
+        seen = [balance()]
+        end = time.monotonic() + LIMIT
+        while seen[-1] == 429 and time.monotonic() < end:
+            seen.append(balance())
+        check("one that lasts is over after its time", seen[0] == 429 and seen[-1] == 200, seen)
         ws.close()
-    check("each is counted", [sim.counted(f.split("@")[0]) for f in faults] == [1, 1, 1, 1, 3], sim.dump["counters"]["faults"])
+    counted = [sim.counted(f) for f in ("partial_write", "timeout", "slow_answer", "http_500", "http_429")]
+    check("each is counted", counted == [1, 1, 1, 1, 3 + len(seen) - 1], counted)
 
 
 keys = tempfile.TemporaryDirectory()
