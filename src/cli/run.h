@@ -115,12 +115,16 @@ struct run {
         stages[STAGE_MAX]; /* one writer each: actor, but FRAME_TO_WIRE and ROUND_TRIP: gateway */
     _Atomic int failed;    /* a part gave up: exit code */
     _Atomic mono_ns_t beat_actor, beat_gateway; /* last turn of the thread; 0: none yet */
+    _Atomic int news;                           /* enum run_news: main asks, net answers */
     _Atomic mono_ns_t heard; /* the exchange, on any connection; written by net and gateway */
     pthread_mutex_t public_lock;
     struct run_public public;        /* under public_lock; written by the actor */
     _Atomic uint32_t groups_changed; /* how often public's groups were; written by the actor */
     _Atomic int engine_state;        /* enum run_engine_state, written by the actor */
 };
+
+/* Of the market session: is everything here that the exchange had sent when it was asked? */
+enum run_news { RUN_NEWS_NONE, RUN_NEWS_ASKED, RUN_NEWS_COMING, RUN_NEWS_HERE };
 
 enum run_engine_state {
     RUN_ENGINE_STARTING,

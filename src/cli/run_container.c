@@ -131,7 +131,13 @@ static bool wait_for(bool (*done)(const struct run *r), const struct run *r, mon
     return true;
 }
 
-#define NEWS_MS 250
+#define NEWS_MS       250
+#define NEWS_LIMIT_NS (5 * NS_PER_SEC)
+
+static bool news_are_here(const struct run *r)
+{
+    return atomic_load_explicit(&r->news, memory_order_acquire) == RUN_NEWS_HERE;
+}
 
 static bool engine_is_stopped(const struct run *r)
 {
@@ -183,9 +189,16 @@ bool run_stop(struct run *r, const char *outcome)
         if (!wait_for(run_gateway_idle, r, 5 * NS_PER_SEC)) {
             log_warn("run", "requests are still unanswered after 5 s");
         }
-        /* What our last cancels did to the books comes on another connection than their answers,
-         * and belongs into the recording. */
+        /* What our last cancels did comes on other connections than their answers, and belongs into
+         * the recording: of the books an answer behind it tells, of the rest a moment. */
+        if (r->net_agent != NULL) {
+            atomic_store_explicit(&r->news, RUN_NEWS_ASKED, memory_order_release);
+            agent_wake(r->net_agent);
+        }
         usleep(NEWS_MS * 1000);
+        if (r->net_agent != NULL && !wait_for(news_are_here, r, NEWS_LIMIT_NS)) {
+            log_warn("run", "the last news of the books do not come");
+        }
     }
     stop_agent(r->net_agent);
     if (!r->actor_on_net) {

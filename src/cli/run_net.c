@@ -265,6 +265,21 @@ static void note_heard(struct run_net *n, mono_ns_t now)
     }
 }
 
+/* Main asks whether all news are here: an answer of the exchange comes behind them. */
+static void answer_news(struct run_net *n, mono_ns_t now, wall_ns_t wall)
+{
+    int news = atomic_load_explicit(&n->r->news, memory_order_acquire);
+    if (news == RUN_NEWS_ASKED) {
+        enum status st = feed_echo(n->feed, now, wall);
+        news = st == ST_OK ? RUN_NEWS_COMING : st == ST_FULL ? RUN_NEWS_ASKED : RUN_NEWS_HERE;
+    } else if (news == RUN_NEWS_COMING && feed_echoed(n->feed)) {
+        news = RUN_NEWS_HERE;
+    } else {
+        return;
+    }
+    atomic_store_explicit(&n->r->news, news, memory_order_release);
+}
+
 static int net_work(void *self, mono_ns_t now)
 {
     struct run_net *n = self;
@@ -275,6 +290,7 @@ static int net_work(void *self, mono_ns_t now)
         fill_listener_tick(n->fills, now, wall);
     }
     did += ws_loop_work(n->loop, 0);
+    answer_news(n, now, wall);
     note_heard(n, now);
     if (n->r->actor_on_net) {
         did += run_actor_turn(n->r, clock_mono());

@@ -442,6 +442,7 @@ static void forget_connection(struct feed *f)
 static void go_down(struct feed *f, const char *reason)
 {
     f->open = false;
+    f->echo_id = 0;
     f->missed_down = true;
     strncpy(f->down_reason, reason, sizeof f->down_reason - 1);
     forget_connection(f);

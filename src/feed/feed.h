@@ -100,6 +100,14 @@ void feed_heartbeat(struct feed *feed, mono_ns_t now);
 /* The actor says that a market's book contradicts its frames: ask for a snapshot. */
 void feed_repair(struct feed *feed, uint32_t mkt, mono_ns_t now, wall_ns_t wall);
 
+/*
+ * Ask for an answer that comes behind all that the exchange has sent on this connection so far.
+ * ST_CLOSED: there is nothing to ask on; ST_FULL: the socket took nothing. feed_echoed() is true
+ * from when the answer came, or the connection ended.
+ */
+enum status feed_echo(struct feed *feed, mono_ns_t now, wall_ns_t wall) MUST_CHECK;
+bool feed_echoed(const struct feed *feed);
+
 /* Time passes: call at feed_deadline() at the latest. */
 void feed_tick(struct feed *feed, mono_ns_t now, wall_ns_t wall);
 mono_ns_t feed_deadline(const struct feed *feed);

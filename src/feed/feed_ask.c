@@ -438,8 +438,36 @@ static void on_error(struct feed *f, const struct frame *frame)
     }
 }
 
+/* A market that is there already is added: nothing changes, and it is answered. */
+enum status feed_echo(struct feed *feed, mono_ns_t now, wall_ns_t wall)
+{
+    struct feed *f = feed;
+    const struct subscription *sub = &f->subs[f->subs[CH_TRADE].sid != 0 ? CH_TRADE : CH_BOOK];
+    f->now = now;
+    f->wall = wall;
+    if (!f->open || sub->sid == 0 || sub->named == 0) {
+        return ST_CLOSED;
+    }
+    name_markets(f, 0, 1);
+    buf_clear(&f->command);
+    frame_update(&f->command, f->next_id, sub->sid, FRAME_ADD_MARKETS, f->tickers, 1);
+    if (!send_command(f)) {
+        return ST_FULL;
+    }
+    f->echo_id = f->next_id++;
+    return ST_OK;
+}
+
+bool feed_echoed(const struct feed *feed)
+{
+    return feed->echo_id == 0;
+}
+
 void feed_on_control(struct feed *f, const struct frame *frame)
 {
+    if (frame->id != 0 && frame->id == f->echo_id) {
+        f->echo_id = 0;
+    }
     if (frame->type == FRAME_SUBSCRIBED) {
         on_subscribed(f, frame);
     } else if (frame->type == FRAME_OK) {

@@ -127,6 +127,7 @@ struct feed {
     mono_ns_t sub_deadline;
     mono_ns_t sub_not_before; /* a subscription that dies at once is not renewed at once */
     uint64_t unsub_id;
+    uint64_t echo_id; /* a command that waits for its answer only, 0: none */
     struct index_queue wants;
     uint32_t asked;       /* markets in BOOK_ASKED */
     mono_ns_t book_heard; /* last message of the book subscription, or last probe of it */

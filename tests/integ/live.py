@@ -352,9 +352,14 @@ def own_thread(folder):
 
 
 def passive_shorts(folder):
+    """Passive prices, shorts and the YES scale. At its end every frame is late, those too of what the stop cancels."""
+    def late(live):
+        live.sim.do(do="fault", fault="lag", delay_ms=1000, **{"for": "10m"})
+        return until(live.sim.resting, "orders rest when it is stopped", live.process, 0.02)
+
     live = Live(folder, ["--markets", "4", "--seed", "12", "--rate", "500", "--tier", "premier"],
                 ["--policy-kind", "random", "--policy-seed", "6", "--orders-pricing", "passive", "--orders-allow-short",
-                 "--orders-count", "2.50", "--feed-use-yes-price"], 8)
+                 "--orders-count", "2.50", "--feed-use-yes-price"], 8, calm=late)
     everything(live)
 
 

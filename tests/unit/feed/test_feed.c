@@ -69,6 +69,34 @@ static void later_markets_are_added_to_each_subscription(void **state)
     assert_int_equal(r.reconnects, 0);
 }
 
+static void an_echo_comes_behind_all_that_was_sent(void **state)
+{
+    (void)state;
+    start();
+    assert_true(feed_echoed(r.feed));
+    r.send_blocked = true;
+    assert_int_equal(feed_echo(r.feed, r.now, r.now), ST_FULL);
+    r.send_blocked = false;
+    assert_int_equal(feed_echo(r.feed, r.now, r.now), ST_OK);
+    assert_non_null(strstr(rig_command(&r, 0), "add_markets"));
+    assert_non_null(strstr(rig_command(&r, 0), "[\"A\"]"));
+    rig_frame(&r, "{\"id\":99,\"sid\":2,\"seq\":1,\"type\":\"ok\",\"msg\":{}}");
+    assert_false(feed_echoed(r.feed));
+    rig_frame(&r, "{\"id\":2,\"sid\":2,\"seq\":2,\"type\":\"ok\",\"msg\":{}}");
+    assert_true(feed_echoed(r.feed));
+    assert_true(r.good[0] && r.good[1]);
+    assert_int_equal(feed_stats(r.feed)->gaps, 0);
+    /* A refusal is an answer too, and so is the end of the connection. */
+    assert_int_equal(feed_echo(r.feed, r.now, r.now), ST_OK);
+    rig_frame(&r, "{\"id\":3,\"type\":\"error\",\"msg\":{\"code\":1,\"msg\":\"no\"}}");
+    assert_true(feed_echoed(r.feed));
+    assert_int_equal(feed_echo(r.feed, r.now, r.now), ST_OK);
+    assert_false(feed_echoed(r.feed));
+    feed_close(r.feed, "cut", r.now, r.now);
+    assert_true(feed_echoed(r.feed));
+    assert_int_equal(feed_echo(r.feed, r.now, r.now), ST_CLOSED);
+}
+
 static void a_market_is_announced_again_only_when_it_changed(void **state)
 {
     (void)state;
@@ -687,6 +715,7 @@ int main(void)
         T(one_subscribe_names_all_markets_and_the_scale),
         T(without_markets_nothing_is_subscribed_until_one_comes),
         T(later_markets_are_added_to_each_subscription),
+        T(an_echo_comes_behind_all_that_was_sent),
         T(a_market_is_announced_again_only_when_it_changed),
         T(a_lifecycle_message_changes_the_grid),
         T(a_gap_makes_all_books_stale_and_each_good_with_its_own_snapshot),
