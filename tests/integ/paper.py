@@ -384,8 +384,14 @@ def wrong_key(folder):
 def capture(folder):
     """A recorded market to its close: what rests is canceled, the result is read, positions are paid."""
     path = shared_file("data/kalshi/ws/gold15m/KXGOLD15M-26AUG101900-00.jsonl.zst")
+    def paid(paper):
+        """What it pays is heard of, or read, whichever comes first; then nothing is held."""
+        heard = paper.count("select count(*) from market where source = 3 and status = 6")
+        with open(os.path.join(folder, "run.log")) as log:
+            return (heard or "settled market=" in log.read()) and both.status(paper.env)["positions"] == 0
+
     r = Paper(folder, ["--capture", path, "--speed", "60"], [*RANDOM, "--policy-seed", "9", "--paper-settle-poll-s", "1"], 1,
-              enough=lambda paper: AS_TRADER(paper) and "settled market=" in open(os.path.join(folder, "run.log")).read())
+              enough=lambda paper: AS_TRADER(paper) and paid(paper))
     check_nothing_was_sent(r)
     check_books_add_up(r, settled=True)
     p = r.summary["paper"]
