@@ -26,7 +26,7 @@ class Sim:
         self.log = open(os.path.join(folder, "sim.log"), "w")
         self.process = subprocess.Popen([deltaflow, "sim", "--ready-file", self.ready, "--state-dir", self.state, *args],
                                         stdout=self.log, stderr=self.log, env=environment(folder))
-        end = time.time() + 60
+        end = time.time() + 240
         while not os.path.exists(self.ready):
             if self.process.poll() is not None or time.time() > end:
                 self.process.kill()
@@ -37,7 +37,7 @@ class Sim:
         with open(f"{self.state}/admin.token") as f:
             token = f.read().strip()
         with socket.socket(socket.AF_UNIX) as s:
-            s.settimeout(30)
+            s.settimeout(120)
             s.connect(f"{self.state}/admin.sock")
             s.sendall(json.dumps({"token": token, **action}).encode() + b"\n")
             data = b""
@@ -102,10 +102,11 @@ class Run(Walk):
     kinds = ("memory", "memory gone", "sqlite", "EIO", "EIO for good", "ENOSPC for good", "EINTR", "short")
     codes = (0, 1, 4, 5, 6, 7)
     bounded = 5
-    limit = 40
+    limit = 240
 
     def __init__(self):
         self.sims = []
+        self.slowest = None  # seconds until both connections stood; the first run is one without a fault
         self.given_up = collections.defaultdict(set)  # orders whose rows a run said it lost
 
     def worker(self, folder):
@@ -131,9 +132,10 @@ class Run(Walk):
         return [deltaflow, "run", "--config", os.path.join(folder, "run.ini")]
 
     def stop(self, folder):
-        """Half a second after both connections stand, or after 4 s."""
+        """Half a second after both connections stand; with a fault they may never, which is waited for as this machine needs."""
         began = time.time()
         seen = None
+        most = 4 + 4 * self.slowest if self.slowest is not None else self.limit
 
         def done(process):
             nonlocal seen
@@ -141,7 +143,8 @@ class Run(Walk):
                 text = f.read()
             if seen is None and "feed: connected" in text and "fills: connected" in text:
                 seen = time.time()
-            return time.time() - (seen or began) > (0.5 if seen else 4)
+                self.slowest = max(self.slowest or 0, seen - began)
+            return time.time() - (seen or began) > (0.5 if seen else most)
 
         return done
 
@@ -156,17 +159,32 @@ class Run(Walk):
             return text
         return {(s, k): v for s, o in options["options"].items() for k, v in o.items() if k not in ("duration_s", "release_halt")}
 
+    def ready(self, folder):
+        asked = subprocess.run([deltaflow, "status", "--json"], capture_output=True, text=True, env=environment(folder), timeout=240)
+        return asked.returncode == 0 and json.loads(asked.stdout)["ready"]
+
+    def next_start(self, folder, log):
+        """Until it has read its account, and half a second more. Its exit status; None: it hung."""
+        process = subprocess.Popen([*self.command(folder), "--orders-release-halt"], stdout=log, stderr=log, env=environment(folder))
+        end = time.time() + 240
+        while process.poll() is None and not self.ready(folder) and time.time() < end:
+            time.sleep(0.1)
+        time.sleep(0.5)
+        process.send_signal(15)
+        try:
+            return process.wait(240)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            return None
+
     def after(self, folder, r):
         """The next start: it finds its files in order, settles what was open, and agrees with the exchange to the last millionth."""
         summary_path = os.path.join(folder, "summary.json")
         if os.path.exists(summary_path):
             os.unlink(summary_path)
         with open(os.path.join(folder, "next.log"), "w") as log:
-            try:
-                code = subprocess.run([*self.command(folder), "--run-duration-s", "1", "--orders-release-halt"], stdout=log, stderr=log,
-                                      env=environment(folder), timeout=60).returncode
-            except subprocess.TimeoutExpired:
-                code = None
+            code = self.next_start(folder, log)
         said = open(os.path.join(folder, "next.log")).read()
         if code != 0:
             return [f"the next start ends with {code}: {said[-500:]}"]
@@ -186,7 +204,7 @@ class Run(Walk):
             self.given_up[folder].update(never)  # it said so
         elif never:
             wrong.append(f"orders of the exchange that no session knows: {never[:3]}")
-        if r.code == 0 and "  markets    3 followed" not in r.out:
+        if r.code == 0 and "feed: connected" in r.err and "  markets    3 followed" not in r.out:
             wrong.append("it went on without all its markets: " + r.out[:80])
         if r.code == 0 and self.config(folder, 1) != self.config(folder, 0):
             wrong.append("it went on with other options")
@@ -204,7 +222,7 @@ class SimState(Walk):
     kinds = ("memory", "memory gone", "sqlite", "EIO", "EIO for good", "ENOSPC for good", "EINTR", "short")
     codes = (0, 1, 4, 5, 6)
     bounded = 5
-    limit = 40
+    limit = 240
     keeps = True
 
     def __init__(self):
@@ -227,7 +245,7 @@ class SimState(Walk):
 
         def done(process):
             if not os.path.exists(os.path.join(folder, "ready.json")):
-                return time.time() - began > 10
+                return time.time() - began > 60
             self.deposit(folder)
             return True
 
@@ -248,7 +266,7 @@ class SimState(Walk):
         with open(f"{folder}/sim/admin.token") as f:
             token = f.read().strip()
         with socket.socket(socket.AF_UNIX) as s:
-            s.settimeout(5)
+            s.settimeout(60)
             s.connect(f"{folder}/sim/admin.sock")
             s.sendall(json.dumps({"token": token, **action}).encode() + b"\n")
             data = b""
@@ -266,12 +284,12 @@ class SimState(Walk):
         log_path = os.path.join(folder, "next.log")
         with open(log_path, "w") as log:
             process = subprocess.Popen(self.command(folder), stdout=log, stderr=log, env=environment(folder))
-            end = time.time() + 20
+            end = time.time() + 240
             while process.poll() is None and not os.path.exists(ready) and time.time() < end:
                 time.sleep(0.01)
             process.send_signal(15)
             try:
-                code = process.wait(20)
+                code = process.wait(240)
             except subprocess.TimeoutExpired:
                 process.kill()
                 code = None
@@ -359,7 +377,7 @@ class Import(Walk):
     def after(self, folder, r):
         """What it says of itself is in the database, and the next one works."""
         path = os.path.join(folder, "i.db")
-        again = subprocess.run(self.command(folder), capture_output=True, text=True, env=environment(folder), timeout=60)
+        again = subprocess.run(self.command(folder), capture_output=True, text=True, env=environment(folder), timeout=240)
         if again.returncode != 0:
             return [f"the next start: {again.stderr.strip()}"]
         wrong = []
@@ -387,7 +405,13 @@ class Recorded(Command):
     def worker(self, folder):
         run = Run()
         run.worker(folder)
-        subprocess.run([*run.command(folder), "--run-duration-s", "1"], capture_output=True, check=True, env=environment(folder))
+        for seconds in (1, 5, 25, 125):  # a slow machine may need them until it decides anything
+            subprocess.run([*run.command(folder), "--run-duration-s", str(seconds)], capture_output=True, check=True, env=environment(folder))
+            with sqlite3.connect(os.path.join(folder, "run.db")) as con:
+                decisions = con.execute("select count(*) from decision where session = (select max(id) from session)").fetchone()[0]
+            con.close()
+            if decisions > 0:
+                break
         run.end()
 
     def command(self, folder):
@@ -488,7 +512,7 @@ class Prune(Walk):
             wrong.append(f"sessions left: {there}")
         if rows != {s: 1 for s in there}:
             wrong.append(f"rows left: {rows} of {there}")
-        again = subprocess.run(self.command(folder), capture_output=True, text=True, env=environment(folder), timeout=60)
+        again = subprocess.run(self.command(folder), capture_output=True, text=True, env=environment(folder), timeout=240)
         if again.returncode != 0:
             wrong.append(f"the next one: {again.stderr}")
         return wrong
@@ -519,7 +543,7 @@ class Drain(Store):
         if r.code == 0 and any(n.endswith(".spill") for n in os.listdir(now)):
             wrong.append("status 0, and the file is still there")
         check = subprocess.run([store_program, os.path.join(now, "s.db"), "check"], capture_output=True, text=True, env=environment(folder),
-                               timeout=60)
+                               timeout=240)
         first = check.stdout.split("\n")[0].split(" ", 4)
         if check.returncode != 0 or first[:2] != ["session", "1"] or int(first[2]) < 70 or first[3] != "0":
             wrong.append(f"the next start: {check.stderr.strip()} {check.stdout}")

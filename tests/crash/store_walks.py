@@ -33,7 +33,7 @@ class Store(Walk):
     def after(self, folder, r):
         path = os.path.join(folder, "s.db")
         wrong = []
-        check = subprocess.run([self.program, path, "check"], capture_output=True, text=True, env=environment(folder), timeout=60)
+        check = subprocess.run([self.program, path, "check"], capture_output=True, text=True, env=environment(folder), timeout=240)
         if check.returncode != 0:
             return [f"the next start: {check.stderr.strip()} {check.stdout}"]
         with sqlite3.connect(path) as con:

@@ -65,7 +65,7 @@ def environment(folder, kind=None, n=0, report=None):
     return env
 
 
-def run(command, folder, kind=None, n=0, stop_when=None, limit=30, stdin=None):
+def run(command, folder, kind=None, n=0, stop_when=None, limit=180, stdin=None):
     """stop_when(process): called every 10 ms; true: the program is asked to stop. Code None: it hung, and was killed."""
     report = os.path.join(folder, "faults.report")
     if os.path.exists(report):
@@ -116,7 +116,7 @@ class Walk:
     kinds = ("memory", "memory gone", "EIO", "EIO for good", "ENOSPC for good", "EINTR", "short")
     codes = (0, 1, 2, 3, 4, 5, 6, 7)
     bounded = 8  # points of each kind in `make test`
-    limit = 30  # seconds until a program that does not end is called hung
+    limit = 180  # seconds until a program that does not end is called hung; a slow machine takes many
 
     def prepare(self, folder, fresh):
         """Before each point; fresh: the folder is new."""

@@ -7,5 +7,5 @@ target_link_libraries(load PRIVATE wslight df_net df_metrics PkgConfig::jansson)
 find_package(Python3 COMPONENTS Interpreter REQUIRED)
 add_test(NAME integ.load COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tests/load/load.py
          $<TARGET_FILE:deltaflow> $<TARGET_FILE:load> --clients 20 --markets 500 --seconds 3
-         --min-messages 50 --stall-ms 20000)
+         --min-messages 50 --patient)
 set_tests_properties(integ.load PROPERTIES LABELS integ TIMEOUT 1200)

@@ -1,5 +1,6 @@
 /*
- * load.c READY CLIENTS SECONDS - many clients that follow the order books of all markets.
+ * load.c READY CLIENTS SECONDS [FRAMES] - many clients that follow the order books of all markets,
+ * until SECONDS have passed and each has got FRAMES.
  *
  * Each client counts seq of its subscription, so that a lost, doubled or misplaced frame is found.
  * Latency is from sending_ts_ms (the exchange's clock, the same machine) to the read. Prints one
@@ -19,6 +20,7 @@
 struct client {
     struct wslight ws;
     uint64_t seq, frames, snapshots, gaps, errors;
+    uint64_t measured;       /* frames in the measured time */
     mono_ns_t last, longest; /* without a frame, in the measured time */
     bool open;
 };
@@ -92,6 +94,7 @@ static void on_text(struct load *l, struct client *c, const char *p, size_t n, m
     if (l->measures) {
         l->frames++;
         l->bytes += n;
+        c->measured++;
         mono_ns_t pause = now - c->last;
         c->longest = pause > c->longest ? pause : c->longest;
     }
@@ -153,6 +156,15 @@ static size_t still_waiting(const struct load *l)
     size_t n = 0;
     for (int i = 0; i < l->n; i++) {
         n += l->clients[i].open && l->clients[i].snapshots < l->n_markets;
+    }
+    return n;
+}
+
+static size_t without(const struct load *l, uint64_t frames)
+{
+    size_t n = 0;
+    for (int i = 0; i < l->n; i++) {
+        n += l->clients[i].open && l->clients[i].measured < frames;
     }
     return n;
 }
@@ -225,10 +237,11 @@ int main(int argc, char **argv)
     struct key *key = NULL;
     char host[64] = "";
     int port = 0;
-    json_t *ready = argc == 4 ? json_load_file(argv[1], 0, NULL) : NULL;
+    bool usable = argc == 4 || argc == 5;
+    json_t *ready = usable ? json_load_file(argv[1], 0, NULL) : NULL;
     const char *url = json_string_value(json_object_get(ready, "ws_url"));
     if (url == NULL || sscanf(url, "wss://%63[^:]:%d", host, &port) != 2) {
-        fail("usage: load READY CLIENTS SECONDS");
+        fail("usage: load READY CLIENTS SECONDS [FRAMES]");
     }
     if (key_load(json_string_value(json_object_get(ready, "key_file")),
                  json_string_value(json_object_get(ready, "key_id")), &key, &err) != ST_OK) {
@@ -258,7 +271,10 @@ int main(int argc, char **argv)
         subscribe(&l, &l.clients[i], markets);
         serve(&l, 0);
     }
-    while (still_waiting(&l) > 0 && seconds_since(t) < 120) {
+    while (still_waiting(&l) > 0) {
+        if (seconds_since(t) > 600) {
+            fail("no snapshot of all markets in ten minutes");
+        }
         serve(&l, 100);
     }
     double snapshots_s = seconds_since(t);
@@ -274,7 +290,8 @@ int main(int argc, char **argv)
     }
     l.measures = true;
     double length = atof(argv[3]);
-    while (seconds_since(t) < length) {
+    uint64_t frames = argc == 5 ? strtoull(argv[4], NULL, 10) : 0;
+    while (seconds_since(t) < length || (without(&l, frames) > 0 && seconds_since(t) < 600)) {
         serve(&l, 100);
     }
     double measured_s = seconds_since(t);
