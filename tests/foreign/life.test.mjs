@@ -1,4 +1,4 @@
-// A market's life and more, seen by two users over REST and WebSocket: listed by a scenario, then by actions deactivated, given
+// A market's life and more, seen by two users over REST and WebSocket: by actions listed, deactivated, given
 // a new price structure, closed, determined and settled; pauses; and the error rows of section 17.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
@@ -16,17 +16,15 @@ const EVENT = "KXLIFE-26NOV27";
 const [X, Y, Z, S, P, LATE] = ["X", "Y", "Z", "S", "P", "LATE"].map((t) => `${EVENT}-${t}`);
 const COMBO = "KXMVELIFE-S1-A";
 
-// Times count from the first subscription to an order book; what is due at 0 is done before anybody can connect.
-const scenario = {
-  actions: [
-    { at: "0.3s", do: "create_series", series: "KXLIFE", title: "Lives", fee_type: "quadratic_with_maker_fees" },
-    { at: "0.3s", do: "create_event", event: EVENT, title: "A life", sub_title: "In short", mutually_exclusive: true },
-    ...[X, Y, Z, P].map((market) => ({ at: "0.3s", do: "create_market", market, strike_type: "greater", floor_strike: 1.5 })),
-    { at: "0.3s", do: "create_market", market: S, market_type: "scalar", settlement_timer_seconds: 1 },
-    { at: "0.3s", do: "create_market", market: COMBO, event: "KXMVELIFE-S1" },
-    { at: "0.3s", do: "create_market", market: LATE, open_in: "1h" },
-  ],
-};
+// Done when somebody listens.
+const listing = [
+  { do: "create_series", series: "KXLIFE", title: "Lives", fee_type: "quadratic_with_maker_fees" },
+  { do: "create_event", event: EVENT, title: "A life", sub_title: "In short", mutually_exclusive: true },
+  ...[X, Y, Z, P].map((market) => ({ do: "create_market", market, strike_type: "greater", floor_strike: 1.5 })),
+  { do: "create_market", market: S, market_type: "scalar", settlement_timer_seconds: 1 },
+  { do: "create_market", market: COMBO, event: "KXMVELIFE-S1" },
+  { do: "create_market", market: LATE, open_in: "1h" },
+];
 
 let exchange, rest, life, private_;
 
@@ -58,16 +56,19 @@ function refused(answer, status, code) {
 const act = (action) => exchange.act(action);
 
 before(async () => {
-  exchange = await Exchange.start({ args: ["--markets", "0", "--tier", "prestige", "--rules-stale-read-ms", "0"], scenario });
+  exchange = await Exchange.start({ args: ["--markets", "0", "--tier", "prestige", "--rules-stale-read-ms", "0"] });
   rest = [exchange.rest(0, judge), exchange.rest(1, judge)];
   life = await Socket.open(exchange, exchange.users[0], judge);
   for (const channel of ["market_lifecycle_v2", "multivariate_market_lifecycle"]) {
     await life.subscribe(channel);
   }
+  refused(await rest[0].get(`/markets/${LATE}`), 404, /not_found/);
+  for (const action of listing) {
+    await act(action);
+  }
   private_ = await Socket.open(exchange, exchange.users[0], judge);
   await private_.command("subscribe", { channels: ["fill", "user_orders", "market_positions", "trade", "ticker"] }, 5);
   await private_.subscribe("orderbook_delta", { market_tickers: [X, Y, Z, S, P] });
-  refused(await rest[0].get(`/markets/${EVENT}-NONE`), 404, /not_found/);
   await until(rest[0], LATE);
 });
 
