@@ -99,7 +99,7 @@ class Live:
         log = open(os.path.join(self.folder, name + ".log"), "a")
         p = subprocess.Popen(
             [binary, "run", "--exchange", self.run_ready, "--policy", "random", "--orders-pricing", "passive", "--actor-throttle-ms", "20",
-             "--risk-duplicate-ms", "0", "--exchange-request-timeout-ms", "1000", *args], stderr=log, stdout=log, env=self.env)
+             "--risk-duplicate-ms", "0", "--exchange-request-timeout-ms", "3000", *args], stderr=log, stdout=log, env=self.env)
         self.run = p
         return p
 

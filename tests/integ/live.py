@@ -613,10 +613,14 @@ class Killed:
     def pricing(self):
         return ["--orders-pricing", self.rng.choice(["mid", "passive", "aggressive", "aggressive"])]
 
-    def kill_once(self):
-        """At an instant between a fresh start and some trading: how long a start takes here was measured."""
-        run = subprocess.Popen([*self.command, *self.pricing()], stdout=self.log, stderr=self.log, env=self.env)
-        time.sleep(self.rng.uniform(0.2, 1) * self.start_takes + self.rng.choice([0, self.rng.uniform(0, 1.5)]))
+    def kill_once(self, resting):
+        """At an instant between a fresh start and some trading: how long a start takes here was measured. resting: while orders rest."""
+        pricing = ["--orders-pricing", "passive"] if resting else self.pricing()
+        run = subprocess.Popen([*self.command, *pricing], stdout=self.log, stderr=self.log, env=self.env)
+        if resting:
+            both.freeze(run, self.sim)
+        else:
+            time.sleep(self.rng.uniform(0.2, 1) * self.start_takes + self.rng.choice([0, self.rng.uniform(0, 1.5)]))
         alive = run.poll() is None
         run.kill()
         run.wait()
@@ -672,7 +676,7 @@ def kill_restart(folder):
         for i in range(kills):
             if rng.random() < 0.7:  # some outcomes are unknown when it dies, and some when it is started again
                 k.do(do="fault", fault=rng.choice(["http_500_after", "timeout", "http_500", "slow_answer"]), count=rng.randrange(1, 4))
-            if not k.kill_once():
+            if not k.kill_once(i == kills - 1):
                 dead.append(i)
             code, summary, dump = k.settle_once()
             if code != 0:
@@ -751,7 +755,7 @@ def outage_kill(folder):
     sim = both.Sim(folder, "--markets", "6", "--seed", "21", "--rate", "600", "--tier", "premier")
     command = [binary, "run", "--exchange", sim.ready, "--store-path", db, "--store-spill", spill, "--store-interval-ms", "200",
                "--orders-journal", p("journal"), "--run-summary-json", summary_path, "--policy-kind", "random", "--policy-seed", "9",
-               "--orders-pricing", "mid", "--orders-clock-window-ms", "2000", "--exchange-request-timeout-ms", "1000"]
+               "--orders-pricing", "mid", "--orders-clock-window-ms", "2000", "--exchange-request-timeout-ms", "3000"]
     rows = lambda con: con.execute("select (select count(*) from delta) + (select count(*) from snapshot)").fetchone()[0]
     try:
         run = subprocess.Popen(command, stdout=log, stderr=log, env=env)
