@@ -37,13 +37,18 @@ static bool room(const struct store *s, struct reach *r)
 /* now: when it was tried, and how long that took if nothing answered. */
 static void note_failure(struct store *s, mono_ns_t now, mono_ns_t waited)
 {
+    bool first = s->away == 0;
     s->stats.failures++;
-    s->away = s->away == 0 ? now : s->away;
+    s->away = first ? now : s->away;
     s->retry_ns = s->retry_ns == 0 ? RETRY_NS_MIN : s->retry_ns * 2;
     if (s->retry_ns > RETRY_NS_MAX) {
         s->retry_ns = RETRY_NS_MAX;
     }
     s->retry_at = now + waited + s->retry_ns;
+    if (!first && now - s->told_at < NS_PER_SEC) {
+        return;
+    }
+    s->told_at = now;
     log_warn("store",
              "commit failed: %s rows_waiting=%" PRIu64 " spilled=%" PRIu64 " again_in_ms=%" PRId64,
              s->db->error, s->queue.records, s->given - s->progress, s->retry_ns / NS_PER_MS);

@@ -218,7 +218,7 @@ static void drain_all(struct store *s, wall_ns_t wall)
         store_flush(s, wall, now);
         (void)intake_rings(s, now, true);
         overflow_work(s, now);
-        if (!commit_waits(s) || now - began >= s->close_wait_ns) {
+        if (!commit_waits(s) || now - began >= s->close_wait_ns || s->taken) {
             return;
         }
         s->time.sleep(s->time.self, CLOSE_RETRY_NS);

@@ -60,6 +60,7 @@ struct store {
     mono_ns_t behind;   /* since when transactions have left some in memory; 0: they do not */
     mono_ns_t away;     /* since when the database fails; 0: it does not */
     mono_ns_t retry_at; /* 0: nothing has failed */
+    mono_ns_t told_at;  /* of that failure: the log has a line a second of it at most */
     mono_ns_t retry_ns;
     struct spill *spill; /* NULL: there is none */
     bool spilling;       /* memory goes to the file */

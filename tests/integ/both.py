@@ -249,6 +249,24 @@ def check_replays(database):
     check_verify(database)
 
 
+def account_differs(summary, dump):
+    """Texts for all that the two accounts do not agree on."""
+    ours, theirs = summary["account"], dump["accounts"][0]
+    wrong = []
+    if amount(ours["cash_total"]) != amount(theirs["cash"]):
+        wrong.append(("cash", ours["cash_total"], theirs["cash"]))
+    if amount(ours["cash_reserved"]) != 0:
+        wrong.append(("reserved", ours["cash_reserved"]))
+    a = {p["market"]: (Decimal(p["position"]), amount(p["cost"])) for p in ours["positions"]}
+    b = {p["market"]: (Decimal(p["position"]), amount(p["cost"])) for p in theirs["positions"] if Decimal(p["position"]) != 0}
+    if a != b:
+        wrong.append(("positions", a, b))
+    if summary["order_detail"]["drifts"] != 0 or summary["order_detail"]["open"] != 0:
+        wrong.append(("detail", summary["order_detail"]))
+    wrong += [("rests", o) for o in dump["orders"] if o["status"] == "resting"]
+    return wrong
+
+
 def check_verify(database, finds={}):
     """`deltaflow verify` finds nothing in any session of the database, or only what the exchange itself contradicts: {rule: count}."""
     listed = subprocess.run([binary, "sessions", "--json", "--store", database], capture_output=True, text=True, timeout=LIMIT)

@@ -150,7 +150,180 @@ def imports(folder):
     check("a later signal ends it at once, by the signal", code == -signal.SIGINT, code)
 
 
-scenarios = {"import": imports}
+# --- a run that trades
+
+EVENTS = ("market", "snapshot", "delta", "trade", "stale", "link", "clock")  # what the actor took from the market ring
+
+
+class Trading:
+    """A simulator, and a run against it whose database's disk can hang."""
+
+    def __init__(self, folder):
+        self.disk = Disk(folder)
+        self.p = lambda name: os.path.join(folder, name)
+        self.spill, self.summary_path = self.p("spill"), self.p("summary.json")
+        self.sim = both.Sim(folder, "--markets", "4", "--seed", "23", "--rate", "400", "--tier", "premier")
+        self.run = None
+
+    def start(self, env=None):
+        with open(self.p("run.log"), "a") as log:
+            self.run = subprocess.Popen(
+                [binary, "run", "--exchange", self.sim.ready, "--store-path", self.disk.db, "--store-spill", self.spill, "--store-interval-ms", "200",
+                 "--orders-journal", self.p("journal"), "--run-summary-json", self.summary_path, "--policy-kind", "random", "--policy-seed", "9",
+                 "--orders-pricing", "mid", "--orders-clock-window-ms", "2000"],
+                stdout=log, stderr=log, env=env or self.disk.env)
+
+    def end(self):
+        if self.run is not None and self.run.poll() is None:
+            self.run.kill()
+            self.run.wait()
+        self.disk.work()
+        self.sim.stop()
+        if both.failed:
+            sys.stdout.write(open(self.p("run.log")).read()[-6000:])
+
+    def lives(self):
+        if self.run.poll() is not None:
+            check("the run goes on", False, self.run.returncode)
+            both.end_if_failed()
+        return True
+
+    def count(self, sql):
+        try:
+            return self.lives() and self.disk.q(sql)[0][0]
+        except sqlite3.Error:
+            return 0  # it has not made its tables yet
+
+    def orders(self):
+        return self.lives() and len(self.sim.do(do="dump")["state"]["orders"])
+
+    def spilled(self):
+        """Bytes of the spill file, which only grows while nothing is drained."""
+        files = [os.path.join(self.spill, f) for f in os.listdir(self.spill) if f.endswith(".spill")] if os.path.isdir(self.spill) else []
+        return sum(os.path.getsize(f) for f in files)
+
+    def trade_until_it_hangs(self):
+        wait_for("it trades and records", lambda: self.count("select count(*) from fill") > 3)
+        before = self.spilled()
+        self.disk.hang()
+        seen = self.disk.wait_until_hung()
+        print(f"        {seen.strip()}")
+        orders, turns = self.orders(), self.disk.q("select count(*) from turn")
+        wait_for("what waits goes to the spill file", lambda: self.lives() and self.spilled() > before + (64 << 10))
+        wait_for("trading goes on", lambda: self.orders() > orders + 5)
+        now = self.spilled()
+        wait_for("and the file grows", lambda: self.lives() and self.spilled() > now)
+        check("while its database stands still it trades on, and rows wait in the spill file", self.disk.q("select count(*) from turn") == turns)
+
+    def summary(self):
+        with open(self.summary_path) as f:
+            s = json.load(f)
+        both.check_schemas(run_summary=s)
+        return s
+
+    def next_start(self):
+        """Without a hanging disk; it trades again, and is stopped."""
+        self.disk.work()
+        self.start(env=both.environment(os.path.dirname(self.disk.db)))
+        last = "session = (select max(id) from session)"
+        wait_for("the next start trades", lambda: self.count("select count(*) from session") == 2 and
+                 self.count(f"select count(*) from fill where {last}") > 0)
+        self.run.send_signal(signal.SIGTERM)
+        check("the next start ends with exit status 0", ended("the next start ends", self.run) == 0, self.run.returncode)
+        return self.summary()
+
+    def check_whole(self, sessions):
+        """What is recorded is in order, once, without a hole, and agrees with itself and with the exchange."""
+        summary = self.summary()
+        state = self.sim.do(do="dump")["state"]
+        differs = both.account_differs(summary, state)
+        check("cash and positions equal the exchange's, and nothing rests", not differs, differs[:3])
+        check("no spill file is left", os.listdir(self.spill) == [], os.listdir(self.spill))
+        for session in range(1, sessions + 1):
+            ords = sorted(o for t in EVENTS for (o,) in self.disk.q(f"select ord from {t} where source = 3 and session = {session}"))
+            check(f"each market event of session {session} is there once, without a hole", ords == list(range(1, len(ords) + 1)), len(ords))
+            turns = [t for (t,) in self.disk.q(f"select turn from turn where session = {session} order by turn")]
+            check("and each turn", len(turns) > 10 and turns == list(range(1, len(turns) + 1)), len(turns))
+        gaps = self.disk.q("select reason from gap where reason like 'store:%'")
+        check("nothing is missing, so no gap row says so", gaps == [], gaps[:3])
+        both.check_verify(self.disk.db)
+
+    def check_replay(self, session, ends):
+        wrong, summary = both.replayed.verify(binary, self.disk.db, session, ends)
+        check(f"session {session} replays, bit for bit", not wrong and summary["verify"]["compared"]["turns"] > 10, wrong)
+        print("        " + both.replayed.line(summary))
+
+
+def trading(scenario):
+    def run(folder):
+        t = Trading(os.path.realpath(folder))
+        try:
+            t.start()
+            t.trade_until_it_hangs()
+            scenario(t)
+        finally:
+            t.end()
+    return run
+
+
+def stop(t):
+    """SIGTERM while the disk hangs; the disk comes back after that."""
+    t.run.send_signal(signal.SIGTERM)
+    code = ended("SIGTERM ends a run whose database hangs", t.run)
+    s = t.summary()
+    check("with exit status 0: no row is lost", code == 0 and s["store"]["lost"] == 0 and s["outcome"] == "done: SIGTERM", (code, s["outcome"], s["store"]))
+    left = s["store"]["spill"]["left"]
+    check("its summary says how many rows wait for the next start", left > 0, s["store"])
+    check("its orders are cancelled", not [o for o in t.sim.do(do="dump")["state"]["orders"] if o["status"] == "resting"])
+    with open(t.p("run.log")) as log:
+        told = [line for line in log if "commit failed" in line]
+    check("and the log says so without a line for each try", len(told) < 20, len(told))
+    again = t.next_start()["store"]["recovered"]
+    # What was under way when the disk hung may have been written after all.
+    check("the next start puts them into the database", again["files"] == 1 and 0 < again["rows"] <= left and again["missing"] == again["kept"] == 0,
+          (again, left))
+    outcome = t.disk.q("select outcome, lost from session where id = 1")
+    check("and the session ended as its run said", outcome == [("done: SIGTERM", 0)], outcome)
+    t.check_whole(2)
+    t.check_replay(1, ("complete",))
+    t.check_replay(2, ("complete",))
+
+
+def kill(t):
+    t.run.kill()
+    t.run.wait()
+    t.disk.work()
+    env = both.environment(os.path.dirname(t.disk.db))
+    listed = subprocess.run([binary, "spill", "--json", "--folder", t.spill, "--store", t.disk.db], capture_output=True, text=True, env=env)
+    waiting = [json.loads(line) for line in listed.stdout.splitlines()]
+    check("`spill` lists the killed run's file", [w["state"] for w in waiting] == ["waits"] and waiting[0]["rows"] > 0, (waiting, listed.stderr))
+    again = t.next_start()["store"]["recovered"]
+    check("the next start puts its rows into the database", again["files"] == 1 and 0 < again["rows"] <= waiting[0]["rows"] and
+          again["missing"] == again["kept"] == 0, (again, waiting))
+    outcome = t.disk.q("select outcome from session where id = 1")
+    check("and closes the session as broken", outcome == [(f"broken: {again['rows']} rows came from its spill file",)], outcome)
+    t.check_whole(2)
+    t.check_replay(1, ("complete", "broken"))
+    t.check_replay(2, ("complete",))
+
+
+def go_on(t):
+    """The disk comes back, and the run has not ended."""
+    turns = t.disk.q("select count(*) from turn")[0][0]
+    t.disk.work()
+    wait_for("the database takes rows again", lambda: t.count("select count(*) from turn") > turns)
+    t.run.send_signal(signal.SIGTERM)
+    code = ended("SIGTERM ends it", t.run)
+    s = t.summary()["store"]
+    check("it ends with exit status 0, and all that waited is in the database", code == 0 and s["lost"] == 0 and s["spill"]["left"] == 0 and
+          s["spill"]["drained"] > 0, (code, s))
+    rows = t.disk.q("select outcome, rows, lost from session")
+    check("its session row says the same", rows == [("done: SIGTERM", s["rows"], 0)], (rows, s))
+    t.check_whole(1)
+    t.check_replay(1, ("complete",))
+
+
+scenarios = {"import": imports, "stop": trading(stop), "kill": trading(kill), "go_on": trading(go_on)}
 
 if __name__ == "__main__":
     if library == "none":

@@ -25,7 +25,7 @@ from decimal import Decimal
 
 import both
 import postgres
-from both import amount, binary, check, check_replay, check_verify, root, shared_file, slow, until
+from both import account_differs, amount, binary, check, check_replay, check_verify, root, shared_file, slow, until
 
 
 def signed(ready, method, path, body):
@@ -640,24 +640,6 @@ class Killed:
         run.send_signal(signal.SIGTERM)
         code = run.wait(both.LIMIT)
         return code, json.load(open(self.summary_path)) if code == 0 else None, self.sim.now()
-
-
-def account_differs(summary, dump):
-    """Texts for all that the two accounts do not agree on."""
-    ours, theirs = summary["account"], dump["accounts"][0]
-    wrong = []
-    if amount(ours["cash_total"]) != amount(theirs["cash"]):
-        wrong.append(("cash", ours["cash_total"], theirs["cash"]))
-    if amount(ours["cash_reserved"]) != 0:
-        wrong.append(("reserved", ours["cash_reserved"]))
-    a = {p["market"]: (Decimal(p["position"]), amount(p["cost"])) for p in ours["positions"]}
-    b = {p["market"]: (Decimal(p["position"]), amount(p["cost"])) for p in theirs["positions"] if Decimal(p["position"]) != 0}
-    if a != b:
-        wrong.append(("positions", a, b))
-    if summary["order_detail"]["drifts"] != 0 or summary["order_detail"]["open"] != 0:
-        wrong.append(("detail", summary["order_detail"]))
-    wrong += [("rests", o) for o in dump["orders"] if o["status"] == "resting"]
-    return wrong
 
 
 def kill_restart(folder):
