@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -400,6 +401,7 @@ int main(int argc, char **argv)
     struct err err = {0};
     parse(&g, argc, argv);
     log_set_level(LOG_ERROR);
+    (void)prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0); /* the kernel makes none of them resident later */
     enum status st = frames_load(&g.frames, &err);
     if (st == ST_NOT_FOUND) {
         return 77;

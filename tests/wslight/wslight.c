@@ -126,7 +126,7 @@ static bool write_all(struct wslight *w, const unsigned char *p, size_t n)
         }
         int e = SSL_get_error(w->ssl, k);
         struct pollfd fd = {w->fd, e == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT, 0};
-        if ((e != SSL_ERROR_WANT_READ && e != SSL_ERROR_WANT_WRITE) || poll(&fd, 1, 10000) < 1) {
+        if ((e != SSL_ERROR_WANT_READ && e != SSL_ERROR_WANT_WRITE) || poll(&fd, 1, 120000) < 1) {
             return false;
         }
     }
