@@ -20,6 +20,7 @@
 #include "cli/build_id.h"
 #include "cli/cli.h"
 #include "cli/interrupt.h"
+#include "cli/store_start.h"
 #include "wire/msg.h"
 
 #define RING_BYTES   ((size_t)32 << 20)
@@ -408,6 +409,12 @@ static void destroy(struct import *im)
     free(im);
 }
 
+static bool asked_to_stop(void *unused)
+{
+    (void)unused;
+    return interrupt_asked();
+}
+
 static enum status build(struct import *im, struct err *err)
 {
     struct feed_config fc = feed_config_default();
@@ -433,7 +440,7 @@ static enum status build(struct import *im, struct err *err)
     sc.policy = "hold"; /* what a replay of it asks */
     sc.exchange = im->config.exchange;
     sc.limited = true; /* a signal is heard while its disk hangs */
-    enum status st = store_open(&sc, clock_wall(), &im->store, err);
+    enum status st = store_start(&sc, clock_wall(), asked_to_stop, NULL, &im->store, err);
     if (st == ST_OK) {
         store_add_ring(im->store, im->ring);
     }

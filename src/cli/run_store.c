@@ -2,6 +2,7 @@
  * run_store.c - the store's thread: drains the store rings into the database, and syncs the order
  * journal.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@
 #include "cli/build_id.h"
 #include "cli/cli.h"
 #include "cli/run.h"
+#include "cli/store_start.h"
 #include "store/backend.h"
 
 void run_store_push(struct ring *ring, const void *record)
@@ -141,6 +143,15 @@ static int make_agent(struct run *r, struct err *err)
     return EXIT_DONE;
 }
 
+/* The main thread takes it when the run is on. */
+static bool stop_is_pending(void *unused)
+{
+    sigset_t pending;
+    (void)unused;
+    return sigpending(&pending) == 0 &&
+           (sigismember(&pending, SIGINT) == 1 || sigismember(&pending, SIGTERM) == 1);
+}
+
 int run_store_build(struct run *r, struct err *err)
 {
     if (!r->o->store.enabled) {
@@ -174,7 +185,7 @@ int run_store_build(struct run *r, struct err *err)
     c.build = build_text();
     c.policy = r->policy_line;
     c.exchange = r->o->exchange.rest_url;
-    enum status st = store_open(&c, clock_wall(), &r->store, err);
+    enum status st = store_start(&c, clock_wall(), stop_is_pending, NULL, &r->store, err);
     if (st != ST_OK) {
         return st == ST_INVALID                             ? EXIT_CONFIG
                : st == ST_UNSUPPORTED || st == ST_MALFORMED ? EXIT_REFUSED

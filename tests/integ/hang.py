@@ -323,7 +323,49 @@ def go_on(t):
     t.check_replay(1, ("complete",))
 
 
-scenarios = {"import": imports, "stop": trading(stop), "kill": trading(kill), "go_on": trading(go_on)}
+def text_of(path):
+    with open(path) as f:
+        return f.read()
+
+
+def start(folder):
+    """The disk hangs already when something begins: it says so, and a signal ends it."""
+    t = Trading(os.path.realpath(folder))
+    try:
+        for _ in range(2):  # the database is made; it is there
+            t.disk.hang()
+            open(t.p("run.log"), "w").close()
+            t.start()
+            t.disk.wait_until_hung()
+            said = f"waiting for the database {t.disk.db}"
+            wait_for("a start says what it waits for", lambda: t.lives() and said in text_of(t.p("run.log")))
+            t.run.send_signal(signal.SIGTERM)
+            code = ended("SIGTERM ends a start whose database hangs", t.run)
+            log = text_of(t.p("run.log"))
+            check("with exit status 6, and it names the database", code == 6 and f"interrupted: the database {t.disk.db} has not answered" in log,
+                  (code, log[-400:]))
+            check("no order was sent", len(t.sim.do(do="dump")["state"]["orders"]) == 0)
+            t.disk.work()
+            im = subprocess.run([binary, "import", "-", "--store", t.disk.db], input=b"", capture_output=True, timeout=PATIENCE, env=both.environment(folder))
+            check("afterwards the database is as good as before", im.returncode == 0, im.stderr)
+        t.disk.hang()
+        importing = subprocess.Popen([binary, "import", "-", "--store", t.disk.db], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, env=t.disk.env)
+        t.disk.wait_until_hung()
+        importing.send_signal(signal.SIGINT)
+        code = ended("a signal ends an import that waits for its database", importing)
+        check("with exit status 6", code == 6 and b"has not answered" in importing.stderr.read(), code)
+        os.remove(t.disk.seen_path)
+        t.start()
+        t.disk.wait_until_hung()
+        t.disk.work()
+        wait_for("a start whose disk comes back goes on", lambda: t.count("select count(*) from fill") > 0)
+        t.run.send_signal(signal.SIGTERM)
+        check("and ends as any other", ended("SIGTERM ends it", t.run) == 0, t.run.returncode)
+    finally:
+        t.end()
+
+
+scenarios = {"start": start, "import": imports, "stop": trading(stop), "kill": trading(kill), "go_on": trading(go_on)}
 
 if __name__ == "__main__":
     if library == "none":
