@@ -16,6 +16,11 @@ static inline bool cpu_has_avx2(void)
     return CPU_FEATURE_ACTIVE(AVX2);
 }
 
+static inline bool cpu_has_avx512f(void)
+{
+    return CPU_FEATURE_ACTIVE(AVX512F);
+}
+
 static inline bool cpu_has_sse42(void)
 {
     return CPU_FEATURE_ACTIVE(SSE4_2);

@@ -18,6 +18,7 @@
 #include "base/fmath.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -49,22 +50,26 @@ static double power_of_two(int64_t k)
     return double_of((uint64_t)(k + 1023) << 52);
 }
 
-/* z*(2/3 + z*(2/5 + ...)) for z = s*s <= 0.0295: what 2*atanh(s)/s has beyond 2. */
-static double atanh_rest(double z)
+/* z*(2/3 + z*(2/5 + ...)) for z = s*s <= 0.0295: what 2*atanh(s)/s has beyond 2. Odd and even terms
+ * apart, in any type: one double or lanes of them. */
+#define ATANH_ODD(w)                                                                               \
+    ((w) * (2.0 / 5 + (w) * (2.0 / 9 + (w) * (2.0 / 13 + (w) * (2.0 / 17 + (w) * (2.0 / 21))))))
+#define ATANH_EVEN(z, w)                                                                           \
+    ((z) * (2.0 / 3 +                                                                              \
+            (w) * (2.0 / 7 +                                                                       \
+                   (w) * (2.0 / 11 + (w) * (2.0 / 15 + (w) * (2.0 / 19 + (w) * (2.0 / 23)))))))
+
+/* An argument that is not positive, normal and finite. */
+static bool log_is_special(double x)
 {
-    double w = z * z;
-    double odd = w * (2.0 / 5 + w * (2.0 / 9 + w * (2.0 / 13 + w * (2.0 / 17 + w * (2.0 / 21)))));
-    double even =
-        z * (2.0 / 3 +
-             w * (2.0 / 7 + w * (2.0 / 11 + w * (2.0 / 15 + w * (2.0 / 19 + w * (2.0 / 23))))));
-    return odd + even;
+    return bits_of(x) - UINT64_C(0x0010000000000000) >= UINT64_C(0x7fe0000000000000);
 }
 
 double fm_log(double x)
 {
     uint64_t u = bits_of(x);
     int64_t k = 0;
-    if (u - UINT64_C(0x0010000000000000) >= UINT64_C(0x7fe0000000000000)) {
+    if (log_is_special(x)) {
         if (x == 0) {
             return -(double)INFINITY;
         }
@@ -87,7 +92,9 @@ double fm_log(double x)
     double f = m - 1.0; /* exact */
     double s = f / (2.0 + f);
     double half = 0.5 * f * f;
-    double rest = s * (half + atanh_rest(s * s));
+    double z = s * s;
+    double w = z * z;
+    double rest = s * (half + (ATANH_ODD(w) + ATANH_EVEN(z, w)));
     double dk = (double)k;
     return dk * LN2_HI - ((half - (rest + dk * LN2_LO)) - f);
 }
@@ -209,8 +216,12 @@ double fm_tanh(double x)
  */
 typedef float v4f __attribute__((vector_size(16)));
 typedef int32_t v4i __attribute__((vector_size(16)));
+typedef double v2d __attribute__((vector_size(16)));
+typedef int64_t v2l __attribute__((vector_size(16)));
 typedef float v8f __attribute__((vector_size(32)));
 typedef int32_t v8i __attribute__((vector_size(32)));
+typedef float v16f __attribute__((vector_size(64)));
+typedef int32_t v16i __attribute__((vector_size(64)));
 typedef double v4d __attribute__((vector_size(32)));
 typedef int64_t v4l __attribute__((vector_size(32)));
 
@@ -253,6 +264,7 @@ typedef int64_t v4l __attribute__((vector_size(32)));
 
 DEFINE_LANE_TANH(lane_tanh4, v4f, v4i)
 DEFINE_LANE_TANH(lane_tanh8, v8f, v8i)
+DEFINE_LANE_TANH(lane_tanh16, v16f, v16i)
 
 /* 2^k and exp(r) - 1 of y = k ln2 + r, to about 2^-35; |y| <= 105. */
 LANE_INLINE void lane_reduce(const v4d *y, v4d *ret_scale, v4d *ret_expm1)
@@ -280,22 +292,54 @@ LANE_INLINE void lane_exp(v4f *x)
     *x = (v4f)CHOOSE(nan, (v4i){0} + FLOAT_NAN, (v4i)t);
 }
 
-/* Apply one of the above to an array; the last few elements take the same way through a block. */
+/* fm_log of each lane. All are positive, normal and finite: the caller has looked. */
+#define DEFINE_LANE_LOG(name, vd, vl)                                                              \
+    LANE_INLINE void name(vd *x)                                                                   \
+    {                                                                                              \
+        vl u = (vl)*x;                                                                             \
+        vd m = (vd)((u & INT64_C(0x000fffffffffffff)) | INT64_C(0x3ff0000000000000));              \
+        vl high = m >= SQRT_2;                                                                     \
+        m = (vd)CHOOSE(high, (vl)(m * 0.5), (vl)m);                                                \
+        vl k = (u >> 52) - 1023 - high; /* as bits: true is -1 */                                  \
+        vd dk = (vd)(k + (vl)((vd){0} + TO_INT)) - TO_INT;                                         \
+        vd f = m - 1.0;                                                                            \
+        vd s = f / (2.0 + f);                                                                      \
+        vd half = 0.5 * f * f;                                                                     \
+        vd z = s * s;                                                                              \
+        vd w = z * z;                                                                              \
+        vd rest = s * (half + (ATANH_ODD(w) + ATANH_EVEN(z, w)));                                  \
+        *x = dk * LN2_HI - ((half - (rest + dk * LN2_LO)) - f);                                    \
+    }
+
+DEFINE_LANE_LOG(lane_log2, v2d, v2l)
+DEFINE_LANE_LOG(lane_log4, v4d, v4l)
+
+/*
+ * Apply one of the above to an array. Where it is no multiple of the lanes, the last of them are
+ * taken from the end of the array before anything is written, and overlap with others that get the
+ * same values.
+ */
 #define LANE_LOOP(lane_function, vf, x, n)                                                         \
     do {                                                                                           \
-        const size_t lanes = sizeof(vf) / sizeof(float);                                           \
-        size_t i = 0;                                                                              \
-        for (; i + lanes <= (n); i += lanes) {                                                     \
-            vf block;                                                                              \
+        const size_t lanes = sizeof(vf) / sizeof *(x);                                             \
+        vf block, last = {0};                                                                      \
+        if ((n) < lanes) {                                                                         \
+            memcpy(&last, (x), (n) * sizeof *(x));                                                 \
+            lane_function(&last);                                                                  \
+            memcpy((x), &last, (n) * sizeof *(x));                                                 \
+            break;                                                                                 \
+        }                                                                                          \
+        if ((n) % lanes != 0) {                                                                    \
+            memcpy(&last, (x) + (n)-lanes, sizeof last);                                           \
+        }                                                                                          \
+        for (size_t i = 0; i + lanes <= (n); i += lanes) {                                         \
             memcpy(&block, (x) + i, sizeof block);                                                 \
             lane_function(&block);                                                                 \
             memcpy((x) + i, &block, sizeof block);                                                 \
         }                                                                                          \
-        if (i < (n)) {                                                                             \
-            vf block = {0};                                                                        \
-            memcpy(&block, (x) + i, ((n)-i) * sizeof(float));                                      \
-            lane_function(&block);                                                                 \
-            memcpy((x) + i, &block, ((n)-i) * sizeof(float));                                      \
+        if ((n) % lanes != 0) {                                                                    \
+            lane_function(&last);                                                                  \
+            memcpy((x) + (n)-lanes, &last, sizeof last);                                           \
         }                                                                                          \
     } while (0)
 
@@ -304,18 +348,53 @@ static void tanhf_base(float *x, size_t n)
     LANE_LOOP(lane_tanh4, v4f, x, n);
 }
 
-/* The same operations in wider registers: AVX2 has no fused multiply-add. */
+/* The same operations in wider registers; what AVX-512 has of fused multiply-add is not used, as
+ * the build says -ffp-contract=off. */
 __attribute__((target("avx2"))) static void tanhf_avx2(float *x, size_t n)
 {
     LANE_LOOP(lane_tanh8, v8f, x, n);
 }
 
+__attribute__((target("avx512f"))) static void tanhf_avx512(float *x, size_t n)
+{
+    LANE_LOOP(lane_tanh16, v16f, x, n);
+}
+
 void fm_tanhf_n(float *x, size_t n)
 {
-    if (cpu_has_avx2()) {
+    if (cpu_has_avx512f() && n >= 16) {
+        tanhf_avx512(x, n);
+    } else if (cpu_has_avx2()) {
         tanhf_avx2(x, n);
     } else {
         tanhf_base(x, n);
+    }
+}
+
+static void log_base(double *x, size_t n)
+{
+    LANE_LOOP(lane_log2, v2d, x, n);
+}
+
+__attribute__((target("avx2"))) static void log_avx2(double *x, size_t n)
+{
+    LANE_LOOP(lane_log4, v4d, x, n);
+}
+
+void fm_log_n(double *x, size_t n)
+{
+    bool special = false;
+    for (size_t i = 0; i < n; i++) {
+        special |= log_is_special(x[i]);
+    }
+    if (special) {
+        for (size_t i = 0; i < n; i++) {
+            x[i] = fm_log(x[i]);
+        }
+    } else if (cpu_has_avx2()) {
+        log_avx2(x, n);
+    } else {
+        log_base(x, n);
     }
 }
 

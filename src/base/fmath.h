@@ -23,7 +23,8 @@ double fm_tanh(double x); /* keeps the sign of zero */
 float fm_tanhf(float x);
 float fm_expf(float x);
 
-/* x[i] = f(x[i]) for i < n. Vectorised, with AVX2 where the CPU has it. */
+/* x[i] = f(x[i]) for i < n. Vectorised, with AVX2 or AVX-512 where the CPU has them. */
+void fm_log_n(double *x, size_t n);
 void fm_tanhf_n(float *x, size_t n);
 void fm_expf_n(float *x, size_t n);
 

@@ -36,25 +36,45 @@ bool mlp_prepare(struct model *model)
     return model->scratch != NULL;
 }
 
+typedef int32_t v4i __attribute__((vector_size(16)));
+
+#define EXPONENT 0x7f800000 /* all ones in a NaN and an infinity, and in nothing else */
+
+static bool is_finite_row(const float *row, uint32_t n)
+{
+    v4i bad = {0};
+    uint32_t i = 0;
+    for (; i + 4 <= n; i += 4) {
+        v4i bits;
+        memcpy(&bits, row + i, sizeof bits);
+        bad |= (bits & EXPONENT) == EXPONENT;
+    }
+    for (; i < n; i++) {
+        int32_t bits;
+        memcpy(&bits, row + i, sizeof bits);
+        bad[0] |= (bits & EXPONENT) == EXPONENT;
+    }
+    return (bad[0] | bad[1] | bad[2] | bad[3]) == 0;
+}
+
 /* Raw observations to the network's input. False for a row that holds a NaN or an infinity. */
 static bool prepare_row(const struct model *m, const float *obs, float *x)
 {
     const struct normalizer *norm = &m->normalizer;
-    bool finite = true;
-    for (uint32_t i = 0; i < m->obs_count; i++) {
-        finite &= isfinite(obs[i]) != 0;
-        x[i] = obs[i];
-    }
-    if (!finite) {
+    if (!is_finite_row(obs, m->obs_count)) {
         memset(x, 0, m->obs_count * sizeof *x);
         return false;
     }
-    for (uint32_t i = 0; norm->applies && i < m->obs_count; i++) {
+    if (!norm->applies) {
+        memcpy(x, obs, m->obs_count * sizeof *x);
+        return true;
+    }
+    for (uint32_t i = 0; i < m->obs_count; i++) {
         double v = ((double)obs[i] - norm->mean[i]) / norm->deviation[i];
         v = v < -norm->limit ? -norm->limit : v > norm->limit ? norm->limit : v;
         x[i] = (float)v;
     }
-    return finite;
+    return true;
 }
 
 /* One of the three scratch buffers that is neither of the two in use. */
@@ -91,51 +111,76 @@ static const float *run_layers(const struct model *m, const struct layers *layer
     return x;
 }
 
-/* e[i] = exp(x[i] - shift), in place over whole vectors where n is small; returns their sum. */
-static float exponentials(const float *x, uint32_t n, float shift, float *e)
+/* Rows whose exponentials and logarithms are taken together, so that each hides the others' time.
+ */
+#define SOFTMAX_ROWS 16
+
+/* e[i] = exp(x[i] - shift[row]) of rows of n, and each row's sum, first to last. e may be x. */
+static void exponentials(const float *x, uint32_t rows, uint32_t n, const float *shift, float *e,
+                         float *ret_sum)
 {
-    float block[8] = {0};
-    float *to = n <= 8 ? block : e;
-    for (uint32_t i = 0; i < n; i++) {
-        to[i] = x[i] - shift;
+    for (uint32_t r = 0; r < rows; r++) {
+        for (size_t i = (size_t)r * n; i < (size_t)(r + 1) * n; i++) {
+            e[i] = x[i] - shift[r];
+        }
     }
-    fm_expf_n(to, n <= 8 ? 8 : n);
-    float sum = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        sum += to[i];
-        e[i] = to[i];
+    fm_expf_n(e, (size_t)rows * n);
+    for (uint32_t r = 0; r < rows; r++) {
+        ret_sum[r] = 0;
+        for (size_t i = (size_t)r * n; i < (size_t)(r + 1) * n; i++) {
+            ret_sum[r] += e[i];
+        }
     }
-    return sum;
+}
+
+static float largest(const float *x, uint32_t n)
+{
+    float max = x[0];
+    for (uint32_t i = 1; i < n; i++) {
+        max = x[i] > max ? x[i] : max;
+    }
+    return max;
 }
 
 /*
  * As SB3's distribution does: z = logits - logsumexp(logits), then the softmax of z, in float32.
- * False when the logits are not finite.
+ * finite becomes false for rows whose logits or probabilities are not; what is in those is of no
+ * use.
  */
-static bool softmax(const float *logits, uint32_t n, float *probs)
+static void softmax(const float *logits, uint32_t rows, uint32_t n, float *probs, bool *finite)
 {
-    float max = logits[0];
-    bool finite = true;
-    for (uint32_t i = 0; i < n; i++) {
-        finite &= isfinite(logits[i]) != 0;
-        max = logits[i] > max ? logits[i] : max;
+    float shift[SOFTMAX_ROWS] = {0};
+    float lse[SOFTMAX_ROWS], sum[SOFTMAX_ROWS];
+    double log_sum[SOFTMAX_ROWS];
+    for (uint32_t r = 0; r < rows; r++) {
+        finite[r] = finite[r] && is_finite_row(logits + (size_t)r * n, n);
+        shift[r] = largest(logits + (size_t)r * n, n);
     }
-    if (!finite) {
-        return false;
+    exponentials(logits, rows, n, shift, probs, sum);
+    for (uint32_t r = 0; r < rows; r++) {
+        log_sum[r] = (double)sum[r];
     }
-    float lse = max + (float)fm_log((double)exponentials(logits, n, max, probs));
-    for (uint32_t i = 0; i < n; i++) {
-        probs[i] = logits[i] - lse;
+    fm_log_n(log_sum, rows);
+    for (uint32_t r = 0; r < rows; r++) {
+        lse[r] = shift[r] + (float)log_sum[r];
+        for (size_t i = (size_t)r * n; i < (size_t)(r + 1) * n; i++) {
+            probs[i] = logits[i] - lse[r];
+        }
+        shift[r] = shift[r] - lse[r];
     }
-    float sum = exponentials(probs, n, max - lse, probs);
-    for (uint32_t i = 0; i < n; i++) {
-        probs[i] /= sum;
+    exponentials(probs, rows, n, shift, probs, sum);
+    for (uint32_t r = 0; r < rows; r++) {
+        float *row = probs + (size_t)r * n;
+        for (uint32_t i = 0; i < n; i++) {
+            row[i] /= sum[r];
+        }
+        finite[r] = finite[r] && isfinite(lse[r]) && isfinite(row[0]);
     }
-    return isfinite(lse) && isfinite(probs[0]);
 }
 
+/* What the network says of up to MODEL_ROWS rows, before the softmax. */
 static void forward_block(struct model *m, const float *obs, uint32_t rows, float *ret_logits,
-                          float *ret_probs, float *ret_value, bool *ret_finite)
+                          float *ret_value, bool *ret_finite)
 {
     float *input = m->scratch;
     for (uint32_t r = 0; r < rows; r++) {
@@ -150,38 +195,43 @@ static void forward_block(struct model *m, const float *obs, uint32_t rows, floa
     for (uint32_t r = 0; r < rows; r++) {
         memcpy(ret_logits + (size_t)r * n, out + (size_t)r * m->row_width, n * sizeof *out);
     }
-    if (ret_value != NULL) {
-        last = run_layers(m, &m->critic, shared, rows, shared);
-        out = spare(m, last, shared);
-        mlp_layer(&m->value_head, last, m->row_width, rows, out, m->row_width);
-        for (uint32_t r = 0; r < rows; r++) {
-            ret_value[r] = out[(size_t)r * m->row_width];
-            ret_finite[r] = ret_finite[r] && isfinite(ret_value[r]);
-        }
+    if (ret_value == NULL) {
+        return;
     }
+    last = run_layers(m, &m->critic, shared, rows, shared);
+    out = spare(m, last, shared);
+    mlp_layer(&m->value_head, last, m->row_width, rows, out, m->row_width);
     for (uint32_t r = 0; r < rows; r++) {
-        float *logits = ret_logits + (size_t)r * n;
-        float *probs = ret_probs + (size_t)r * n;
-        ret_finite[r] = ret_finite[r] && softmax(logits, n, probs);
-        if (!ret_finite[r]) {
-            memset(logits, 0, n * sizeof *logits);
-            memset(probs, 0, n * sizeof *probs);
-            if (ret_value != NULL) {
-                ret_value[r] = 0;
-            }
-        }
+        ret_value[r] = out[(size_t)r * m->row_width];
+        ret_finite[r] = ret_finite[r] && isfinite(ret_value[r]);
     }
 }
 
 void model_forward(struct model *model, const float *obs, size_t n, float *ret_logits,
                    float *ret_probs, float *ret_value, bool *ret_finite)
 {
+    size_t actions = model->action_count;
     for (size_t i = 0; i < n;) {
         uint32_t rows = n - i >= MODEL_ROWS ? MODEL_ROWS : (uint32_t)(n - i);
-        forward_block(model, obs + i * model->obs_count, rows, ret_logits + i * model->action_count,
-                      ret_probs + i * model->action_count, ret_value != NULL ? ret_value + i : NULL,
-                      ret_finite + i);
+        forward_block(model, obs + i * model->obs_count, rows, ret_logits + i * actions,
+                      ret_value != NULL ? ret_value + i : NULL, ret_finite + i);
         i += rows;
+    }
+    for (size_t i = 0; i < n;) {
+        uint32_t rows = n - i >= SOFTMAX_ROWS ? SOFTMAX_ROWS : (uint32_t)(n - i);
+        softmax(ret_logits + i * actions, rows, model->action_count, ret_probs + i * actions,
+                ret_finite + i);
+        i += rows;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (ret_finite[i]) {
+            continue;
+        }
+        memset(ret_logits + i * actions, 0, actions * sizeof *ret_logits);
+        memset(ret_probs + i * actions, 0, actions * sizeof *ret_probs);
+        if (ret_value != NULL) {
+            ret_value[i] = 0;
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -246,6 +247,30 @@ static void arrays_give_the_bits_of_the_scalars(void **state)
     }
 }
 
+static void logarithms_of_an_array_are_those_of_its_elements(void **state)
+{
+    (void)state;
+    struct rng rng;
+    rng_init(&rng, SEED);
+    for (int round = 0; round < 20000; round++) {
+        double x[12], ln[12];
+        size_t n = (size_t)rng_below(&rng, 13);
+        bool odd = rng_below(&rng, 4) == 0;
+        for (size_t i = 0; i < n; i++) {
+            uint64_t any = rng_next(&rng); /* any double: denormal, negative, infinity, NaN */
+            memcpy(&x[i], &any, sizeof any);
+            if (!odd || i % 3 != 0) {
+                x[i] = ldexp(1 + rng_unit(&rng), (int)rng_below(&rng, 2046) - 1022);
+            }
+        }
+        memcpy(ln, x, sizeof x);
+        fm_log_n(ln, n);
+        for (size_t i = 0; i < n; i++) {
+            assert_int_equal(bits(ln[i]), bits(fm_log(x[i])));
+        }
+    }
+}
+
 /* The same bits everywhere. The digest was made with gcc 12 at -O2 and agrees with all others. */
 static void every_build_gives_these_bits(void **state)
 {
@@ -290,6 +315,7 @@ int main(void)
         cmocka_unit_test(doubles_are_monotone),
         cmocka_unit_test(tanhf_steps_back_by_two_last_places_at_most),
         cmocka_unit_test(arrays_give_the_bits_of_the_scalars),
+        cmocka_unit_test(logarithms_of_an_array_are_those_of_its_elements),
         cmocka_unit_test(every_build_gives_these_bits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
