@@ -26,13 +26,15 @@
 #define COARSE_LEVELS 384 /* up to here all pages are taken at the start */
 #define NO_PAGE       UINT16_MAX
 #define TOP_MAX       8
+#define LARGEST_LAST  (BOOK_LARGEST - 1)
 
 struct ladder {
     qty_t total;
     uint32_t levels;
     int32_t best; /* index of the highest level, -1 when there is none */
     uint64_t summary[SUMMARY_WORDS];
-    uint16_t *base; /* offset of each page in the pool, NO_PAGE when not taken yet */
+    uint16_t *base;              /* offset of each page in the pool, NO_PAGE when not taken yet */
+    qty_t largest[BOOK_LARGEST]; /* largest first; not known while the last is 0 */
 };
 
 struct book {
@@ -248,6 +250,7 @@ static void clear_ladder(struct book *b, struct ladder *l)
     l->best = -1;
     l->total = 0;
     l->levels = 0;
+    l->largest[LARGEST_LAST] = 0;
 }
 
 /*
@@ -269,6 +272,9 @@ static void set_level(struct book *b, struct ladder *l, int32_t index, qty_t old
     *summary = (*summary & ~(UINT64_C(1) << (page % 64))) | any << (page % 64);
     l->total += qty - old;
     l->levels += (uint32_t)(is - was);
+    qty_t least = l->largest[LARGEST_LAST];
+    bool stays = (old < least) & (qty <= least);
+    l->largest[LARGEST_LAST] = stays ? least : 0;
     int32_t candidate = is ? index : -1;
     l->best = candidate > l->best ? candidate : l->best;
     if (qty == 0 && index == l->best) {
@@ -469,6 +475,16 @@ void book_top_sizes(const struct book *book, enum side side, qty_t *ret, uint32_
             }
         }
     }
+}
+
+/* Most changes are to levels that are not among the largest, and leave those as they are. */
+const qty_t *book_largest(struct book *book, enum side side)
+{
+    struct ladder *l = &book->side[side];
+    if (l->largest[LARGEST_LAST] == 0) {
+        book_top_sizes(book, side, l->largest, BOOK_LARGEST);
+    }
+    return l->largest;
 }
 
 uint32_t book_depth(const struct book *book, enum side side, struct level *ret, uint32_t cap)

@@ -71,6 +71,11 @@ uint32_t book_levels(const struct book *book, enum side side);
 /* The n largest sizes of a side, largest first (zeros where there are fewer levels). n <= 8. */
 void book_top_sizes(const struct book *book, enum side side, qty_t *ret, uint32_t n);
 
+/* The BOOK_LARGEST largest sizes, as above. They are kept until a change may touch them, so that
+ * asking after each change hardly ever looks at all levels. Valid until the book changes. */
+#define BOOK_LARGEST 3
+const qty_t *book_largest(struct book *book, enum side side);
+
 /* Copy up to cap levels of a side, best first; returns how many. */
 uint32_t book_depth(const struct book *book, enum side side, struct level *ret, uint32_t cap);
 

@@ -3,6 +3,8 @@
  */
 #include "features/features.h"
 
+#include <string.h>
+
 /* The three largest sizes seen so far, largest first. */
 struct top3 {
     qty_t q[3];
@@ -104,34 +106,41 @@ static qty_t top3_of_both(const struct top3 *bids, const struct top3 *asks)
     return top3_sum(&t);
 }
 
-static void add_tops(const struct book *book, px_t mirror, struct feature_book *b)
+/* yes, no: the largest sizes of the two ladders. */
+static void add_tops(const struct book *book, px_t mirror, const struct top3 *yes,
+                     const struct top3 *no, struct feature_book *b)
 {
-    struct top3 yes, no;
-    book_top_sizes(book, SIDE_YES, yes.q, 3);
-    book_top_sizes(book, SIDE_NO, no.q, 3);
     bool yes_cut = book_best(book, SIDE_YES) >= mirror;
     bool no_cut = book_best(book, SIDE_NO) >= mirror;
-    b->yes_top3 = b->no_top3 = top3_of_both(&yes, &no);
+    b->yes_top3 = b->no_top3 = top3_of_both(yes, no);
     if (no_cut) {
         struct mirrored asks = cut_at_mirror(book, SIDE_NO, mirror);
-        b->yes_top3 = top3_of_both(&yes, &asks.top);
+        b->yes_top3 = top3_of_both(yes, &asks.top);
     }
     if (yes_cut) {
         struct mirrored asks = cut_at_mirror(book, SIDE_YES, mirror);
-        b->no_top3 = top3_of_both(&no, &asks.top);
+        b->no_top3 = top3_of_both(no, &asks.top);
     }
 }
 
 void feature_book_of(const struct book *book, px_t mirror, struct feature_book *ret)
 {
+    struct top3 yes, no;
     feature_book_ends(book, mirror, ret);
-    add_tops(book, mirror, ret);
+    book_top_sizes(book, SIDE_YES, yes.q, 3);
+    book_top_sizes(book, SIDE_NO, no.q, 3);
+    add_tops(book, mirror, &yes, &no, ret);
 }
 
-void feature_window_complete(struct feature_window *w, const struct book *book, px_t mirror)
+_Static_assert(BOOK_LARGEST == 3, "the features add up three sizes");
+
+void feature_window_complete(struct feature_window *w, struct book *book, px_t mirror)
 {
     if (w->book.any && w->book.yes_top3 < 0) {
-        add_tops(book, mirror, &w->book);
+        struct top3 yes, no;
+        memcpy(yes.q, book_largest(book, SIDE_YES), sizeof yes.q);
+        memcpy(no.q, book_largest(book, SIDE_NO), sizeof no.q);
+        add_tops(book, mirror, &yes, &no, &w->book);
     }
 }
 

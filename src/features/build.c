@@ -154,7 +154,31 @@ static double share(qty_t part, qty_t whole, double otherwise)
     return whole != 0 ? (double)part / (double)whole : otherwise;
 }
 
-static void market(const struct feature_window *w, double f[MARKET_END])
+/* Features 0 to 7 and 18 to 20. */
+static void prices(const struct feature_book *b, struct feature_prices *p)
+{
+    if (p->valid && p->yes_bid == b->yes_bid && p->yes_ask == b->yes_ask &&
+        p->no_bid == b->no_bid && p->no_ask == b->no_ask) {
+        return;
+    }
+    double yes_mid = mid_norm(b->yes_bid, b->yes_ask);
+    double no_mid = mid_norm(b->no_bid, b->no_ask);
+    double arbitrage = magnitude(yes_mid + no_mid - 1.0);
+    *p = (struct feature_prices){
+        .valid = true,
+        .yes_bid = b->yes_bid,
+        .yes_ask = b->yes_ask,
+        .no_bid = b->no_bid,
+        .no_ask = b->no_ask,
+        .f = {price_norm(b->yes_bid), price_norm(b->yes_ask), price_norm(b->no_bid),
+              price_norm(b->no_ask), spread_norm(b->yes_bid, b->yes_ask),
+              spread_norm(b->no_bid, b->no_ask), yes_mid, no_mid, arbitrage,
+              most(0.0, 1.0 - arbitrage),
+              most(0.0, 1.0 - 5.0 * magnitude(yes_mid - (1.0 - no_mid)))},
+    };
+}
+
+static void market(const struct feature_window *w, struct feature_prices *p, double f[MARKET_END])
 {
     const struct feature_book *b = &w->book;
     if (!b->any) {
@@ -164,14 +188,8 @@ static void market(const struct feature_window *w, double f[MARKET_END])
     assert(b->yes_top3 >= 0); /* complete, see feature_window_complete */
     qty_t yes = b->yes_bids + b->yes_asks;
     qty_t no = b->no_bids + b->no_asks;
-    f[0] = price_norm(b->yes_bid);
-    f[1] = price_norm(b->yes_ask);
-    f[2] = price_norm(b->no_bid);
-    f[3] = price_norm(b->no_ask);
-    f[4] = spread_norm(b->yes_bid, b->yes_ask);
-    f[5] = spread_norm(b->no_bid, b->no_ask);
-    f[6] = mid_norm(b->yes_bid, b->yes_ask);
-    f[7] = mid_norm(b->no_bid, b->no_ask);
+    prices(b, p);
+    memcpy(f, p->f, 8 * sizeof *f);
     f[8] = volume_norm(yes);
     f[9] = no == yes ? f[8] : volume_norm(no); /* equal with the true mirror */
     f[10] = least(w->ln_total / LN_10001, 1.0);
@@ -182,9 +200,7 @@ static void market(const struct feature_window *w, double f[MARKET_END])
     f[15] = least((double)(b->n_no_bids + b->n_no_asks) / 20.0, 1.0);
     f[16] = share(b->yes_top3, yes, 0.5);
     f[17] = share(b->no_top3, no, 0.5);
-    f[18] = magnitude(f[6] + f[7] - 1.0);
-    f[19] = most(0.0, 1.0 - f[18]);
-    f[20] = most(0.0, 1.0 - 5.0 * magnitude(f[6] - (1.0 - f[7])));
+    memcpy(f + 18, p->f + 8, 3 * sizeof *f);
 }
 
 /* --- temporal: 21 to 34 --- */
@@ -479,11 +495,12 @@ static void finish_range(const double *f, uint32_t from, uint32_t to, float *ret
     }
 }
 
-static void build_market(const struct feature_window *w, float ret[FEATURE_COUNT], double *ret_mid)
+static void build_market(const struct feature_window *w, struct feature_prices *p,
+                         float ret[FEATURE_COUNT], double *ret_mid)
 {
     assert(w->n > 0); /* there is a current point */
     double f[TEMPORAL_END];
-    market(w, f);
+    market(w, p, f);
     temporal(w, f);
     finish_range(f, 0, TEMPORAL_END, ret);
     *ret_mid = f[6];
@@ -502,7 +519,8 @@ void feature_build(const struct feature_window *w, uint32_t mkt, const struct fe
                    float ret[FEATURE_COUNT])
 {
     double mid;
-    build_market(w, ret, &mid);
+    struct feature_prices p = {0};
+    build_market(w, &p, ret, &mid);
     build_account(a, mkt, mid, ret);
 }
 
@@ -511,7 +529,7 @@ const float *feature_cached(struct feature_cache *c, const struct feature_window
 {
     bool same_window = c->valid && c->window_version == w->version;
     if (!same_window) {
-        build_market(w, c->obs, &c->f6);
+        build_market(w, &c->prices, c->obs, &c->f6);
     }
     if (!same_window || c->account_version != a->version) {
         build_account(a, mkt, c->f6, c->obs);

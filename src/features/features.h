@@ -88,8 +88,8 @@ void feature_window_add_derived(struct feature_window *w, const struct feature_b
                                 int64_t t_ms, double time_gap, double activity, double momentum);
 
 /* Before feature_build or feature_cached, when points came through feature_book_ends: fill in the
- * sums from the book, which still is as it was at the current point. */
-void feature_window_complete(struct feature_window *w, const struct book *book, px_t mirror);
+ * sums from the book, which still is as it was at the current point (and keeps its largest). */
+void feature_window_complete(struct feature_window *w, struct book *book, px_t mirror);
 
 /*
  * The session-wide numbers of quirk 10: all markets that changed in one millisecond are one point,
@@ -146,11 +146,21 @@ void feature_orders(const struct feature_orders *o, const struct feature_book *b
 void feature_build(const struct feature_window *w, uint32_t mkt, const struct feature_account *a,
                    float ret[FEATURE_COUNT]);
 
+/* The features that follow from the four prices alone: most changes are to deeper levels. */
+#define FEATURES_OF_PRICES 11
+struct feature_prices {
+    bool valid;
+    px_t yes_bid, yes_ask, no_bid, no_ask; /* of f */
+    double f[FEATURES_OF_PRICES];          /* 0 to 7, 18 to 20 */
+};
+
 /*
  * A cache for one market, keyed by versions: (window, account). Market and temporal features are
  * kept while the window's version is the same, portfolio features while the account's is too.
+ * Zeroed is empty.
  */
 struct feature_cache {
+    struct feature_prices prices;
     uint64_t window_version, account_version;
     bool valid;
     float obs[FEATURE_COUNT];

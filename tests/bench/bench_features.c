@@ -105,16 +105,16 @@ static void build_all(const struct stream *s)
     }
 }
 
-/* What a change that the policy is asked about costs beside the book's own update. */
+/* What a change that the policy is asked about costs beside the book's own update, at worst: with
+ * nothing kept from the change before, neither the largest sizes nor the prices' features. */
 static void change_all(const struct stream *s)
 {
     float f[FEATURE_COUNT];
     struct feature_window w = {0};
     for (int i = 0; i < POINTS; i++) {
         struct feature_book b;
-        feature_book_ends(s->books[i], PX_ONE, &b);
+        feature_book_of(s->books[i], PX_ONE, &b);
         feature_window_add(&w, &b, s->slow[i].t_ms);
-        feature_window_complete(&w, s->books[i], PX_ONE);
         feature_build(&w, 1, &s->account, f);
         sink = f[8];
     }
@@ -134,12 +134,11 @@ static void point_all(const struct stream *s)
 
 static void tops_all(const struct stream *s)
 {
-    struct feature_window w;
+    qty_t yes[BOOK_LARGEST], no[BOOK_LARGEST];
     for (int i = 0; i < POINTS; i++) {
-        w.book.any = true;
-        w.book.yes_top3 = -1;
-        feature_window_complete(&w, s->books[i], PX_ONE);
-        sink = (float)w.book.yes_top3;
+        book_top_sizes(s->books[i], SIDE_YES, yes, BOOK_LARGEST);
+        book_top_sizes(s->books[i], SIDE_NO, no, BOOK_LARGEST);
+        sink = (float)(yes[0] + no[0]);
     }
 }
 

@@ -46,7 +46,7 @@ static px_t random_px(struct rng *rng, const struct grid *grid, bool wide)
     return grid_px(grid, from + (int32_t)rng_below(rng, (uint64_t)span));
 }
 
-static void check_reads(struct rng *rng, const struct book *book)
+static void check_reads(struct rng *rng, struct book *book)
 {
     qty_t top[8], want[8] = {0};
     uint32_t n = 1 + (uint32_t)rng_below(rng, 8);
@@ -67,6 +67,7 @@ static void check_reads(struct rng *rng, const struct book *book)
     }
     book_top_sizes(book, side, top, n);
     assert_memory_equal(top, want, n * sizeof *top);
+    assert_memory_equal(book_largest(book, side), want, BOOK_LARGEST * sizeof *want);
     assert_int_equal(book_depth_to(book, side, px), to);
     if (s->n > 0) {
         const struct level *l = &s->levels[rng_below(rng, s->n)];
