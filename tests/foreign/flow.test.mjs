@@ -75,7 +75,7 @@ test("a recording of the exchange is served delta for delta and trade for trade"
     .split("\n")
     .filter((line) => line)
     .map((line) => JSON.parse(line).event);
-  const exchange = await Exchange.start({ args: ["--capture", file, "--speed", "0"] });
+  const exchange = await Exchange.start({ args: ["--capture", file, "--speed", "0", "--rules-pong-timeout-ms", "0"] }); // a ping waits behind all of it
   const s = await Socket.open(exchange, exchange.users[1], judge, { deflate: true });
   running.push(s);
   await s.subscribe("trade", { market_tickers: [ticker] });
