@@ -218,7 +218,7 @@ static void a_file_that_is_needed_stays_though_its_disk_does_not_answer(void **s
     struct ring *ring = NULL;
     void *lock = NULL;
     struct store *s = begin_in_sync(&ring, &lock);
-    atomic_store(&step, NS_PER_MS);
+    atomic_store(&step, 20 * NS_PER_MS);
     store_close(s, "done", 1); /* waits for both for as long as close_wait_ns */
     assert_int_equal(spill_waiting(NULL, spill), 0); /* it is still somebody's */
     assert_int_equal(atomic_load(&open_files), 1);
