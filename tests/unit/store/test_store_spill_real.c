@@ -140,6 +140,58 @@ static void a_database_that_is_locked_for_long_is_outlived(void **state)
     deltas_are(1, 301000);
 }
 
+static bool at_once(void *asked)
+{
+    ++*(int *)asked;
+    return true;
+}
+
+/* As `deltaflow spill --drain`. */
+static struct spill_drained drain(bool (*stop)(void *self), void *stop_self, enum status want)
+{
+    struct store_config c = store_config_default();
+    struct backend *db = NULL;
+    struct spill_drained d;
+    struct err err = {.st = ST_OK};
+    c.path = path;
+    c.spill = spill;
+    c.no_session = true;
+    c.stop = stop;
+    c.stop_self = stop_self;
+    if (backend_open(&c, clock_wall(), &db, &err) != ST_OK ||
+        spill_drain_all(db, &c, clock_wall(), &d, &err) != want) {
+        fail_msg("%s", err.text);
+    }
+    db->ops->close(db);
+    return d;
+}
+
+static void a_drain_that_is_told_to_stop_leaves_the_rest_to_the_next(void **state)
+{
+    (void)state;
+    struct ring *ring = NULL;
+    struct store *s = open_store(&ring, NS_PER_SEC);
+    push_deltas(s, ring, 1, 1000, NS_PER_SEC);
+    void *other = database_lock(path);
+    for (uint64_t i = 0; i < 35; i++) { /* as many as the ring holds */
+        push_deltas(s, ring, 1001 + i * 2000, 3000 + i * 2000, (3 + (mono_ns_t)i) * NS_PER_SEC);
+    }
+    close_store(s, ring);
+    database_unlock(other);
+    int asked = 0;
+    struct spill_drained d = drain(at_once, &asked, ST_AGAIN);
+    assert_int_equal(asked, 1);
+    assert_true(d.rows > 0 && d.rows < 70000);
+    assert_int_equal(d.files, 0);
+    assert_int_equal(d.kept, 1);
+    uint64_t first = d.rows;
+    d = drain(NULL, NULL, ST_OK);
+    assert_true(d.rows >= 70000 - first);
+    assert_int_equal(d.files, 1);
+    assert_int_equal(rmdir(spill), 0);
+    deltas_are(1, 71000);
+}
+
 /* No file may grow over so many bytes: writes behind fail as on a full disk. */
 static struct rlimit limit_files(rlim_t bytes)
 {
@@ -398,6 +450,7 @@ int main(void)
         T(a_full_disk_under_the_database_alone_is_outlived),
         T(a_database_whose_folder_goes_is_away_until_it_comes_back),
         T(a_database_that_was_removed_leaves_its_rows_in_the_file),
+        T(a_drain_that_is_told_to_stop_leaves_the_rest_to_the_next),
     };
     const struct CMUnitTest of_databases[] = {
         T(a_database_that_is_locked_for_long_is_outlived),
