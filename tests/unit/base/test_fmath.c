@@ -253,7 +253,7 @@ static void logarithms_of_an_array_are_those_of_its_elements(void **state)
     struct rng rng;
     rng_init(&rng, SEED);
     for (int round = 0; round < 20000; round++) {
-        double x[12], ln[12];
+        double x[12] = {0}, ln[12];
         size_t n = (size_t)rng_below(&rng, 13);
         bool odd = rng_below(&rng, 4) == 0;
         for (size_t i = 0; i < n; i++) {
