@@ -17,19 +17,12 @@ import both
 from both import binary, check
 
 library = sys.argv[3]
-PATIENCE = 150  # seconds, for whatever must happen; a bound that the program states is far below
+PATIENCE = both.LIMIT  # seconds, for whatever must happen; a bound that the program states is far below
 
 
-def wait_for(what, seen, seconds=PATIENCE):
-    """seen() gives something true at last; that."""
-    end = time.time() + seconds
-    while time.time() < end:
-        got = seen()
-        if got:
-            return got
-        time.sleep(0.02)
-    check(what, False, f"not within {seconds} s")
-    return both.end_if_failed()
+def wait_for(what, seen):
+    """seen() gives something true at last; that. What follows could not be looked at without."""
+    return both.until(seen, what, every=0.02) or both.end_if_failed()
 
 
 class Disk:
@@ -59,14 +52,14 @@ class Disk:
             con.close()
 
 
-def ended(what, process, seconds=PATIENCE):
+def ended(what, process):
     """Its exit status; it must come to its end by itself."""
     try:
-        return process.wait(seconds)
+        return process.wait(PATIENCE)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-        check(what, False, f"it does not end within {seconds} s")
+        check(what, False, f"it does not end within {PATIENCE:.0f} s")
         return both.end_if_failed()
 
 
