@@ -151,7 +151,7 @@ static struct spill_drained drain(bool (*stop)(void *self), void *stop_self, enu
 {
     struct store_config c = store_config_default();
     struct backend *db = NULL;
-    struct spill_drained d;
+    struct spill_drained d = {0};
     struct err err = {.st = ST_OK};
     c.path = path;
     c.spill = spill;
