@@ -4,14 +4,11 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "store/store.h"
 #include "world/sound.h"
 
 #define ARENA_FIRST ((size_t)64 << 10)
-#define ARENA_LARGE ((size_t)8 << 20)
-#define SMALL_PAGE  ((size_t)4 << 10)
 
 void session_finish(struct session *s)
 {
@@ -34,21 +31,6 @@ bool session_is_open(const struct session *s)
 {
     return s->outcome == NULL || store_outcome_broken(s->outcome) ||
            strcmp(s->outcome, "running") == 0;
-}
-
-/*
- * A large arena is filled from end to end, which costs less in the kernel's large pages: one fault
- * instead of 512. The whole mapping is named, its first page with the allocator's own bytes too:
- * a mapping of two kinds could not be moved by realloc. Only advice: where it is not taken, nothing
- * changes.
- */
-static void advise_large_pages(const uint8_t *p, size_t n)
-{
-    uintptr_t from = (uintptr_t)p & ~(uintptr_t)(SMALL_PAGE - 1);
-    uintptr_t to = ((uintptr_t)p + n + SMALL_PAGE - 1) & ~(uintptr_t)(SMALL_PAGE - 1);
-    if (n >= ARENA_LARGE) {
-        (void)madvise((void *)from, to - from, MADV_HUGEPAGE);
-    }
 }
 
 static enum status room(struct session *s, struct arena *a, size_t size, struct err *err)
@@ -76,7 +58,6 @@ static enum status room(struct session *s, struct arena *a, size_t size, struct 
         return err_set(err, ST_NOMEM, "out of memory after %zu MB of the session",
                        s->bytes / 1000000);
     }
-    advise_large_pages(grown, cap);
     a->p = grown;
     a->cap = cap;
     return ST_OK;

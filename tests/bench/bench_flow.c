@@ -1,11 +1,12 @@
 /*
  * bench_flow.c - how fast the generated flow can be made, and what memory it takes.
  *
- * usage: bench_flow [MARKETS] [RATE] [SECONDS]. Virtual time on one core, nobody subscribed:
- * agents, engine and the simulator's own bookkeeping, without frames.
+ * usage: bench_flow [--json FILE] [MARKETS] [RATE] [SECONDS]. Virtual time on one core, nobody
+ * subscribed: agents, engine and the simulator's own bookkeeping, without frames.
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 
 #include <jansson.h>
@@ -60,8 +61,29 @@ static uint64_t messages_of(const struct sim *sim)
     return n;
 }
 
+static bool write_json(const char *path, uint32_t markets, double ns, long mb)
+{
+    FILE *out = fopen(path, "w");
+    if (out == NULL) {
+        perror(path);
+        return false;
+    }
+    fprintf(out,
+            "{\"results\":[{\"name\":\"message of the generated flow, %u markets\",\"ns\":%.1f,"
+            "\"runs\":1},{\"name\":\"memory of the generated flow, %u markets\",\"value\":%ld,"
+            "\"unit\":\"MB\",\"runs\":1}]}\n",
+            markets, ns, markets, mb);
+    return fclose(out) == 0;
+}
+
 int main(int argc, char **argv)
 {
+    const char *json = NULL;
+    if (argc > 2 && strcmp(argv[1], "--json") == 0) {
+        json = argv[2];
+        argc -= 2;
+        argv += 2;
+    }
     struct sim_config c = sim_config_default();
     struct err err = {0};
     struct sim *sim = NULL;
@@ -97,5 +119,7 @@ int main(int argc, char **argv)
            c.markets, (double)(opened - began) / 1e9, (unsigned long long)n, (long long)seconds,
            took, (double)n / took, u.ru_maxrss / 1024);
     sim_destroy(sim);
-    return 0;
+    return json == NULL || write_json(json, c.markets, took * 1e9 / (double)n, u.ru_maxrss / 1024)
+               ? 0
+               : 1;
 }

@@ -1,7 +1,7 @@
 /*
  * bench_simdb.c - what it costs to keep the state: orders through the exchange's REST routes, with
- * a save and a commit after each, and without. Processor time of this process, so that a busy
- * machine does not matter.
+ * a save and a commit after each, and without. usage: bench_simdb [--json FILE]. Processor time of
+ * this process, so that a busy machine does not matter.
  */
 #include "sim_fixture.h"
 
@@ -60,30 +60,58 @@ static double orders(uint32_t markets, struct simdb *db)
     return took;
 }
 
-int main(void)
+/* What an order costs in one world, with the state in a file and without. */
+static bool measure(uint32_t markets, double *ret_with, double *ret_without)
+{
+    char dir[] = "/tmp/deltaflow-bench-XXXXXX";
+    char path[64];
+    struct err err = {0};
+    struct simdb *db = NULL;
+    bool fresh = false;
+    if (mkdtemp(dir) == NULL) {
+        perror(dir);
+        return false;
+    }
+    snprintf(path, sizeof path, "%s/sim.db", dir);
+    if (simdb_open(path, &db, &fresh, &err) != ST_OK) {
+        fprintf(stderr, "%s\n", err.text);
+        return false;
+    }
+    *ret_without = orders(markets, NULL);
+    *ret_with = orders(markets, db);
+    printf("markets %5u: an order %7.1f us, with its state kept %7.1f us (%.1f rows)\n", markets,
+           *ret_without, *ret_with, (double)simdb_stats(db)->rows / ORDERS);
+    simdb_close(db);
+    unlink(path);
+    rmdir(dir);
+    return true;
+}
+
+int main(int argc, char **argv)
 {
     static const uint32_t markets[] = {10, 200, 1000, 5000};
+    bool json = argc == 3 && strcmp(argv[1], "--json") == 0;
+    FILE *out = json ? fopen(argv[2], "w") : NULL;
+    if (json && out == NULL) {
+        perror(argv[2]);
+        return 1;
+    }
     for (size_t i = 0; i < sizeof markets / sizeof markets[0]; i++) {
-        char dir[] = "/tmp/deltaflow-bench-XXXXXX";
-        char path[64];
-        struct err err = {0};
-        struct simdb *db = NULL;
-        bool fresh = false;
-        if (mkdtemp(dir) == NULL) {
+        double with, without;
+        if (!measure(markets[i], &with, &without)) {
             return 1;
         }
-        snprintf(path, sizeof path, "%s/sim.db", dir);
-        if (simdb_open(path, &db, &fresh, &err) != ST_OK) {
-            fprintf(stderr, "%s\n", err.text);
-            return 1;
+        if (json) {
+            fprintf(out,
+                    "%s{\"name\":\"order with its state kept, %u markets\",\"ns\":%.0f,"
+                    "\"peer\":\"not kept\",\"peer_ns\":%.0f,\"ratio\":%.3f,\"runs\":1}",
+                    i > 0 ? "," : "{\"results\":[", markets[i], with * 1e3, without * 1e3,
+                    without / with);
         }
-        double without = orders(markets[i], NULL);
-        double with = orders(markets[i], db);
-        printf("markets %5u: an order %7.1f us, with its state kept %7.1f us (%.1f rows)\n",
-               markets[i], without, with, (double)simdb_stats(db)->rows / ORDERS);
-        simdb_close(db);
-        unlink(path);
-        rmdir(dir);
+    }
+    if (json) {
+        fprintf(out, "]}\n");
+        return fclose(out) == 0 ? 0 : 1;
     }
     return 0;
 }
