@@ -3,7 +3,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "cli/run_engine.h"
 
@@ -302,11 +301,12 @@ static void json_verify(const struct replay_report *r, struct buf *out)
         buf_str(out, ",\"verify\":null");
         return;
     }
-    const char *result = r->verify->differs          ? "different"
-                         : verify_nothing(r->verify) ? "nothing"
-                                                     : "equal";
-    buf_printf(out, ",\"verify\":{\"result\":\"%s\",\"equal\":%s,\"compared\":{", result,
-               strcmp(result, "equal") == 0 ? "true" : "false");
+    bool nothing = verify_nothing(r->verify), equal = !nothing && !r->verify->differs;
+    buf_printf(out, ",\"verify\":{\"result\":\"%s\",\"equal\":%s,\"compared\":{",
+               equal     ? "equal"
+               : nothing ? "nothing"
+                         : "different",
+               equal ? "true" : "false");
     for (size_t i = 0; i < COMPARED; i++) {
         buf_printf(out, "%s\"%s\":%" PRIu64, i == 0 ? "" : ",", compared[i].name,
                    verify_compared(r->verify, compared[i].type));

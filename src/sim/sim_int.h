@@ -472,12 +472,11 @@ struct sim {
     struct ghost *ghosts;
     uint32_t n_ghosts, ghosts_cap;
     struct idmap by_ghost;
-    bool client_came;
-    bool source_stopped; /* by an action */
-    bool paused;         /* source_stopped, or pause_after_ns have passed */
-    mono_ns_t source_began;
-    /* 0: not yet; only with pause_after_ns */ /* a book subscription was made */
-    uint32_t blocked;                          /* readers that have a backlog */
+    bool client_came;       /* a book subscription was made */
+    bool source_stopped;    /* by an action */
+    bool paused;            /* source_stopped, or pause_after_ns have passed */
+    mono_ns_t source_began; /* 0: not yet; only with pause_after_ns */
+    uint32_t blocked;       /* readers that have a backlog */
 
     struct capture_source *capture;
     struct flow_source *flow;

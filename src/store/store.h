@@ -34,11 +34,11 @@ struct store_config {
     mono_ns_t interval_ns;   /* 1 s */
     size_t memory_max;       /* most kept while the database fails: 256 MiB; 0: that */
     mono_ns_t close_wait_ns; /* store_close goes on trying so long: 5 s */
-    mono_ns_t answer_ns; /* longest wait for an answer: 10 s. SQLite: at the end only, or when */
-    bool limited;        /* is set: then from the beginning, at the cost of two wake-ups a call.
-                            For who has no other thread than the store's */
-    bool threads;        /* SQLite, and the sync of the spill file, get threads of their own, so
-                            that a disk that hangs stops neither rings nor spill file: true */
+    mono_ns_t answer_ns;     /* longest wait for an answer: 10 s. SQLite: at the end only */
+    bool limited;            /* SQLite: from the beginning, at the cost of two wake-ups a call. For
+                                who has no other thread than the store's: false */
+    bool threads;            /* SQLite, and the sync of the spill file, get threads of their own, so
+                                that a disk that hangs stops neither rings nor spill file: true */
     const char *config_json; /* the run's options, for the session row; NULL */
     const char *build;       /* version text */
     const char *policy;      /* policy_text, with its hash */

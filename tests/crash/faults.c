@@ -19,7 +19,6 @@
  * glibc only: its allocator is reached by its own second names, so that nothing has to be looked up
  * before the first allocation.
  */
-#include <dlfcn.h>
 #include <errno.h>
 #include <execinfo.h>
 #include <fcntl.h>
@@ -34,6 +33,8 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "preload.h"
 
 #define FRAMES     32
 #define FILES_MAX  4096
@@ -275,17 +276,6 @@ char *MINE(strndup)(const char *text, size_t max)
 #ifndef FAULTS_LINKED
 
 /* --- files --- */
-
-/* The function of that name that this one stands in front of. */
-#define REAL(name)                                                                                 \
-    static _Atomic(void *) next;                                                                   \
-    void *found = atomic_load_explicit(&next, memory_order_relaxed);                               \
-    if (found == NULL) {                                                                           \
-        found = dlsym(RTLD_NEXT, #name);                                                           \
-        atomic_store_explicit(&next, found, memory_order_relaxed);                                 \
-    }                                                                                              \
-    __typeof__(&name) real;                                                                        \
-    memcpy(&real, &found, sizeof real)
 
 static bool is_under(const char *path)
 {

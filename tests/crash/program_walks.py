@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -14,6 +13,9 @@ from decimal import Decimal
 
 from store_walks import Store
 from walk import Walk, deltaflow, environment, root, store_program
+
+sys.path.insert(0, os.path.join(root, "tests"))
+import sim_admin
 
 amount = lambda v: Decimal(v).quantize(Decimal("0.000001"))
 
@@ -34,16 +36,7 @@ class Sim:
             time.sleep(0.02)
 
     def do(self, **action):
-        with open(f"{self.state}/admin.token") as f:
-            token = f.read().strip()
-        with socket.socket(socket.AF_UNIX) as s:
-            s.settimeout(120)
-            s.connect(f"{self.state}/admin.sock")
-            s.sendall(json.dumps({"token": token, **action}).encode() + b"\n")
-            data = b""
-            while not data.endswith(b"\n"):
-                data += s.recv(1 << 20)
-        return json.loads(data)
+        return sim_admin.ask(self.state, **action)
 
     def stop(self):
         self.process.kill()
@@ -254,28 +247,13 @@ class SimState(Walk):
     def deposit(self, folder):
         before = self.cash.get(folder)
         try:
-            reply = self.ask(folder, do="deposit", user="user1", amount="1.00")
+            reply = sim_admin.ask(f"{folder}/sim", do="deposit", user="user1", amount="1.00")
         except (OSError, ValueError):
             reply = {}
         if reply.get("ok"):
             self.cash[folder] = None if before is None else before + 1
         elif "error" not in reply or "may have been done" in reply["error"]:
             self.cash[folder] = None
-
-    def ask(self, folder, **action):
-        with open(f"{folder}/sim/admin.token") as f:
-            token = f.read().strip()
-        with socket.socket(socket.AF_UNIX) as s:
-            s.settimeout(60)
-            s.connect(f"{folder}/sim/admin.sock")
-            s.sendall(json.dumps({"token": token, **action}).encode() + b"\n")
-            data = b""
-            while not data.endswith(b"\n"):
-                part = s.recv(1 << 20)
-                if not part:
-                    raise OSError("no answer")
-                data += part
-        return json.loads(data)
 
     def after(self, folder, r):
         ready = os.path.join(folder, "ready.json")

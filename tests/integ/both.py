@@ -7,7 +7,6 @@ A test waits for what is to happen (until) and ends what runs when it has; how f
 import json
 import os
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -20,6 +19,7 @@ sys.path.insert(0, os.path.join(root, "tests"))
 import postgres
 import replayed
 import schema
+import sim_admin
 
 binary, scenario = (sys.argv[1:3] + [""])[:2]
 shared = os.environ.get("DELTAFLOW_SHARED") or "../shared"
@@ -147,19 +147,7 @@ class Sim:
 
     def do_all(self, *actions):
         """Several, which the exchange does at one moment; their replies."""
-        with open(f"{self.state}/admin.token") as f:
-            token = f.read().strip()
-        with socket.socket(socket.AF_UNIX) as s:
-            s.settimeout(LIMIT)
-            s.connect(f"{self.state}/admin.sock")
-            s.sendall(b"".join(json.dumps({"token": token, **action}).encode() + b"\n" for action in actions))
-            data = b""
-            while data.count(b"\n") < len(actions):
-                part = s.recv(1 << 20)
-                if not part:
-                    break
-                data += part
-        return [json.loads(line) for line in data.splitlines()]
+        return sim_admin.ask_all(self.state, *actions)
 
     def now(self):
         """Its state, as the dump at its end."""

@@ -19,6 +19,7 @@ BEAT_S = int(4 * slow)  # how long a living run may seem dead: longer than a bus
 root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(root, "tests"))
 import schema
+import sim_admin
 
 passed = failed = 0
 
@@ -121,15 +122,8 @@ class Live:
         return ok
 
     def do(self, **action):
-        """An action of the simulator, over its admin socket: much faster than a command, which a frozen run may not wait for."""
-        folder = os.path.join(self.folder, "state/deltaflow/sim")
-        with open(os.path.join(folder, "admin.token")) as f:
-            line = json.dumps({"token": f.read().strip(), **action}) + "\n"
-        with socket.socket(socket.AF_UNIX) as s:
-            s.settimeout(LIMIT)
-            s.connect(os.path.join(folder, "admin.sock"))
-            s.sendall(line.encode())
-            return json.loads(s.makefile().readline())
+        """An action of the simulator. A command may take longer than a frozen run waits."""
+        return sim_admin.ask(os.path.join(self.folder, "state/deltaflow/sim"), **action)
 
     def resting(self):
         """Orders that rest, as the exchange says."""

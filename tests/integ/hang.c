@@ -7,9 +7,7 @@
  *   HANG_WHILE   while this file is there.
  *   HANG_SEEN    is made when the first call hangs; its one line says which and of what.
  */
-#include <dlfcn.h>
 #include <fcntl.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +15,8 @@
 #include <sys/types.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "preload.h"
 
 #define PATH_BYTES 512
 
@@ -63,17 +63,6 @@ static void wait_for_disk(const char *call, int fd)
         (void)nanosleep(&ts, NULL);
     }
 }
-
-/* The function of that name that this one stands in front of. */
-#define REAL(name)                                                                                 \
-    static _Atomic(void *) next;                                                                   \
-    void *found = atomic_load_explicit(&next, memory_order_relaxed);                               \
-    if (found == NULL) {                                                                           \
-        found = dlsym(RTLD_NEXT, #name);                                                           \
-        atomic_store_explicit(&next, found, memory_order_relaxed);                                 \
-    }                                                                                              \
-    __typeof__(&name) real;                                                                        \
-    memcpy(&real, &found, sizeof real)
 
 #define WRITE_AT(name, off_type)                                                                   \
     ssize_t name(int fd, const void *p, size_t n, off_type where)                                  \

@@ -2,6 +2,7 @@
 set(hang_library none)
 if(NOT DELTAFLOW_SANITIZE)
   add_library(hang SHARED ${CMAKE_CURRENT_LIST_DIR}/hang.c)
+  target_include_directories(hang PRIVATE ${CMAKE_SOURCE_DIR}/tests)
   target_compile_definitions(hang PRIVATE _GNU_SOURCE)
   target_link_libraries(hang PRIVATE ${CMAKE_DL_LIBS})
   set(hang_library $<TARGET_FILE:hang>)
